@@ -1,0 +1,94 @@
+"""The contracts a connector fulfils. The set of methods it has is the set of what it can do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from hub.sdk.capabilities import Capability
+from hub.sdk.ports import Clock, HttpPort, Log, SoapPort
+from hub.sdk.records import (
+    Batch,
+    CheckReport,
+    Cursor,
+    Effect,
+    ExternalVersion,
+    Found,
+    HttpAnswer,
+    Missing,
+    NotFound,
+    RawRecord,
+    RawRequest,
+    Receipt,
+    Tree,
+    Unsure,
+    Window,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a connector is given; nothing global.
+
+    `config` is the connection's `config` block, validated against the connector's config.schema.yaml, secrets
+    resolved. `secret(path)` reads one secret anew (files are re-read on change). `loads` is the exact JSON reader.
+    `soap(wsdl_path, endpoint, ...)` opens a SOAP service.
+    """
+
+    connection: str
+    config: Mapping[str, Any]
+    http: HttpPort
+    clock: Clock
+    log: Log
+    loads: Callable[[bytes], Tree]
+    loads_xml: Callable[[bytes], Tree]
+    soap: Callable[..., SoapPort]
+    start_from: Mapping[str, dt.datetime]
+
+
+class Connector(Protocol):
+    """Constructed as `ConnectorClass(context)`; cheap, no I/O in the constructor."""
+
+    def check(self) -> CheckReport: ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Pull."""
+
+    def read(self, stream: str, cursor: Cursor | None, limit: int) -> Iterator[Batch]: ...
+
+    def settle(self, batch: Batch) -> None: ...
+
+    def fetch(self, stream: str, external_id: str) -> Receipt | Missing: ...
+
+    def list_ids(self, stream: str, window: Window) -> Iterator[ExternalVersion]: ...
+
+
+@runtime_checkable
+class WebhookSource(Protocol):
+    """Push. No I/O and no database in any of these.
+
+    `verify` raises SignatureError and nothing else. `receipt` names stream, topic and delivery id from the headers;
+    None means the topic is not subscribed (stored as ignored). `parse` runs in the worker and raises DataError.
+    """
+
+    def verify(self, request: RawRequest) -> None: ...
+
+    def receipt(self, request: RawRequest, topic: str | None) -> Receipt: ...
+
+    def parse(self, receipt: Receipt) -> Sequence[RawRecord]: ...
+
+    def respond(self, request: RawRequest) -> HttpAnswer | None: ...
+
+
+class Destination(Protocol):
+    """One method per capability, named as the capability: `def submit_order(self, effect: Effect) -> Reply`.
+
+    Each raises CallFailed (classified by errors.yaml) or lets TransportError through, which the exchange resolves:
+    before the first byte = retry, else ambiguous (retry for idempotent targets).
+    """
+
+    def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure: ...

@@ -1,0 +1,187 @@
+"""The ground every emulator stands on: pure request handling, a ledger of its own in a file of its own, scripted faults.
+
+An emulator is a state machine: `handle` takes a request and returns an answer at once, never sleeps and opens no
+socket. Who serves it (a process with real sockets, or the simulation with a simulated clock) carries out the answer's
+`delay_seconds` and `drop`, and delivers the webhooks that `due` hands out. What it did stands in its ledger, which
+audits read without asking the hub.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.sdk.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedRequest:
+    """Header names are lower case; `path` without the query."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedResponse:
+    """`drop` closes the connection without an answer, after the delay."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A webhook that wants to be delivered. `topic` is appended to the hub's /in/<connection>/ address."""
+
+    id: str
+    topic: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Faults:
+    """Rates in [0, 1] by kind of fault, drawn from the emulator's own seeded source; 0 everywhere = well behaved.
+
+    error_before: 500 without doing the work. error_after: 500 after doing it. throttle: 429 with Retry-After.
+    drop_after: does the work, then closes without an answer. late_commit: answers 504 now, does the work
+    `late_commit_seconds` later. delay: answers after up to `delay_seconds`. lookup_lag_seconds: searches do not see
+    what is younger. duplicate_webhook, reorder_webhook, lose_webhook (lost = sent again after `redeliver_seconds`).
+    echo_first: the webhook about our own write leaves before the answer does.
+    `script` lists faults by call number for exact tests, e.g. {3: "drop_after"}.
+    """
+
+    error_before: float = 0.0
+    error_after: float = 0.0
+    throttle: float = 0.0
+    retry_after_seconds: float = 1.0
+    drop_after: float = 0.0
+    late_commit: float = 0.0
+    late_commit_seconds: float = 3.0
+    delay: float = 0.0
+    delay_seconds: float = 0.05
+    lookup_lag_seconds: float = 0.0
+    duplicate_webhook: float = 0.0
+    reorder_webhook: float = 0.0
+    lose_webhook: float = 0.0
+    redeliver_seconds: float = 2.0
+    echo_first: float = 0.0
+    script: dict[int, str] = field(default_factory=dict)
+
+
+class Ledger:
+    """Append-only record of what really happened, one SQLite file per emulator (":memory:" in the simulation).
+
+    Table `entries(id INTEGER PRIMARY KEY, at TEXT, kind TEXT, key TEXT, subject TEXT, data TEXT)`: `kind` is what was
+    done (e.g. fulfilment_request, sales_order, stock_push), `key` the business key as this system saw it (its unique
+    reference), `data` JSON. Table `faults(kind TEXT PRIMARY KEY, count INTEGER)` counts delivered faults. Table
+    `state(name TEXT PRIMARY KEY, data TEXT)` is the emulator's own memory, so that it survives a restart.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            "CREATE TABLE IF NOT EXISTS entries(id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL,"
+            " key TEXT NOT NULL, subject TEXT NOT NULL, data TEXT NOT NULL);"
+            "CREATE INDEX IF NOT EXISTS entries_kind_key ON entries(kind, key);"
+            "CREATE TABLE IF NOT EXISTS faults(kind TEXT PRIMARY KEY, count INTEGER NOT NULL);"
+            "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, data TEXT NOT NULL);"
+        )
+
+    def add(self, at: dt.datetime, kind: str, key: str, subject: str, data: str) -> None:
+        self._connection.execute(
+            "INSERT INTO entries(at, kind, key, subject, data) VALUES (?, ?, ?, ?, ?)",
+            (at.isoformat(), kind, key, subject, data),
+        )
+
+    def entries(self, kind: str, key: str | None = None) -> list[tuple[str, str, str, str]]:
+        """Rows (at, key, subject, data) of a kind in order, of one key if given."""
+        if key is None:
+            rows = self._connection.execute(
+                "SELECT at, key, subject, data FROM entries WHERE kind = ? ORDER BY id", (kind,)
+            )
+        else:
+            rows = self._connection.execute(
+                "SELECT at, key, subject, data FROM entries WHERE kind = ? AND key = ? ORDER BY id", (kind, key)
+            )
+        return list(rows)
+
+    def count_fault(self, kind: str) -> None:
+        self._connection.execute(
+            "INSERT INTO faults VALUES (?, 1) ON CONFLICT(kind) DO UPDATE SET count = count + 1", (kind,)
+        )
+
+    def faults(self) -> dict[str, int]:
+        return dict(self._connection.execute("SELECT kind, count FROM faults ORDER BY kind").fetchall())
+
+    def remember(self, name: str, data: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, data))
+
+    def recall(self, name: str) -> str | None:
+        row = self._connection.execute("SELECT data FROM state WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Emulator(ABC):
+    """A system as the hub meets it. Subclasses live in their connector's folder as `emulator.py`.
+
+    Beside the vendor's own paths every emulator answers `POST /_control/<verb>` (JSON in, JSON out), by which demos,
+    tests and chaos runs play the people of that system: place an order, ship a request, set stock.
+    """
+
+    def __init__(
+        self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, config: Mapping[str, str]
+    ) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.random = source
+        self.faults = faults
+        self.config = config
+        self.calls = 0
+
+    @abstractmethod
+    def handle(self, request: EmulatedRequest) -> EmulatedResponse:
+        """Answer one request. Never raises for what a client sends."""
+
+    def due(self, now: dt.datetime) -> list[Outgoing]:
+        """Webhooks to deliver now, each handed out once until `settled` says how it went."""
+        return []
+
+    def settled(self, outgoing: Outgoing, status: int | None) -> None:
+        """The hub answered `status` (None: no answer); anything but 2xx is delivered again later, as the vendor does."""
+
+    def next_due(self) -> dt.datetime | None:
+        """When `due` may next have something, for a clock that jumps; None = only after a request."""
+        return None
+
+    def fault(self) -> str | None:
+        """Draw the fault of this call (by script, else by rate) and count it; None = behave."""
+        self.calls += 1
+        scripted = self.faults.script.get(self.calls)
+        if scripted is not None:
+            self.ledger.count_fault(scripted)
+            return scripted
+        draw = self.random.random()
+        for kind in ("error_before", "error_after", "throttle", "drop_after", "late_commit", "delay"):
+            rate: float = getattr(self.faults, kind)
+            if draw < rate:
+                self.ledger.count_fault(kind)
+                return kind
+            draw -= rate
+        return None

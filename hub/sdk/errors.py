@@ -1,0 +1,84 @@
+"""One tree of errors, by what the caller should do.
+
+    ConnectorError
+    |- SignatureError        refuse the request with 401
+    |- CallFailed            a call ended without success; carries the Resolution that the table decides on
+    |- DataError             the other side's bytes make no sense; keep them, park, tell a person
+    `- ConfigurationError    fix the connection's configuration
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Resolution(enum.StrEnum):
+    """The closed set of what a call can have come to; one table in hub.exchange decides what each does."""
+
+    SUCCESS = "success"
+    DUPLICATE = "duplicate"
+    RETRY = "retry"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    AUTH_FAILED = "auth_failed"
+    AMBIGUOUS = "ambiguous"
+    GONE = "gone"
+
+
+class ConnectorError(Exception):
+    """Base of all errors a connector may raise on purpose."""
+
+
+class SignatureError(ConnectorError):
+    """The request is not from who it says it is, or is too old. Never carries the expected signature."""
+
+
+class DataError(ConnectorError):
+    """Bytes of the other side cannot be read as what they claim to be."""
+
+    def __init__(self, message: str, *, position: str = "") -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class ConfigurationError(ConnectorError):
+    """The connection cannot work as configured."""
+
+
+class CallFailed(ConnectorError):
+    """A call ended without success.
+
+    `resolution` is never SUCCESS. `words` are the vendor's own, verbatim and bounded, without secrets.
+    `retry_after_seconds` comes from the vendor. `raw` is the answer's body where there was one.
+    """
+
+    def __init__(
+        self,
+        resolution: Resolution,
+        words: str,
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        raw: bytes = b"",
+        content_type: str = "",
+        code: str = "",
+    ) -> None:
+        super().__init__(f"{resolution}: {words}")
+        self.resolution = resolution
+        self.words = words
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+        self.raw = raw
+        self.content_type = content_type
+        self.code = code
+
+
+class TransportError(Exception):
+    """A port could not complete a call.
+
+    `before_first_byte` is True only where it is proven that no byte of the body left (DNS, connect, TLS).
+    """
+
+    def __init__(self, message: str, *, before_first_byte: bool) -> None:
+        super().__init__(message)
+        self.before_first_byte = before_first_byte

@@ -1,0 +1,54 @@
+"""What a connector declares about itself in manifest.yaml, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.sdk.capabilities import Capability, SafetyMode
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream the connector reads. `items` is the dotted path to the list in a page; None = the body is one record.
+
+    `topics` are the vendor's webhook words for it. `fetch_only` says that a webhook body only triggers `fetch`.
+    """
+
+    name: str
+    codec: str = "json"
+    items: str | None = None
+    topics: tuple[str, ...] = ()
+    push: bool = False
+    poll: bool = False
+    fetch: bool = False
+    means: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityInfo:
+    """An effect the connector can make. `settle_seconds` >= the target's read lag (lookup); `key_ttl_seconds` bounds
+    how long the target remembers an idempotency key. `echo_field` names the vendor field that carries our key."""
+
+    name: Capability
+    safety: SafetyMode
+    settle_seconds: float = 0.0
+    key_ttl_seconds: float | None = None
+    echo_field: str | None = None
+    asynchronous: bool = False
+    overdue_after_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`implementation` is an import string `package.module:Class`. `folder` is the absolute path of the connector."""
+
+    name: str
+    title: str
+    implementation: str
+    emulator: str | None
+    folder: str
+    quality: str
+    streams: Mapping[str, StreamInfo] = field(default_factory=dict)
+    capabilities: Mapping[Capability, CapabilityInfo] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
