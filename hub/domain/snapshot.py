@@ -1,0 +1,29 @@
+"""The read side that rules and use cases are given: plain rows of one consistent snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Snapshot(Protocol):
+    """Rows as dicts of Python values (Decimal, aware datetime, JSON trees). Bounded: `limit` defaults to 10,000."""
+
+    def rows(
+        self,
+        table: str,
+        where: Mapping[str, Any],
+        *,
+        order_by: Sequence[str] = (),
+        limit: int = 10_000,
+    ) -> list[dict[str, Any]]:
+        """Rows whose columns equal `where`; a tuple value means one of. `order_by` takes names, "-name" descends."""
+        ...
+
+    def row(self, table: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The one row, or None; more than one is an error."""
+        ...
+
+    def body(self, body_id: str) -> bytes | None:
+        """The bytes of a body, wherever they lie; None when erased."""
+        ...

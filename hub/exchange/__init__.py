@@ -1,0 +1,1 @@
+"""Receipts, messages, outbox, attempts, unknown outcomes, echoes, exceptions, tasks: what is owed to the outside."""

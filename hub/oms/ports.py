@@ -1,0 +1,89 @@
+"""What the OMS needs to know of the company's configuration; filled by hub.runtime from the revision."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A connection orders come from. `start_from` None = always. `location_map`: channel's location id -> ours."""
+
+    id: str
+    seller_entity: str
+    effects: bool
+    start_from: dt.datetime | None
+    grace_seconds: float
+    capabilities: frozenset[str] = frozenset()
+    location_map: Mapping[str, str] = field(default_factory=dict)
+    share: Decimal = Decimal(1)
+    threshold: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationRule:
+    """A node that holds stock. `wms` is the connection that gets its fulfilment requests, `wms_code` its name there.
+
+    `stock_means`: on_hand | net_of_acknowledged | net_of_picked, what the authority's snapshot already excludes.
+    """
+
+    id: str
+    type: str
+    wms: str | None
+    wms_code: str
+    stock_authority: str | None
+    country: str
+    admin_area: str
+    latitude: Decimal | None
+    longitude: Decimal | None
+    priority: int
+    capacity_per_day: int | None
+    cost_order: Decimal
+    cost_line: Decimal
+    cost_unit: Decimal
+    safety_stock: Decimal
+    can: frozenset[str]
+    stock_means: str = "on_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    id: str
+    objective: str = "cost"
+    max_shipments: int | None = None
+    ship_complete: bool = False
+    line_from_one_location: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    id: str
+    when: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything configured that a decision may depend on. `erp` are the connections that take submit_order."""
+
+    revision: str
+    channels: Mapping[str, Channel]
+    locations: Mapping[str, LocationRule]
+    strategies: Mapping[str, Strategy]
+    routing: tuple[RoutingRule, ...]
+    fallback: str
+    when_nothing: str
+    takers: Mapping[str, tuple[str, ...]]
+    """Capability -> connections that offer it and are configured to get it (submit_order, push_inventory ...)."""
+    unknown_sku: str = "hold_line"
+    address: str = "hold_order"
+    payment_require: tuple[str, ...] = ("authorised", "paid")
+    totals_difference_up_to: Decimal = Decimal("0.02")
+    totals_otherwise: str = "hold_order"
+    reservation_minutes: int = 60
+    silence_hours: float = 24.0
+    split_penalty: Decimal = Decimal("4.00")
+    cost_per_km: Decimal = Decimal("0.002")
