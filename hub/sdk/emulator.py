@@ -1,4 +1,4 @@
-"""The ground every emulator stands on: pure request handling, a ledger of its own in a file of its own, scripted faults.
+"""The ground every emulator stands on: pure request handling, a ledger in a file of its own, scripted faults.
 
 An emulator is a state machine: `handle` takes a request and returns an answer at once, never sleeps and opens no
 socket. Who serves it (a process with real sockets, or the simulation with a simulated clock) carries out the answer's
@@ -9,6 +9,7 @@ audits read without asking the hub.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import sqlite3
 from abc import ABC, abstractmethod
@@ -31,13 +32,18 @@ class EmulatedRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmulatedResponse:
-    """`drop` closes the connection without an answer, after the delay."""
+    """`drop` closes the connection without an answer, after the delay.
+
+    `after` names webhooks (by `Outgoing.id`) that must have been delivered before this answer leaves, as far as the
+    hub takes them in time: the echo that overtakes the answer.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
     drop: bool = False
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ class Ledger:
     Table `entries(id INTEGER PRIMARY KEY, at TEXT, kind TEXT, key TEXT, subject TEXT, data TEXT)`: `kind` is what was
     done (e.g. fulfilment_request, sales_order, stock_push), `key` the business key as this system saw it (its unique
     reference), `data` JSON. Table `faults(kind TEXT PRIMARY KEY, count INTEGER)` counts delivered faults. Table
-    `state(name TEXT PRIMARY KEY, data TEXT)` is the emulator's own memory, so that it survives a restart.
+    `state(name TEXT PRIMARY KEY, data TEXT)` is the emulator's own memory, so that it survives a restart. Table
+    `webhooks` holds what still has to be delivered.
     """
 
     def __init__(self, path: str) -> None:
@@ -99,6 +106,9 @@ class Ledger:
             "CREATE INDEX IF NOT EXISTS entries_kind_key ON entries(kind, key);"
             "CREATE TABLE IF NOT EXISTS faults(kind TEXT PRIMARY KEY, count INTEGER NOT NULL);"
             "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, data TEXT NOT NULL);"
+            "CREATE TABLE IF NOT EXISTS webhooks(number INTEGER PRIMARY KEY, delivery TEXT NOT NULL,"
+            " topic TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL, due TEXT NOT NULL,"
+            " attempts INTEGER NOT NULL);"
         )
 
     def add(self, at: dt.datetime, kind: str, key: str, subject: str, data: str) -> None:
@@ -134,8 +144,132 @@ class Ledger:
         row = self._connection.execute("SELECT data FROM state WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def recall_all(self, prefix: str) -> list[tuple[str, str]]:
+        """Every remembered (name, data) whose name starts with `prefix`, by name."""
+        rows = self._connection.execute(
+            "SELECT name, data FROM state WHERE name >= ? AND name < ? ORDER BY name", (prefix, prefix + "\U0010ffff")
+        )
+        return [(str(name), str(data)) for name, data in rows]
+
+    def keep_webhook(self, number: int, outgoing: Outgoing, due: dt.datetime, attempts: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO webhooks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                outgoing.id,
+                outgoing.topic,
+                json.dumps(dict(outgoing.headers)),
+                outgoing.body,
+                due.isoformat(),
+                attempts,
+            ),
+        )
+
+    def drop_webhook(self, number: int) -> None:
+        self._connection.execute("DELETE FROM webhooks WHERE number = ?", (number,))
+
+    def kept_webhooks(self) -> list[tuple[int, Outgoing, dt.datetime, int]]:
+        """Rows (number, webhook, due, attempts so far) in the order they were made."""
+        rows = self._connection.execute(
+            "SELECT number, delivery, topic, headers, body, due, attempts FROM webhooks ORDER BY number"
+        )
+        return [
+            (number, Outgoing(delivery, topic, json.loads(headers), bytes(body)), dt.datetime.fromisoformat(due), tries)
+            for number, delivery, topic, headers, body, due, tries in rows
+        ]
+
     def close(self) -> None:
         self._connection.close()
+
+
+@dataclass(slots=True)
+class _Pending:
+    number: int
+    outgoing: Outgoing
+    due: dt.datetime
+    attempts: int = 0
+
+
+class WebhookQueue:
+    """Webhooks on their way to the hub. Who delivers them (real server or simulation) asks `due` and tells `settled`.
+
+    Duplicates, reordering and losses are drawn here, from the emulator's own random source, when a webhook is pushed.
+    Each push draws the same number of times whatever the rates, so a rate changed to zero shifts no later draw.
+    A delivery that the hub does not answer with 2xx is sent again with the same id, headers and body, after
+    `redeliver_seconds`, doubled each time up to a minute, at most `max_attempts` times (then counted as the fault
+    `webhook_given_up`: the poll has to find it). Pending webhooks lie in the ledger's file and survive a restart.
+    """
+
+    def __init__(
+        self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, max_attempts: int = 12
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._random = source
+        self._faults = faults
+        self._max_attempts = max_attempts
+        self._pending: list[_Pending] = [_Pending(*row) for row in ledger.kept_webhooks()]
+        self._in_flight: list[_Pending] = []
+        self._number = max((entry.number for entry in self._pending), default=0)
+
+    def __len__(self) -> int:
+        """Webhooks that still wait or are being delivered."""
+        return len(self._pending) + len(self._in_flight)
+
+    def push(self, outgoing: Outgoing, *, delay_seconds: float = 0.0) -> None:
+        """Queue a webhook for `delay_seconds` from now, or when the drawn faults say."""
+        lose, reorder, duplicate, spread = (self._random.random() for _ in range(4))
+        due = self._clock.now() + dt.timedelta(seconds=delay_seconds)
+        if lose < self._faults.lose_webhook:
+            self._ledger.count_fault("lose_webhook")
+            due += dt.timedelta(seconds=self._faults.redeliver_seconds)
+        elif reorder < self._faults.reorder_webhook:
+            self._ledger.count_fault("reorder_webhook")
+            due += dt.timedelta(seconds=0.05 + spread * self._faults.redeliver_seconds)
+        self._add(outgoing, due)
+        if duplicate < self._faults.duplicate_webhook:
+            self._ledger.count_fault("duplicate_webhook")
+            self._add(outgoing, due + dt.timedelta(seconds=spread * self._faults.redeliver_seconds))
+
+    def due(self, now: dt.datetime) -> list[Outgoing]:
+        """What is to be delivered now, oldest first; each is out until `settled`."""
+        ready = sorted(
+            (entry for entry in self._pending if entry.due <= now), key=lambda entry: (entry.due, entry.number)
+        )
+        if not ready:
+            return []
+        self._pending = [entry for entry in self._pending if entry.due > now]
+        self._in_flight += ready
+        return [entry.outgoing for entry in ready]
+
+    def settled(self, outgoing: Outgoing, status: int | None) -> None:
+        """One delivery of `outgoing` ended with `status` (None: no answer)."""
+        entry = next((entry for entry in self._in_flight if entry.outgoing is outgoing), None)
+        if entry is None:
+            return
+        self._in_flight.remove(entry)
+        if status is not None and 200 <= status < 300:
+            self._ledger.drop_webhook(entry.number)
+            return
+        entry.attempts += 1
+        if entry.attempts >= self._max_attempts:
+            self._ledger.count_fault("webhook_given_up")
+            self._ledger.drop_webhook(entry.number)
+            return
+        wait = min(60.0, self._faults.redeliver_seconds * 2 ** (entry.attempts - 1))
+        entry.due = self._clock.now() + dt.timedelta(seconds=wait)
+        self._ledger.keep_webhook(entry.number, entry.outgoing, entry.due, entry.attempts)
+        self._pending.append(entry)
+
+    def next_due(self) -> dt.datetime | None:
+        return min((entry.due for entry in self._pending), default=None)
+
+    def _add(self, outgoing: Outgoing, due: dt.datetime) -> None:
+        self._number += 1
+        # A copy: a duplicate is the same delivery in content, but settles by itself.
+        own = Outgoing(outgoing.id, outgoing.topic, outgoing.headers, outgoing.body)
+        self._pending.append(_Pending(self._number, own, due))
+        self._ledger.keep_webhook(self._number, own, due, 0)
 
 
 class Emulator(ABC):
@@ -154,6 +288,7 @@ class Emulator(ABC):
         self.faults = faults
         self.config = config
         self.calls = 0
+        self.webhooks = WebhookQueue(ledger=ledger, clock=clock, source=source, faults=faults)
 
     @abstractmethod
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
@@ -161,14 +296,19 @@ class Emulator(ABC):
 
     def due(self, now: dt.datetime) -> list[Outgoing]:
         """Webhooks to deliver now, each handed out once until `settled` says how it went."""
-        return []
+        return self.webhooks.due(now)
 
     def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        """The hub answered `status` (None: no answer); anything but 2xx is delivered again later, as the vendor does."""
+        """The hub answered `status` (None: no answer); anything but 2xx is delivered again later, as vendors do."""
+        self.webhooks.settled(outgoing, status)
 
     def next_due(self) -> dt.datetime | None:
         """When `due` may next have something, for a clock that jumps; None = only after a request."""
-        return None
+        return self.webhooks.next_due()
+
+    def waiting(self) -> int:
+        """How many webhooks have not arrived yet: 0 means that everything this system had to say was taken."""
+        return len(self.webhooks)
 
     def fault(self) -> str | None:
         """Draw the fault of this call (by script, else by rate) and count it; None = behave."""
