@@ -164,7 +164,7 @@ class Decision:
     subject: str = ""
     held: bool = False
     code: str = ""
-    field: str = ""
+    error_field: str = ""
     message: str = ""
     hint: str = ""
     waits_for: str = ""
