@@ -1,0 +1,38 @@
+"""The everyday run leaves tests marked `full("what it is")` out; the last line of a run names what it left."""
+
+import pytest
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help='run the tests marked full("..."), too')
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m: what those leave out is nobody's surprise
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[LEFT_OUT] = []
+    if config.getoption("--full"):
+        return
+    long = [(item, marker) for item in items if (marker := item.get_closest_marker("full"))]
+    for item, marker in long:
+        if not marker.args:
+            raise pytest.UsageError(f'{item.nodeid}: mark it full("what it is and how long"), for the closing line')
+    config.stash[LEFT_OUT] = [str(marker.args[0]) for _, marker in long]
+    chosen = {item for item, _ in long}
+    items[:] = [item for item in items if item not in chosen]
+    config.hook.pytest_deselected(items=[item for item, _ in long])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if LEFT_OUT in config.stash:
+        print(closing_line(config.stash[LEFT_OUT], full=bool(config.getoption("--full"))))
+
+
+def closing_line(left_out: list[str], *, full: bool) -> str:
+    """What the run left to `--full`: how many tests, and each kind of them once."""
+    if not left_out:
+        return "left to --full: nothing" + (", this was the full run" if full else "")
+    noun = "test" if len(left_out) == 1 else "tests"
+    return f"left to --full: {len(left_out)} {noun} ({', '.join(sorted(set(left_out)))})"
