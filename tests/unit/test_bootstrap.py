@@ -22,6 +22,7 @@ SOURCE = Path(bootstrap.__file__).parent
 ROOT = SOURCE.parent
 BARE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 NOBODY = 65534
+MIRROR = "https://mirror.example/simple"
 
 COMMAND_LINE = """
 import sys
@@ -252,13 +253,10 @@ def test_two_starters_at_once_make_one_environment_and_both_run(checkout: Checko
     assert sum("Setting up" in err for _, err in answers) == 1
 
 
-UV_IS_SET_UP = {"UV_INDEX_URL": "https://mirror.example/simple"}
-
-
 def test_uv_is_used_where_there_is_one(checkout: Checkout, tmp_path: Path) -> None:
     uv = f'[ "$1 $2 $3" = "pip install --python" ] || exit 2; python=$4; shift 4; exec {BARE_PYTHON} -m pip'
     programs = programs_on_path(tmp_path, uv=f'{uv} --python "$python" install "$@"')
-    answer = checkout.start("demo", PATH=f"{programs}:/usr/bin:/bin", **UV_IS_SET_UP)
+    answer = checkout.start("demo", PATH=f"{programs}:/usr/bin:/bin", UV_INDEX_URL=MIRROR)
     assert answer.out.startswith("ran demo with parcel 1.0")
     assert "with uv:" in answer.err
     assert "with pip:" not in answer.err
@@ -266,7 +264,7 @@ def test_uv_is_used_where_there_is_one(checkout: Checkout, tmp_path: Path) -> No
 
 def test_pip_takes_over_when_uv_fails(checkout: Checkout, tmp_path: Path) -> None:
     programs = programs_on_path(tmp_path, uv="echo no certificate for you; exit 2")
-    answer = checkout.start("demo", PATH=f"{programs}:/usr/bin:/bin", **UV_IS_SET_UP)
+    answer = checkout.start("demo", PATH=f"{programs}:/usr/bin:/bin", UV_INDEX_URL=MIRROR)
     assert answer.out.startswith("ran demo with parcel 1.0")
     log = (checkout.environment / "setup.log").read_text()
     assert log.index("no certificate for you") < log.index("-m pip install")
@@ -276,10 +274,10 @@ def test_pip_takes_over_when_uv_fails(checkout: Checkout, tmp_path: Path) -> Non
     ("environ", "expected"),
     [
         ({}, False),
-        ({"PIP_INDEX_URL": "https://mirror.example/simple"}, True),
+        ({"PIP_INDEX_URL": MIRROR}, True),
         ({"PIP_NO_INDEX": "1"}, True),
         (
-            {"PIP_INDEX_URL": "https://mirror.example/simple", "UV_DEFAULT_INDEX": "https://mirror.example/simple"},
+            {"PIP_INDEX_URL": MIRROR, "UV_DEFAULT_INDEX": MIRROR},
             False,
         ),
     ],
