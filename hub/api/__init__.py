@@ -1,0 +1,1 @@
+"""The HTTP surface: the webhook ingress, health, readiness and metrics."""

@@ -1,0 +1,176 @@
+"""The door for webhooks: a small pure ASGI application in front of everything else.
+
+`POST /in/<connection>[/<topic>]`: size guard before buffering, raw bytes, signature, receipt through the group commit,
+then 202 `{"id", "duplicate"}` or what the connector answers. Nothing is parsed here, and nothing a sender sends makes a
+5xx; 503 with Retry-After means that storing failed and the sender should come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import Future
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from hub.api.metrics import Metrics
+from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
+from hub.sdk.ports import Clock
+from hub.sdk.records import HttpAnswer, RawRequest
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("hub.ingress")
+
+RETRY_AFTER_SECONDS = 5
+BODY_TIMEOUT_SECONDS = 20.0
+JSON_TYPE = b"application/json"
+PROBLEM_TYPE = b"application/problem+json"
+
+
+class Intake(Protocol):
+    """What the ingress hands a request to; wired by the runtime."""
+
+    def decide(self, connection: str, topic: str | None, request: RawRequest) -> NewReceipt | HttpAnswer: ...
+
+    def respond(self, connection: str, request: RawRequest) -> HttpAnswer | None: ...
+
+    def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]: ...
+
+
+class Ingress:
+    """`intake()` returns None until the hub is ready; requests then get 503 with Retry-After."""
+
+    def __init__(
+        self, intake: Callable[[], Intake | None], clock: Clock, metrics: Metrics, *, max_body_bytes: int = 10_000_000
+    ) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await problem(send, 405, "Webhooks are sent by POST", extra=((b"allow", b"POST"),))
+            return
+        intake = self._intake()
+        if intake is None:
+            await self._come_again(send, "The hub is starting")
+            return
+        headers = _headers(scope)
+        too_large = _declared_length(headers) > self._max_body_bytes
+        body = None if too_large else await _read(receive, self._max_body_bytes)
+        if body is None:
+            self._metrics.count("hub_ingress_requests_total", answer="413")
+            await problem(
+                send, 413, f"The body is larger than {self._max_body_bytes} bytes", extra=((b"connection", b"close"),)
+            )
+            return
+        connection, topic = _target(scope["path"])
+        request = RawRequest(
+            method="POST",
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers,
+            body=body,
+            received_at=self._clock.now(),
+        )
+        started = self._clock.monotonic()
+        try:
+            decided = intake.decide(connection, topic, request)
+            if isinstance(decided, HttpAnswer):
+                self._metrics.count("hub_ingress_requests_total", answer=str(decided.status))
+                await answer(send, decided.status, decided.body, decided.content_type.encode("latin-1"))
+                return
+            accepted = await asyncio.wrap_future(intake.accept_soon(decided))
+        except StoreUnavailable as error:
+            log.warning("a webhook could not be stored: %s", error)
+            await self._come_again(send, "The request could not be stored")
+            return
+        self._metrics.observe("hub_ingress_seconds", self._clock.monotonic() - started)
+        self._metrics.count("hub_ingress_requests_total", answer="202")
+        own = intake.respond(connection, request)
+        if own is not None:
+            await answer(send, own.status, own.body, own.content_type.encode("latin-1"))
+            return
+        text = b'{"id":"%s","duplicate":%s}' % (accepted.id.encode(), b"true" if accepted.duplicate else b"false")
+        await answer(send, 202, text)
+
+    async def _come_again(self, send: Send, why: str) -> None:
+        self._metrics.count("hub_ingress_requests_total", answer="503")
+        await problem(send, 503, why, extra=((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),))
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _declared_length(headers: Mapping[str, str]) -> int:
+    declared = headers.get("content-length", "0")
+    return int(declared) if declared.isdecimal() and len(declared) < 19 else 0
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or None when it is larger than `limit`, of which no more than that is ever kept."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await asyncio.wait_for(receive(), BODY_TIMEOUT_SECONDS)
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+class ClientGone(Exception):
+    """The sender went away, or stalled, before its body had come; there is nobody to answer."""
+
+
+def _target(path: str) -> tuple[str, str | None]:
+    parts = path.split("/", 3)
+    connection = unquote(parts[2]) if len(parts) > 2 else ""
+    topic = unquote(parts[3]) if len(parts) > 3 and parts[3] else None
+    return connection, topic
+
+
+async def answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes = JSON_TYPE,
+    *,
+    extra: tuple[tuple[bytes, bytes], ...] = (),
+) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def problem(send: Send, status: int, detail: str, *, extra: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """An RFC 9457 problem document."""
+    document = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
+    await answer(send, status, json.dumps(document).encode(), PROBLEM_TYPE, extra=extra)
+
+
+_TITLES = {
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    503: "Service Unavailable",
+}

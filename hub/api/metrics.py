@@ -1,0 +1,95 @@
+"""Counters and gauges in the Prometheus text format (version 0.0.4), kept in memory; gauges are read when asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+
+BUCKET_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    name: str
+    kind: str
+    help: str
+
+
+CATALOGUE = (
+    Metric("hub_ingress_requests_total", "counter", "Webhook requests by the status they were answered with"),
+    Metric("hub_ingress_seconds", "histogram", "Seconds from a webhook's last byte to its durable receipt"),
+    Metric("hub_receipts", "gauge", "Receipts by state"),
+    Metric("hub_messages", "gauge", "Messages by state"),
+    Metric("hub_orders", "gauge", "Orders by status"),
+    Metric("hub_deliveries", "gauge", "Deliveries by destination and state"),
+    Metric("hub_exceptions_open", "gauge", "Open exceptions by kind"),
+    Metric("hub_worker_rounds_total", "counter", "Rounds of the worker that found something to do"),
+    Metric("hub_worker_failures_total", "counter", "Rounds of the worker that ended in an unexpected error"),
+)
+"""Every metric the hub has; reference pages are made from it, and a name outside it is refused."""
+
+_BY_NAME = {metric.name: metric for metric in CATALOGUE}
+
+Sample = tuple[str, Labels, float]
+
+
+class Metrics:
+    """Thread safe. `gauges` is called at each scrape for samples that live in the database."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counters: dict[tuple[str, Labels], float] = {}
+        self._histograms: dict[str, list[float]] = {}
+        self._gauges: list[Callable[[], Iterable[Sample]]] = []
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
+        key = (_BY_NAME[name].name, tuple(sorted(labels.items())))
+        with self._lock:
+            self._counters[key] = self._counters.get(key, 0.0) + amount
+
+    def observe(self, name: str, seconds: float) -> None:
+        _BY_NAME[name]
+        with self._lock:
+            cells = self._histograms.setdefault(name, [0.0] * (len(BUCKET_SECONDS) + 2))
+            for position, bound in enumerate(BUCKET_SECONDS):
+                if seconds <= bound:
+                    cells[position] += 1
+            cells[-2] += 1
+            cells[-1] += seconds
+
+    def gauges(self, source: Callable[[], Iterable[Sample]]) -> None:
+        self._gauges.append(source)
+
+    def render(self) -> str:
+        samples: dict[str, list[str]] = {}
+        with self._lock:
+            for (name, labels), value in sorted(self._counters.items()):
+                samples.setdefault(name, []).append(_line(name, labels, value))
+            for name, cells in self._histograms.items():
+                lines = samples.setdefault(name, [])
+                for bound, value in zip(BUCKET_SECONDS, cells, strict=False):
+                    lines.append(_line(f"{name}_bucket", (("le", str(bound)),), value))
+                lines.append(_line(f"{name}_bucket", (("le", "+Inf"),), cells[-2]))
+                lines.append(_line(f"{name}_count", (), cells[-2]))
+                lines.append(_line(f"{name}_sum", (), cells[-1]))
+        for source in self._gauges:
+            for name, labels, value in source():
+                samples.setdefault(_BY_NAME[name].name, []).append(_line(name, labels, value))
+        out = []
+        for metric in CATALOGUE:
+            if metric.name in samples:
+                out.append(f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n")
+                out.extend(f"{line}\n" for line in samples[metric.name])
+        return "".join(out)
+
+
+def _line(name: str, labels: Labels, value: float) -> str:
+    shown = ",".join(f'{key}="{_escape(text)}"' for key, text in labels)
+    return f"{name}{{{shown}}} {value:g}" if shown else f"{name} {value:g}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

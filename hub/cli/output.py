@@ -1,0 +1,61 @@
+"""How results are printed: a table for people, `{"hub_cli": "1.0", "items": [...]}` for programs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import click
+
+FORMAT = "1.0"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return format(value.normalize() if value else Decimal(0), "f")
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def emit_json(items: Sequence[Mapping[str, Any]], **more: Any) -> None:
+    click.echo(json.dumps({"hub_cli": FORMAT, "items": list(items), **more}, default=_plain, ensure_ascii=False))
+
+
+def emit_object(value: Mapping[str, Any]) -> None:
+    click.echo(json.dumps({"hub_cli": FORMAT, **value}, default=_plain, ensure_ascii=False))
+
+
+def cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f") if value else "0"
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(cell(item) for item in value)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={cell(item)}" for key, item in value.items())
+    return str(value)
+
+
+def emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, empty: str) -> None:
+    """`columns` are (key, heading). Nothing is truncated."""
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    lines = [[heading for _, heading in columns], *([cell(row.get(key)) for key, _ in columns] for row in rows)]
+    widths = [max(len(line[position]) for line in lines) for position in range(len(columns))]
+    for line in lines:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())

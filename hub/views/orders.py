@@ -1,0 +1,186 @@
+"""Orders for people: the list, and one order with its lines, holds, work, calls, money and timeline."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.store.tables import BUCKETS
+from hub.views.query import rows
+
+
+def list_orders(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    channel: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Newest first; `before` is the id of the last row of the page before (keyset)."""
+    conditions = ["1 = 1"]
+    values: dict[str, Any] = {"limit": min(limit, 1000)}
+    if status:
+        conditions.append("o.status = :status")
+        values["status"] = status
+    if channel:
+        conditions.append("o.channel = :channel")
+        values["channel"] = channel
+    if before:
+        conditions.append("o.id < :before")
+        values["before"] = before
+    found = rows(
+        connection,
+        f"""
+        SELECT o.id, o.number, o.channel, o.external_id, o.status, o.effects, o.currency, o.total, o.placed_at,
+               o.created_at,
+               (SELECT COUNT(*) FROM holds h WHERE h.order_id = o.id AND h.released_at IS NULL) AS holds,
+               (SELECT COUNT(DISTINCT s.exception_id) FROM exception_subjects s
+                 WHERE s.order_id = o.id AND s.cleared_at IS NULL) AS exceptions
+          FROM orders o WHERE {" AND ".join(conditions)} ORDER BY o.id DESC LIMIT :limit
+        """,  # noqa: S608 - conditions are fixed texts
+        values,
+        instants=("placed_at", "created_at"),
+        amounts=("total",),
+    )
+    lines = rows(
+        connection,
+        f"SELECT order_id, {', '.join(f'SUM({bucket}) AS {bucket}' for bucket in BUCKETS)} FROM order_lines "  # noqa: S608
+        "WHERE order_id IN :ids GROUP BY order_id",
+        {"ids": [row["id"] for row in found]},
+        amounts=BUCKETS,
+    )
+    by_order = {line.pop("order_id"): {name: value for name, value in line.items() if value} for line in lines}
+    for row in found:
+        row["quantities"] = by_order.get(row["id"], {})
+    return found
+
+
+def find_order(connection: Connection, reference: str) -> list[str]:
+    """Ids of orders that people may mean: our id, the number shown, the channel's id, or any cross-reference."""
+    found = rows(
+        connection,
+        """
+        SELECT id FROM orders WHERE id = :ref
+        UNION SELECT id FROM orders WHERE number = :ref OR number = '#' || :ref
+        UNION SELECT id FROM orders WHERE external_id = :ref
+        UNION SELECT internal_id FROM cross_references WHERE entity = 'order' AND external_id = :ref
+        UNION SELECT order_id FROM fulfilment_orders WHERE id = :ref OR external_id = :ref
+        ORDER BY id LIMIT 20
+        """,
+        {"ref": reference},
+    )
+    return [row["id"] for row in found]
+
+
+def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
+    """Everything about one order but personal data."""
+    heads = rows(
+        connection,
+        """SELECT id, number, channel, scope, external_id, seller_entity, order_type, currency, total, status, effects,
+                  placed_at, grace_until, confirmed_at, source_version, version, created_at, updated_at, document
+             FROM orders WHERE id = :id""",
+        {"id": order_id},
+        instants=("placed_at", "grace_until", "confirmed_at", "created_at", "updated_at"),
+        amounts=("total",),
+    )
+    if not heads:
+        return None
+    order = heads[0]
+    order["document"] = json.loads(order["document"])
+    order["lines"] = _lines(connection, order_id)
+    order["holds"] = rows(
+        connection,
+        """SELECT id, line_id, kind, rule, path, hint, placed_at, released_at, released_by FROM holds
+            WHERE order_id = :id ORDER BY placed_at, id""",
+        {"id": order_id},
+        instants=("placed_at", "released_at"),
+    )
+    order["fulfilment_orders"] = _documents(
+        rows(
+            connection,
+            """SELECT id, location, connection, method, state, version, external_id, document, created_at
+                 FROM fulfilment_orders WHERE order_id = :id ORDER BY id""",
+            {"id": order_id},
+            instants=("created_at",),
+        )
+    )
+    order["shipments"] = _documents(
+        rows(
+            connection,
+            """SELECT id, fulfilment_order_id, location, external_id, shipped_at, document FROM shipments
+                WHERE order_id = :id ORDER BY shipped_at, id""",
+            {"id": order_id},
+            instants=("shipped_at",),
+        )
+    )
+    order["reservations"] = rows(
+        connection,
+        """SELECT line_id, sku, location, quantity, state, expires_at FROM reservations WHERE order_id = :id
+            ORDER BY line_id, location""",
+        {"id": order_id},
+        amounts=("quantity",),
+        instants=("expires_at",),
+    )
+    order["payments"] = rows(
+        connection,
+        "SELECT id, kind, currency, amount, external_id, at FROM payments WHERE order_id = :id ORDER BY at, id",
+        {"id": order_id},
+        amounts=("amount",),
+        instants=("at",),
+    )
+    order["sourcing"] = _documents(
+        rows(
+            connection,
+            "SELECT id, cause, document, at FROM sourcing_decisions WHERE order_id = :id ORDER BY at, id",
+            {"id": order_id},
+            instants=("at",),
+        )
+    )
+    order["deliveries"] = rows(
+        connection,
+        """SELECT id, destination, capability, business_key, state, park_reason, attempts, external_id, error,
+                  created_at, due_at, settled_at FROM deliveries WHERE order_id = :id ORDER BY id""",
+        {"id": order_id},
+        instants=("created_at", "due_at", "settled_at"),
+    )
+    order["exceptions"] = rows(
+        connection,
+        """SELECT e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.state, e.raised_at
+             FROM exceptions e JOIN exception_subjects s ON s.exception_id = e.id
+            WHERE s.order_id = :id GROUP BY e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.state,
+                  e.raised_at ORDER BY e.raised_at""",
+        {"id": order_id},
+        instants=("raised_at",),
+    )
+    order["timeline"] = rows(
+        connection,
+        "SELECT id, type, subject, at, data FROM events WHERE order_id = :id ORDER BY sequence",
+        {"id": order_id},
+        instants=("at",),
+    )
+    for event in order["timeline"]:
+        event["data"] = json.loads(event["data"])
+    return order
+
+
+def _lines(connection: Connection, order_id: str) -> list[dict[str, Any]]:
+    found = rows(
+        connection,
+        f"""SELECT id, number, external_line_id, sku, ordered, {", ".join(BUCKETS)}, over_shipped, fulfilled_by,
+                   document FROM order_lines WHERE order_id = :id ORDER BY number""",  # noqa: S608 - fixed names
+        {"id": order_id},
+        amounts=("ordered", *BUCKETS, "over_shipped"),
+    )
+    for line in found:
+        line["quantities"] = {bucket: line.pop(bucket) for bucket in BUCKETS}
+        line["quantities"] = {bucket: value for bucket, value in line["quantities"].items() if value}
+    return _documents(found)
+
+
+def _documents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for row in found:
+        row["document"] = json.loads(row["document"])
+    return found

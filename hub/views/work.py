@@ -1,0 +1,138 @@
+"""What is under way and what needs a person: exceptions, deliveries with attempts, counts by state, stock."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.views.query import rows
+
+OPEN_DELIVERIES = ("pending", "retry", "in_flight", "sent", "unknown", "probing", "conflict", "overdue", "parked")
+
+
+def list_exceptions(
+    connection: Connection, *, state: str = "open", kind: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    found = rows(
+        connection,
+        f"""
+        SELECT id, kind, connection, title, detail, next_step, hint, owner, state, count, raised_at, updated_at,
+               resolved_at, resolved_by
+          FROM exceptions WHERE state = :state {"AND kind = :kind" if kind else ""} ORDER BY id LIMIT :limit
+        """,  # noqa: S608 - fixed texts
+        {"state": state, "limit": limit, **({"kind": kind} if kind else {})},
+        instants=("raised_at", "updated_at", "resolved_at"),
+    )
+    subjects = rows(
+        connection,
+        """SELECT exception_id, subject_kind, subject_id, order_id FROM exception_subjects
+            WHERE exception_id IN :ids AND cleared_at IS NULL ORDER BY added_at, subject_id""",
+        {"ids": [row["id"] for row in found]},
+    )
+    for row in found:
+        row["subjects"] = [
+            {"kind": entry["subject_kind"], "id": entry["subject_id"], "order_id": entry["order_id"]}
+            for entry in subjects
+            if entry["exception_id"] == row["id"]
+        ]
+    return found
+
+
+def show_exception(connection: Connection, exception_id: str) -> dict[str, Any] | None:
+    for state in ("open", "resolved"):
+        for row in list_exceptions(connection, state=state, limit=10_000):
+            if row["id"] == exception_id:
+                return row
+    return None
+
+
+def list_deliveries(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    destination: str | None = None,
+    order_id: str | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Open ones where no state is asked for."""
+    conditions = ["state IN :states"]
+    values: dict[str, Any] = {"states": [state] if state else list(OPEN_DELIVERIES), "limit": limit}
+    if destination:
+        conditions.append("destination = :destination")
+        values["destination"] = destination
+    if order_id:
+        conditions = ["order_id = :order_id"] if state is None else [*conditions, "order_id = :order_id"]
+        values["order_id"] = order_id
+        if state is None:
+            del values["states"]
+    return rows(
+        connection,
+        f"""SELECT id, destination, capability, business_key, order_id, state, park_reason, safety, attempts,
+                   external_id, error, due_at, created_at, settled_at
+              FROM deliveries WHERE {" AND ".join(conditions)} ORDER BY id LIMIT :limit""",  # noqa: S608 - fixed texts
+        values,
+        instants=("due_at", "created_at", "settled_at"),
+    )
+
+
+def show_delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:
+    """One delivery with its attempts; the frozen payload is read apart, it may hold personal data."""
+    found = rows(
+        connection,
+        """SELECT id, destination, capability, aggregate, lane, business_key, subject, order_id, state, park_reason,
+                  safety, body_id, body_hash, refs, requires, due_at, give_up_at, reply_due_at, probe_after, attempts,
+                  external_id, error, cause, created_at, settled_at
+             FROM deliveries WHERE id = :id OR business_key = :id""",
+        {"id": delivery_id},
+        instants=("due_at", "give_up_at", "reply_due_at", "probe_after", "created_at", "settled_at"),
+    )
+    if not found:
+        return None
+    delivery = found[0]
+    for name in ("refs", "requires"):
+        delivery[name] = json.loads(delivery[name])
+    delivery["history"] = rows(
+        connection,
+        """SELECT id, number, kind, started_at, deadline, finished_at, resolution, status, words, duration_ms, stale
+             FROM attempts WHERE delivery_id = :id ORDER BY number, id""",
+        {"id": delivery["id"]},
+        instants=("started_at", "deadline", "finished_at"),
+    )
+    return delivery
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many of everything by state; for `hub status`, metrics and the demo's summary."""
+    result: dict[str, dict[str, int]] = {}
+    for name, sql in {
+        "receipts": "SELECT state AS k, COUNT(*) AS n FROM receipts GROUP BY state",
+        "messages": "SELECT state AS k, COUNT(*) AS n FROM messages GROUP BY state",
+        "orders": "SELECT status AS k, COUNT(*) AS n FROM orders GROUP BY status",
+        "deliveries": "SELECT state AS k, COUNT(*) AS n FROM deliveries GROUP BY state",
+        "tasks": "SELECT state AS k, COUNT(*) AS n FROM tasks GROUP BY state",
+        "exceptions": "SELECT kind AS k, COUNT(*) AS n FROM exceptions WHERE state = 'open' GROUP BY kind",
+    }.items():
+        result[name] = {row["k"]: row["n"] for row in rows(connection, sql)}
+    return result
+
+
+def deliveries_by_destination(connection: Connection) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        """SELECT destination, capability, state, COUNT(*) AS count, MIN(created_at) AS oldest FROM deliveries
+            GROUP BY destination, capability, state ORDER BY destination, capability, state""",
+        instants=("oldest",),
+    )
+
+
+def list_stock(connection: Connection, *, sku: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        f"""SELECT sku, location, on_hand, soft, firm, as_of FROM stock {"WHERE sku = :sku" if sku else ""}
+             ORDER BY sku, location LIMIT :limit""",  # noqa: S608 - fixed texts
+        {"limit": limit, **({"sku": sku} if sku else {})},
+        amounts=("on_hand", "soft", "firm"),
+        instants=("as_of",),
+    )
