@@ -1,0 +1,352 @@
+"""Configuration as values: what the rest of the hub reads. Built by :mod:`hub.config.build`, never changed.
+
+Texts that may hold references (``${env:NAME}``) are marked so; :mod:`hub.config.secrets` looks them up when they are
+used. Durations are ``timedelta``, sizes bytes, amounts ``Decimal`` in the currency named.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+
+from hub.config.source import Plain
+from hub.config.units import Rate
+
+ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOffer:
+    """How a stream of a connector can be read."""
+
+    push: bool = True
+    poll: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorInfo:
+    """What the checks must know of a connector; filled from its manifest. ``push_secrets`` is the key of its config
+    that holds the secrets webhooks are verified with, None where it verifies in another way."""
+
+    name: str
+    config_schema: Mapping[str, Plain]
+    streams: Mapping[str, StreamOffer] = field(default_factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    push_secrets: str | None = "webhook_secrets"
+
+
+class EffectsMode(enum.StrEnum):
+    """on: outgoing work is sent. observe: its rows are written as suppressed, the rendered bytes visible."""
+
+    ON = "on"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class SellerEntity:
+    """A legal entity that orders are posted for."""
+
+    id: str
+    legal_name: str | None = None
+    erp_company: str | None = None
+    tax_id: str | None = None
+    base_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """The company group of this hub."""
+
+    name: str
+    default_entity: str
+    base_currency: str
+    entities: Mapping[str, SellerEntity]
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the hub listens; ``max_body_bytes`` guards every request; ``api_keys`` are references."""
+
+    host: str
+    port: int
+    max_body_bytes: int
+    public_url: str | None
+    api_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The server for outgoing mail; ``password`` is a reference."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    username: str | None
+    password: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Who is told about exceptions older than ``after``: ``mailto:`` and ``https:`` addresses."""
+
+    after: timedelta
+    to: tuple[str, ...]
+    mail: Mail | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long bodies and personal data are kept."""
+
+    receipts: timedelta
+    personal_data_after_delivery: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """hub.yaml; ``database`` is ``sqlite`` or a URL and may hold references."""
+
+    seller: Seller
+    database: str
+    web: Web
+    alerts: Alerts
+    retention: Retention
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Read ``every`` so often, each time reaching ``lookback`` behind the cursor."""
+
+    every: timedelta
+    lookback: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FileIntake:
+    """How files of a stream are taken."""
+
+    directory: str
+    match: str
+    stable_for: timedelta
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """One stream of a connection. ``start_from``: orders placed before it are captured without effects; None for
+    ``always`` and where none is needed (``takes_everything`` tells the first)."""
+
+    name: str
+    start_from: datetime | None = None
+    takes_everything: bool = False
+    push: bool = False
+    poll: Poll | None = None
+    means: str | None = None
+    format: Mapping[str, Plain] = field(default_factory=dict)
+    files: FileIntake | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """This site's word on how a call with unknown outcome is settled."""
+
+    mode: str
+    settle: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectConfig:
+    """One capability of a connection; ``options`` are the keys that belong to the capability itself."""
+
+    capability: str
+    safety: Safety | None
+    give_up_after: timedelta
+    location_map: Mapping[str, str]
+    options: Mapping[str, Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Calls allowed for an operation."""
+
+    rate: Rate
+    burst: int
+    learn_from: str | None
+    concurrent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """connections/<id>.yaml; the values in ``config`` may hold references."""
+
+    id: str
+    connector: str
+    title: str
+    seller_entity: str
+    effects: EffectsMode
+    codec: str | None
+    partner: str | None
+    config: Mapping[str, Plain]
+    streams: Mapping[str, StreamConfig]
+    effects_out: Mapping[str, EffectConfig]
+    limits: Mapping[str, Limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A location's address."""
+
+    lines: tuple[str, ...]
+    locality: str | None
+    admin_area: str | None
+    postal_code: str | None
+    country: str
+    latitude: Decimal | None
+    longitude: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Handling costs in the seller's base currency."""
+
+    order: Decimal
+    line: Decimal
+    unit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Working days, 0 is Monday; ``closed`` are dates in ISO form."""
+
+    days: frozenset[int]
+    closed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A node that holds stock; ``wms`` and ``stock_authority`` are connections, ``wms_code`` the name it has there."""
+
+    id: str
+    type: str
+    name: str
+    gln: str | None
+    address: Address | None
+    zone: str
+    calendar: Calendar
+    cut_offs: Mapping[str, time]
+    capacity_per_day: int | None
+    priority: int
+    wms: str | None
+    wms_code: str
+    stock_authority: str | None
+    clock_skew: timedelta
+    costs: Costs
+    safety_stock: Mapping[str, Decimal]
+    can: frozenset[str]
+
+    def safety(self, sku: str) -> Decimal:
+        """Units of a SKU that are never promised here."""
+        return self.safety_stock.get(sku, self.safety_stock.get("default", Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How locations are chosen; ``chosen_store`` exists without being written (the store the buyer picked)."""
+
+    name: str
+    objective: str
+    max_shipments: int | None
+    ship_complete: bool
+    split_penalty: Decimal
+    locations: frozenset[str] | None
+    types: frozenset[str] | None
+    time_budget: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """``when`` is JMESPath over the canonical order; the first that holds names the strategy."""
+
+    id: str
+    when: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """routing.yaml; ``when_nothing``: backorder, hold or cancel."""
+
+    strategies: Mapping[str, Strategy]
+    rules: tuple[RoutingRule, ...]
+    fallback: str
+    when_nothing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """policies.yaml. Maps by connection id have methods that know the default."""
+
+    grace_default: timedelta
+    grace_channels: Mapping[str, timedelta]
+    unknown_sku: str
+    address: str
+    payment_require: frozenset[str]
+    payment_otherwise: str
+    totals_difference_up_to: Decimal
+    totals_otherwise: str
+    payment_default: str
+    payment_managed_by: Mapping[str, str]
+    promise_threshold: Mapping[str, Decimal]
+    promise_share: Mapping[str, Decimal]
+    promise_coalesce: timedelta
+    cancel_after_release: str
+    erp: str | None
+    invoice_on: str
+    correlate_within: timedelta
+    acknowledge_within: timedelta
+
+    def grace(self, connection: str) -> timedelta:
+        """How long new orders of a channel wait before anything is sent."""
+        return self.grace_channels.get(connection, self.grace_default)
+
+    def payment_manager(self, connection: str) -> str:
+        """``hub`` or ``channel``: who captures and refunds for this channel."""
+        return self.payment_managed_by.get(connection, self.payment_default)
+
+    def threshold(self, connection: str) -> Decimal:
+        """Units kept back from a channel."""
+        return self.promise_threshold.get(connection, self.promise_threshold.get("default", Decimal(0)))
+
+    def share(self, connection: str) -> Decimal:
+        """The part of the stock a channel may sell, 0 to 1."""
+        return self.promise_share.get(connection, self.promise_share.get("default", Decimal(1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything that one revision of the configuration says.
+
+    ``mappings`` are the texts of mapping files by name (``shopify/orders.in``), a site's in place of shipped ones.
+    ``partners`` are the contents of partners/*.yaml by file stem. ``revision`` is the content hash, ``blob`` the bytes
+    to store with it; neither holds a secret.
+    """
+
+    hub: HubConfig
+    connections: Mapping[str, ConnectionConfig]
+    locations: Mapping[str, Location]
+    routing: Routing
+    policies: Policies
+    mappings: Mapping[str, str]
+    partners: Mapping[str, Mapping[str, Plain]]
+    revision: str
+    blob: bytes
+
+    def offering(self, capability: str) -> tuple[ConnectionConfig, ...]:
+        """The connections that send a capability, by id."""
+        return tuple(c for _, c in sorted(self.connections.items()) if capability in c.effects_out)
+
+
+EMPTY: Mapping[str, Plain] = MappingProxyType({})

@@ -1,0 +1,170 @@
+"""One file against its schema: findings in plain words, at the line and column of the fault."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import jsonschema
+
+from hub.config import schemas
+from hub.config.findings import Finding, did_you_mean, finding
+from hub.config.schemas import Schema
+from hub.config.secrets import ReferenceSyntaxError, SecretError, Secrets, is_reference, resolve_tree
+from hub.config.source import Document, Path_, Plain, Scalar, find, walk
+
+_URL_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
+_TYPE_NAMES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "keys with values",
+    "array": "a list",
+    "null": "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file after its schema: ``written`` keeps references, ``resolved`` has their values (as far as they have one);
+    both have the schema's defaults filled in."""
+
+    document: Document
+    schema: Schema
+    written: Plain
+    resolved: Plain
+    findings: tuple[Finding, ...]
+
+
+def check_document(document: Document, schema: Schema, secrets: Secrets) -> Checked:
+    """Check one file; never raises for what is in it."""
+    written = document.plain()
+    if written is None:
+        written = {}
+    found: list[Finding] = []
+    silent: set[tuple[str | int, ...]] = set()
+
+    def unresolved(path: tuple[str | int, ...], error: SecretError) -> None:
+        silent.add(path)
+        rule = "HUB015" if isinstance(error, ReferenceSyntaxError) else "HUB004"
+        found.append(finding(rule, document.file, document.mark(path), str(error)))
+
+    for path, message in _written_out_secrets(document, schema):
+        silent.add(path)
+        found.append(
+            finding(
+                "HUB003",
+                document.file,
+                document.mark(path),
+                message,
+                "write ${env:NAME} or ${file:/path}, and take this value out of use: it has been in a file",
+            )
+        )
+    resolved = resolve_tree(written, secrets, schema, on_error=unresolved)
+    validator = jsonschema.Draft7Validator(dict(schema), format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER)
+    for error in validator.iter_errors(resolved):  # type: ignore[no-untyped-call, unused-ignore]
+        if tuple(error.absolute_path) not in silent:
+            found.extend(_explained(document, schema, error))
+    return Checked(
+        document,
+        schema,
+        schemas.with_defaults(schema, written),
+        schemas.with_defaults(schema, resolved),
+        tuple(found),
+    )
+
+
+def _written_out_secrets(document: Document, schema: Schema) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for path, node in walk(document.root):
+        if not isinstance(node, Scalar) or node.value is None:
+            continue
+        if schemas.is_secret(schema, path):
+            if not is_reference(node.text):
+                yield path, f"{_name(path)} is a secret written out"
+        elif isinstance(node.value, str):
+            password = _URL_PASSWORD.search(node.value)
+            if password is not None and not is_reference(password.group(1)):
+                yield path, f"{_name(path)} holds a password written out"
+
+
+def _explained(document: Document, schema: Schema, error: jsonschema.ValidationError) -> Iterator[Finding]:
+    path = tuple(error.absolute_path)
+    rule = str(error.validator)
+    instance: Plain = cast("Plain", error.instance)
+    if rule == "additionalProperties" and isinstance(error.schema, dict):
+        known = list(error.schema.get("properties") or {})
+        for name in instance if isinstance(instance, dict) else ():
+            if name not in known:
+                mark = document.mark((*path, name), key=True)
+                yield finding("HUB001", document.file, mark, f'unknown key "{name}"', did_you_mean(name, known))
+    elif rule == "required":
+        for name in cast("list[str]", error.validator_value):
+            if isinstance(instance, dict) and name not in instance:
+                yield _missing(document, path, name)
+    elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
+        mark = document.mark((*path, str(instance)), key=True)
+        yield finding("HUB002", document.file, mark, f'"{instance}" is no name here', _example(error.schema))
+    else:
+        message, hint = _value_fault(document, schema, path, error)
+        yield finding("HUB002", document.file, document.mark(path), message, hint)
+
+
+def _missing(document: Document, path: Path_, name: str) -> Finding:
+    rule = "HUB011" if not path and name == "fallback" else "HUB014"
+    where = f"{_name(path)} has" if path else "the file has"
+    hint = 'for example "fallback: { use: cheapest, when_nothing: backorder }"' if rule == "HUB011" else ""
+    return finding(rule, document.file, document.mark(path), f'{where} no "{name}"', hint)
+
+
+def _value_fault(
+    document: Document, schema: Schema, path: tuple[str | int, ...], error: jsonschema.ValidationError
+) -> tuple[str, str]:
+    name = _name(path)
+    rule, limit = error.validator, error.validator_value
+    node = find(document.root, path)
+    shown = ""
+    if isinstance(node, Scalar) and not schemas.is_secret(schema, path):
+        shown = f", not {node.text[:60]!r}" if isinstance(node.value, str) else f", not {node.text[:60] or 'nothing'}"
+    if rule == "type":
+        wanted = limit if isinstance(limit, list) else [limit]
+        words = " or ".join(_TYPE_NAMES.get(str(kind), str(kind)) for kind in wanted)
+        hint = f"quote it: '{node.text}'" if shown and wanted == ["string"] and isinstance(node, Scalar) else ""
+        return f"{name} must be {words}{shown or _kind_of(error.instance)}", hint
+    if rule == "enum" and isinstance(limit, list):
+        known = [str(value) for value in limit]
+        return f"{name} must be one of {', '.join(known)}{shown}", _close(node, known)
+    if rule == "pattern":
+        return f"{name} is not written as expected{shown}", _example(error.schema)
+    bounds = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
+    if rule in bounds:
+        return f"{name} must be {bounds[str(rule)]} {limit}{shown}", ""
+    lengths = {"minLength": "at least {} characters long", "maxLength": "at most {} characters long"}
+    counts = {"minItems": "a list of at least {}", "maxItems": "a list of at most {}"}
+    for table in (lengths, counts):
+        if rule in table:
+            return f"{name} must be {table[str(rule)].format(limit)}", ""
+    if rule in ("anyOf", "oneOf"):
+        return f"{name} has none of the forms allowed here", _example(error.schema)
+    return f"{name} breaks the rule {rule} of its schema", _example(error.schema)
+
+
+def _close(node: object, known: list[str]) -> str:
+    hint = did_you_mean(node.text, known) if isinstance(node, Scalar) else ""
+    return hint if hint.startswith("did") else ""
+
+
+def _kind_of(value: object) -> str:
+    names = {dict: "keys with values", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return f", not {names.get(type(value), 'a number')}"
+
+
+def _example(schema: object) -> str:
+    examples = schema.get("examples") if isinstance(schema, dict) else None
+    if not isinstance(examples, list) or not examples:
+        return ""
+    return "for example " + ", ".join(str(example) for example in examples[:3])
+
+
+def _name(path: Path_) -> str:
+    return ".".join(str(step) for step in path) or "the file"
