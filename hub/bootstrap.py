@@ -26,8 +26,8 @@ CHECKOUT_COMMANDS = ("test", "bench", "chaos", "simulation")
 
 # One module of each package that the code imports itself: enough to tell a prepared environment from a bare one.
 RUNTIME_MODULES = tuple(
-    "alembic apscheduler click connexion flask jmespath jsonschema jsonschema_rs lxml paramiko psycopg psycopg_pool "
-    "requests sqlalchemy uvicorn yaml zeep".split()
+    "alembic apscheduler click connexion flask jmespath jsonschema jsonschema_rs lxml msgspec paramiko psycopg "
+    "psycopg_pool requests sqlalchemy uvicorn yaml zeep".split()
 )
 TEST_MODULES = ("hypothesis", "pytest", "pytest_randomly", "pytest_timeout", "responses", "schemathesis")
 
