@@ -5,6 +5,7 @@ in, :func:`secret_paths` finds what may only be a reference.
 """
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
@@ -13,6 +14,8 @@ from typing import cast
 from hub.config.source import Plain, loads
 
 Schema = Mapping[str, Plain]
+
+_SECRET_NAME = re.compile(r"(?:^|_)(?:password|passphrase|secrets?|token|api_keys?|private_key)$")
 
 KINDS = ("hub", "connection", "locations", "routing", "policies", "mapping")
 
@@ -74,7 +77,14 @@ def known_keys(root: Schema, path: tuple[str | int, ...]) -> list[str]:
 
 
 def is_secret(root: Schema, path: tuple[str | int, ...]) -> bool:
-    """Whether the value at a path, or something around it, is marked ``writeOnly``."""
+    """Whether the value at a path, or something around it, is marked ``writeOnly``.
+
+    A key of a connection's ``config`` that is named like a secret is one, also where a connector's schema forgot to say
+    so: a value shown once cannot be taken back.
+    """
+    names = [step for step in path if isinstance(step, str)]
+    if len(names) > 1 and names[0] == "config" and _SECRET_NAME.search(names[-1]):
+        return True
     here: Schema | None = _deref(root, root)
     for step in path:
         here = None if here is None else _member(root, here, step)
