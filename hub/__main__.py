@@ -1,13 +1,14 @@
 """`python3 -m hub COMMAND`: from a bare checkout to the command line.
 
-Standard library and old syntax only, like hub/bootstrap.py: any Python 3 must be able to read this far, so that it can
-say that it is too old.
+Standard library and old syntax only, like hub/bootstrap.py and hub/installer.py: any Python 3 must be able to read this
+far, so that it can say that it is too old.
 """
 
 import sys
 from typing import List, Optional
 
 from hub import bootstrap
+from hub.installer import Refusal
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -21,7 +22,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         bootstrap.ensure_environment(arguments)
         if arguments and arguments[0] in bootstrap.CHECKOUT_COMMANDS:
             bootstrap.run_checkout_command(arguments[0], arguments[1:])
-    except bootstrap.Refusal as refusal:
+    except Refusal as refusal:
         sys.stderr.write("{}\n".format(refusal))
         return refusal.exit_code
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from hub import bootstrap
+from hub import bootstrap, installer
 
 SOURCE = Path(bootstrap.__file__).parent
 ROOT = SOURCE.parent
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass
 class Checkout:
-    """A copy of the two bootstrap files with locks of its own, and the bare environment that they are started in."""
+    """A copy of the bootstrap's files with locks of its own, and the bare environment that they are started in."""
 
     folder: Path
     wheels: Path
@@ -99,7 +99,7 @@ def make_checkout(folder: Path) -> Checkout:
     checkout, wheels, home = folder / "checkout", folder / "wheels", folder / "home"
     for made in (checkout / "hub" / "cli", checkout / "tests", wheels, home):
         made.mkdir(parents=True)
-    for name in ("__init__.py", "__main__.py", "bootstrap.py"):
+    for name in ("__init__.py", "__main__.py", "bootstrap.py", "installer.py"):
         shutil.copy(SOURCE / name, checkout / "hub" / name)
     (checkout / "hub" / "cli" / "__init__.py").touch()
     (checkout / "hub" / "cli" / "main.py").write_text(COMMAND_LINE)
@@ -135,7 +135,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 # ---- the files themselves
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "__main__.py", "bootstrap.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "__main__.py", "bootstrap.py", "installer.py"])
 def test_an_old_interpreter_can_read_the_file(name: str) -> None:
     tree = ast.parse((SOURCE / name).read_text(), feature_version=(3, 6))
     newer = (ast.NamedExpr, ast.Match, ast.JoinedStr)
@@ -143,7 +143,7 @@ def test_an_old_interpreter_can_read_the_file(name: str) -> None:
     assert "__future__" not in imported(tree)
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "__main__.py", "bootstrap.py"])
+@pytest.mark.parametrize("name", ["__init__.py", "__main__.py", "bootstrap.py", "installer.py"])
 def test_the_file_needs_nothing_but_the_standard_library(name: str) -> None:
     assert imported(ast.parse((SOURCE / name).read_text())) <= set(sys.stdlib_module_names) | {"hub"}
 
@@ -253,6 +253,31 @@ def test_two_starters_at_once_make_one_environment_and_both_run(checkout: Checko
     assert sum("Setting up" in err for _, err in answers) == 1
 
 
+def test_a_start_killed_half_way_is_completed_by_the_next(checkout: Checkout) -> None:
+    command = [BARE_PYTHON, "-m", "hub", "demo"]
+    starter = subprocess.Popen(command, cwd=checkout.folder, env=checkout.environ, stderr=subprocess.PIPE)
+    assert starter.stderr is not None
+    assert starter.stderr.readline().startswith(b"Setting up")
+    starter.kill()
+    starter.communicate()
+    assert not (checkout.environment / "hub-stamp").exists()
+    completed = checkout.start("demo")
+    assert completed.out.startswith("ran demo with parcel 1.0")
+    assert not checkout.start("demo").installed
+
+
+def test_tests_see_neither_the_users_hub_nor_a_checkout_not_to_write_to(tmp_path: Path) -> None:
+    mine = {"HUB_HOME": str(tmp_path), "HUB_CONFIG": "/etc/hub", "HUB_TEST_POSTGRESQL": "url", "PYTHONPATH": "/p"}
+    environ, options = bootstrap.surroundings(mine, "/checkout")
+    assert environ == {
+        "HUB_TEST_POSTGRESQL": "url",
+        "PYTHONPATH": "/checkout:/p",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path / ".hypothesis"),
+    }
+    assert options == ["-o", f"cache_dir={tmp_path / '.pytest_cache'}"]
+    assert bootstrap.surroundings({}, "/checkout") == ({"PYTHONPATH": "/checkout"}, [])
+
+
 def test_uv_is_used_where_there_is_one(checkout: Checkout, tmp_path: Path) -> None:
     uv = f'[ "$1 $2 $3" = "pip install --python" ] || exit 2; python=$4; shift 4; exec {BARE_PYTHON} -m pip'
     programs = programs_on_path(tmp_path, uv=f'{uv} --python "$python" install "$@"')
@@ -286,7 +311,7 @@ def test_uv_is_left_alone_where_only_pip_knows_the_mirror(
     environ: dict[str, str], expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert bootstrap.pip_alone_knows_the_index(environ) is expected
+    assert installer.pip_alone_knows_the_index(environ) is expected
 
 
 def test_a_mirror_in_the_users_pip_settings_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +319,7 @@ def test_a_mirror_in_the_users_pip_settings_counts_too(tmp_path: Path, monkeypat
     settings = tmp_path / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True)
     settings.write_text("[global]\nindex-url = https://mirror.example/simple\n")
-    assert bootstrap.pip_alone_knows_the_index({})
+    assert installer.pip_alone_knows_the_index({})
 
 
 # ---- failing well
