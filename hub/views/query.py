@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import BindParameter, Connection, bindparam, text
 
 from hub.store.types import EPOCH, SCALE
 
@@ -25,7 +25,9 @@ def rows(
     """At most MAX_ROWS rows. A list or tuple parameter expands to IN (...)."""
     statement = text(sql)
     values = dict(parameters or {})
-    expanding = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list | tuple)]
+    expanding: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list | tuple)
+    ]
     if expanding:
         statement = statement.bindparams(*expanding)
     found = [dict(row) for row in connection.execute(statement, values).mappings().fetchmany(MAX_ROWS)]

@@ -1,0 +1,132 @@
+"""`hub deliveries`: outgoing calls, and a person's word on those whose outcome is unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hub.cli.failure import FAILED, Failure
+from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.session import act, reading
+from hub.runtime.place import Place
+
+
+@click.group()
+def deliveries() -> None:
+    """Outgoing calls and their attempts."""
+
+
+@deliveries.command("list")
+@click.option("--state", help="One state; without it everything that is still open")
+@click.option("--destination")
+@click.option("--order", "order_id")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@json_option
+@click.pass_obj
+def list_(
+    place: Place, state: str | None, destination: str | None, order_id: str | None, limit: int, as_json: bool
+) -> None:
+    """What is still open, or what is in one state."""
+    from hub.views.work import list_deliveries
+
+    with reading(place) as connection:
+        found = list_deliveries(connection, state=state, destination=destination, order_id=order_id, limit=limit)
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("id", "ID"),
+        ("business_key", "BUSINESS KEY"),
+        ("state", "STATE"),
+        ("attempts", "ATTEMPTS"),
+        ("due_at", "DUE"),
+        ("error", "LAST WORD"),
+    )
+    emit_table(found, columns, empty="No open deliveries.")
+
+
+@deliveries.command("show")
+@click.argument("delivery")
+@json_option
+@click.pass_obj
+def show(place: Place, delivery: str, as_json: bool) -> None:
+    """One delivery, by id or business key, with every attempt."""
+    from hub.views.work import show_delivery
+
+    with reading(place) as connection:
+        found = show_delivery(connection, delivery)
+    if found is None:
+        raise Failure(f"There is no delivery {delivery!r}. `hub deliveries list` shows the open ones.", FAILED)
+    if as_json:
+        emit_object({"items": [found]})
+        return
+    click.echo(f"{found['business_key']}  ({found['id']})")
+    for key in ("destination", "capability", "state", "park_reason", "safety", "due_at", "external_id", "error"):
+        if found[key] is not None:
+            click.echo(f"  {key.replace('_', ' '):<12} {cell(found[key])}")
+    for attempt in found["history"]:
+        click.echo(
+            f"  attempt {attempt['number']} ({attempt['kind']}) {cell(attempt['started_at'])}: "
+            f"{attempt['resolution'] or 'open'} {cell(attempt['status'])} {attempt['words'] or ''}"
+        )
+
+
+def _say(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit_object(result)
+    else:
+        click.echo(result["message"])
+
+
+@deliveries.command("retry")
+@click.argument("delivery")
+@json_option
+@click.pass_obj
+def retry(place: Place, delivery: str, as_json: bool) -> None:
+    """Send a parked or refused delivery again, with its frozen content, or make one wait no longer."""
+    _say(act(place, "deliveries.retry", delivery=delivery), as_json)
+
+
+@deliveries.command("happened")
+@click.argument("delivery")
+@click.option("--external-id", required=True, help="What the other system calls what was made")
+@click.option("--reason", default="", help="How you know")
+@json_option
+@click.pass_obj
+def happened(place: Place, delivery: str, external_id: str, reason: str, as_json: bool) -> None:
+    """Say that a call of unknown outcome did happen."""
+    _say(act(place, "deliveries.happened", delivery=delivery, external_id=external_id, reason=reason), as_json)
+
+
+@deliveries.command("did-not-happen")
+@click.argument("delivery")
+@click.option("--reason", default="", help="How you know")
+@json_option
+@click.pass_obj
+def did_not_happen(place: Place, delivery: str, reason: str, as_json: bool) -> None:
+    """Say that a call of unknown outcome did not happen; it is sent again."""
+    _say(act(place, "deliveries.did_not_happen", delivery=delivery, reason=reason), as_json)
+
+
+@deliveries.command("abandon")
+@click.argument("delivery")
+@click.option("--reason", required=True)
+@json_option
+@click.pass_obj
+def abandon(place: Place, delivery: str, reason: str, as_json: bool) -> None:
+    """Give a delivery up for good; what needs it is blocked."""
+    _say(act(place, "deliveries.abandon", delivery=delivery, reason=reason), as_json)
+
+
+@deliveries.command("resend")
+@click.argument("delivery")
+@click.option("--as-new", is_flag=True, required=True, help="A second effect, under a key of its own; audited")
+@click.option("--reason", required=True)
+@json_option
+@click.pass_obj
+def resend(place: Place, delivery: str, as_new: bool, reason: str, as_json: bool) -> None:
+    """Make the effect a second time, on purpose."""
+    if not as_new:
+        raise click.UsageError("A second effect is only made with --as-new.")
+    _say(act(place, "deliveries.resend", delivery=delivery, reason=reason), as_json)

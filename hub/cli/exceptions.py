@@ -1,0 +1,111 @@
+"""`hub exceptions`: what needs a person."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.failure import FAILED, Failure
+from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.session import act, reading
+from hub.runtime.place import Place
+
+
+@click.group()
+def exceptions() -> None:
+    """What could not go on by itself: cause, owner, next step."""
+
+
+@exceptions.command("list")
+@click.option("--state", type=click.Choice(["open", "resolved"]), default="open", show_default=True)
+@click.option("--kind")
+@json_option
+@click.pass_obj
+def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
+    """Grouped by cause: one row for one cause, however many orders it holds up."""
+    from hub.views.work import list_exceptions
+
+    with reading(place) as connection:
+        found = list_exceptions(connection, state=state, kind=kind)
+    if as_json:
+        emit_json(found)
+        return
+    rows = [{**row, "subjects": len(row["subjects"])} for row in found]
+    columns = (
+        ("id", "ID"),
+        ("kind", "KIND"),
+        ("subjects", "HOLDS UP"),
+        ("raised_at", "SINCE"),
+        ("owner", "OWNER"),
+        ("title", "WHAT"),
+        ("next_step", "NEXT"),
+    )
+    emit_table(rows, columns, empty="Nothing needs you.")
+
+
+@exceptions.command("show")
+@click.argument("exception_id")
+@json_option
+@click.pass_obj
+def show(place: Place, exception_id: str, as_json: bool) -> None:
+    """One exception with everything it holds up."""
+    from hub.views.work import show_exception
+
+    with reading(place) as connection:
+        found = show_exception(connection, exception_id)
+    if found is None:
+        raise Failure(f"There is no exception {exception_id!r}. `hub exceptions list` shows the open ones.", FAILED)
+    if as_json:
+        emit_object({"items": [found]})
+        return
+    click.echo(f"{found['title']}  ({found['id']}, {found['state']})")
+    for label, key in (
+        ("what", "detail"),
+        ("next", "next_step"),
+        ("you can", "hint"),
+        ("owner", "owner"),
+        ("since", "raised_at"),
+    ):
+        click.echo(f"  {label:<8} {cell(found[key])}")
+    for subject in found["subjects"]:
+        click.echo(f"  holds up {subject['kind']} {subject['id']}")
+
+
+@exceptions.command("retry")
+@click.argument("exception_id")
+@json_option
+@click.pass_obj
+def retry(place: Place, exception_id: str, as_json: bool) -> None:
+    """Re-drive everything that this exception holds up; pressing twice does it once."""
+    result = act(place, "exceptions.retry", exception_id=exception_id)
+    if as_json:
+        emit_object(result)
+    else:
+        click.echo(result["message"])
+
+
+@exceptions.command("resolve")
+@click.argument("exception_id")
+@click.option("--reason", required=True)
+@json_option
+@click.pass_obj
+def resolve(place: Place, exception_id: str, reason: str, as_json: bool) -> None:
+    """Close it by hand, with a reason."""
+    result = act(place, "exceptions.resolve", exception_id=exception_id, reason=reason)
+    if as_json:
+        emit_object(result)
+    else:
+        click.echo(result["message"])
+
+
+@exceptions.command("assign")
+@click.argument("exception_id")
+@click.argument("owner")
+@json_option
+@click.pass_obj
+def assign(place: Place, exception_id: str, owner: str, as_json: bool) -> None:
+    """Give it to somebody."""
+    result = act(place, "exceptions.assign", exception_id=exception_id, owner=owner)
+    if as_json:
+        emit_object(result)
+    else:
+        click.echo(result["message"])

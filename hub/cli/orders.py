@@ -1,0 +1,182 @@
+"""`hub orders`: list, show with its reasons, and the few things a person does to an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hub.cli.failure import FAILED, Failure
+from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.session import act, reading
+from hub.runtime.place import Place
+
+
+@click.group()
+def orders() -> None:
+    """Orders: what came, where it went and why."""
+
+
+@orders.command("list")
+@click.option("--status", type=click.Choice(["received", "held", "confirmed", "closed", "cancelled"]))
+@click.option("--channel", help="A connection that orders come from")
+@click.option("--before", help="Page on: the id of the last order shown")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@click.pass_obj
+def list_(place: Place, status: str | None, channel: str | None, before: str | None, limit: int, as_json: bool) -> None:
+    """Newest first."""
+    from hub.views.orders import list_orders
+
+    with reading(place) as connection:
+        found = list_orders(connection, status=status, channel=channel, before=before, limit=limit)
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("number", "NUMBER"),
+        ("channel", "CHANNEL"),
+        ("external_id", "EXTERNAL ID"),
+        ("status", "STATUS"),
+        ("quantities", "QUANTITIES"),
+        ("holds", "HOLDS"),
+        ("exceptions", "EXCEPTIONS"),
+        ("total", "TOTAL"),
+        ("currency", ""),
+        ("id", "ID"),
+    )
+    emit_table(found, columns, empty="No orders.")
+
+
+@orders.command("show")
+@click.argument("reference")
+@click.option("--why", is_flag=True, help="Also why: sourcing candidates, costs, exclusions, what was second best")
+@json_option
+@click.pass_obj
+def show(place: Place, reference: str, why: bool, as_json: bool) -> None:
+    """One order by its number, the channel's id, ours, or a fulfilment order's id."""
+    from hub.views.orders import find_order, show_order
+
+    with reading(place) as connection:
+        ids = find_order(connection, reference)
+        if not ids:
+            raise Failure(f"There is no order {reference!r}. `hub orders list` shows what there is.", FAILED)
+        if len(ids) > 1:
+            raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
+        order = show_order(connection, ids[0])
+    assert order is not None
+    if as_json:
+        emit_object({"items": [order]})
+        return
+    _head(order)
+    _work(order)
+    if why:
+        _why(order)
+    _timeline(order)
+
+
+def _head(order: dict[str, Any]) -> None:
+    click.echo(f"Order {order['number'] or order['external_id']}  ({order['id']})")
+    click.echo(f"  channel     {order['channel']}, external id {order['external_id']}")
+    click.echo(
+        f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
+    )
+    click.echo(f"  placed      {cell(order['placed_at'])}   total {cell(order['total'])} {cell(order['currency'])}")
+    click.echo("Lines")
+    for line in order["lines"]:
+        quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())
+        click.echo(f"  {line['number']}. {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
+    for hold in order["holds"]:
+        state = "released" if hold["released_at"] else "HELD"
+        click.echo(f"  {state}: {hold['kind']} {hold['rule']} at {hold['path']}: {hold['hint']}")
+    for exception in order["exceptions"]:
+        click.echo(
+            f"  exception ({exception['state']}, {exception['owner']}): {exception['title']}: {exception['detail']}"
+        )
+        if exception["state"] == "open":
+            click.echo(f"    next: {exception['next_step']}  you can: {exception['hint']}")
+
+
+def _work(order: dict[str, Any]) -> None:
+    if order["fulfilment_orders"]:
+        click.echo("Fulfilment orders")
+    for work in order["fulfilment_orders"]:
+        click.echo(f"  {work['id']}  {work['location']} via {work['connection']}: {work['state']}")
+    for shipment in order["shipments"]:
+        packages = shipment["document"].get("packages", [])
+        tracking = ", ".join(str(package.get("tracking_number") or package.get("package")) for package in packages)
+        click.echo(f"  shipped {cell(shipment['shipped_at'])} from {shipment['location']}: {tracking}")
+    if order["deliveries"]:
+        click.echo("Calls")
+    for delivery in order["deliveries"]:
+        reference = f" -> {delivery['external_id']}" if delivery["external_id"] else ""
+        error = f"  {delivery['error']}" if delivery["error"] else ""
+        click.echo(
+            f"  {delivery['destination']} {delivery['capability']}: {delivery['state']}, "
+            f"{delivery['attempts']} attempt(s){reference}{error}"
+        )
+    for payment in order["payments"]:
+        click.echo(f"  money: {payment['kind']} {cell(payment['amount'])} {payment['currency']}")
+
+
+def _why(order: dict[str, Any]) -> None:
+    if not order["sourcing"]:
+        click.echo("Why: no sourcing decision yet.")
+        return
+    click.echo("Why")
+    for decision in order["sourcing"]:
+        document = decision["document"]
+        click.echo(
+            f"  decided {cell(decision['at'])} by {document.get('strategy', '-')} ({document.get('rule', 'fallback')})"
+        )
+        for title, value in document.items():
+            if title in ("strategy", "rule"):
+                continue
+            _explain(title, value, "    ")
+
+
+def _explain(title: str, value: Any, indent: str) -> None:
+    """Any tree, readable: nothing of a stored decision is kept from the person who asks."""
+    name = title.replace("_", " ")
+    if isinstance(value, dict):
+        if all(not isinstance(item, dict | list) for item in value.values()):
+            click.echo(f"{indent}{name}: {cell(value)}")
+            return
+        click.echo(f"{indent}{name}:")
+        for key, item in value.items():
+            _explain(str(key), item, indent + "  ")
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        click.echo(f"{indent}{name}:")
+        for item in value:
+            if isinstance(item, dict) and all(not isinstance(part, dict | list) for part in item.values()):
+                click.echo(f"{indent}  - {cell(item)}")
+            else:
+                _explain("-", item, indent + "  ")
+    else:
+        click.echo(f"{indent}{name}: {cell(value)}")
+
+
+def _timeline(order: dict[str, Any]) -> None:
+    click.echo("Timeline")
+    for event in order["timeline"]:
+        fact = event["type"].removeprefix("hub.").removesuffix(".v1")
+        click.echo(f"  {cell(event['at'])}  {fact}  {cell(event['data'])}")
+
+
+def _action(name: str, text: str) -> None:
+    @orders.command(name, help=text)
+    @click.argument("reference")
+    @click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
+    @json_option
+    @click.pass_obj
+    def command(place: Place, reference: str, reason: str, as_json: bool) -> None:
+        result = act(place, f"orders.{name}", reference=reference, reason=reason)
+        if as_json:
+            emit_object(result)
+        else:
+            click.echo(result["message"])
+
+
+_action("hold", "Stop an order before anything more of it is sent.")
+_action("release", "Take back the holds that a person placed.")
+_action("cancel", "Cancel an order: at once where nothing was sent, else by asking the places that have it.")

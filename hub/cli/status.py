@@ -1,0 +1,54 @@
+"""`hub status` and `hub version`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+import click
+
+from hub import __version__
+from hub.cli.output import cell, emit_object, json_option
+from hub.cli.session import owner_of, reading
+from hub.runtime.place import Place
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(place: Place, as_json: bool) -> None:
+    """Who runs, how much of everything is in which state, what needs you."""
+    from hub.views.work import counts, deliveries_by_destination
+
+    owner = owner_of(place)
+    with reading(place) as connection:
+        state = counts(connection)
+        by_destination = deliveries_by_destination(connection)
+    if as_json:
+        emit_object({"owner": owner, "items": [{"kind": kind, **found} for kind, found in state.items()]})
+        return
+    click.echo(f"hub        {'running, process ' + str(owner) if owner else 'not running'}; data in {place.home}")
+    for kind, found in state.items():
+        click.echo(f"{kind:<10} " + (", ".join(f"{count} {name}" for name, count in sorted(found.items())) or "none"))
+    for row in by_destination:
+        if row["state"] not in ("acknowledged", "withdrawn", "coalesced", "abandoned", "suppressed"):
+            click.echo(
+                f"  {row['destination']} {row['capability']}: {row['count']} {row['state']}, oldest {cell(row['oldest'])}"
+            )
+
+
+@click.command()
+@json_option
+def version(as_json: bool) -> None:
+    """The hub's version and what it stands on."""
+    parts = {"order-hub": __version__, "python": platform.python_version()}
+    for name in ("sqlalchemy", "psycopg", "pysqlite3", "requests", "zeep", "uvicorn", "jmespath", "jsonschema"):
+        try:
+            parts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if as_json:
+        emit_object({"items": [{"name": name, "version": found} for name, found in parts.items()]})
+        return
+    for name, found in parts.items():
+        click.echo(f"{name} {found}")

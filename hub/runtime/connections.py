@@ -1,0 +1,245 @@
+"""The connections of one revision, put together: manifest, connector instance, mappings, limits, breaker."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamOffer
+from hub.config.secrets import Secrets, resolve_tree
+from hub.exchange.connections import ConnectionView, StreamView
+from hub.formats.registry import codec
+from hub.mapping.library import MappingLibrary, shipped_folder
+from hub.runtime.mappings import InMapping, MappingRenderer, ReplyReader
+from hub.runtime.registry import Registry
+from hub.sdk.capabilities import Capability, SafetyMode
+from hub.sdk.connector import Context
+from hub.sdk.manifest import CapabilityInfo, Manifest
+from hub.sdk.ports import Clock, HttpPort
+from hub.transport.breaker import Breaker, BreakerSnapshot, Permit, State
+from hub.transport.guard import Guard
+from hub.transport.http import HttpPolicy, RequestsHttp
+from hub.transport.limits import Limit, Limits
+
+HttpFactory = Callable[[str, Mapping[str, Any], Limits, Clock], HttpPort]
+"""(connection id, resolved config, limits, clock) -> the connection's HTTP port; the simulation gives its own."""
+
+
+def connector_infos(registry: Registry) -> dict[str, ConnectorInfo]:
+    """What the configuration's checks must know of each connector."""
+    return {name: connector_info(manifest) for name, manifest in registry.manifests.items()}
+
+
+def connector_info(manifest: Manifest) -> ConnectorInfo:
+    """One connector's manifest and config.schema.yaml."""
+    schema_file = Path(manifest.folder) / "config.schema.yaml"
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8")) if schema_file.is_file() else {}
+    return ConnectorInfo(
+        name=manifest.name,
+        config_schema=schema,
+        streams={stream.name: StreamOffer(stream.push, stream.poll) for stream in manifest.streams.values()},
+        capabilities=frozenset(capability.value for capability in manifest.capabilities),
+        push_secrets="webhook_secrets" if "webhook_secrets" in (schema.get("properties") or {}) else None,
+    )
+
+
+def real_http(connection: str, config: Mapping[str, Any], limits: Limits, clock: Clock) -> HttpPort:
+    """Real sockets; the hosts that the reviewed configuration names may be private, no others."""
+    del connection
+    pinned = [host for value in config.values() if isinstance(value, str) and (host := urlsplit(value).hostname)]
+    authority = config.get("ca")
+    policy = HttpPolicy(verify=authority if isinstance(authority, str) else True)
+    return RequestsHttp(policy, clock, limits=limits, guard=Guard(pinned), wait=time.sleep)
+
+
+class ConnectionLog:
+    """Log of one connector: its connection's id in front, fields behind."""
+
+    def __init__(self, connection: str) -> None:
+        self._log = logging.getLogger(f"hub.connection.{connection}")
+
+    def info(self, message: str, **fields: object) -> None:
+        self._log.info("%s %s", message, fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        self._log.warning("%s %s", message, fields)
+
+
+class ConnectionGate:
+    """Breaker and token buckets of one connection; see Gate."""
+
+    def __init__(self, breaker: Breaker, limits: Limits) -> None:
+        self._breaker = breaker
+        self._limits = limits
+
+    def permit(self) -> object | None:
+        return self._breaker.permit()
+
+    def record(self, permit: object, *, success: bool | None) -> None:
+        if isinstance(permit, Permit):
+            # A call that says nothing about the target (a refusal, a rate limit) still proves that it answers.
+            self._breaker.record(permit, success=success is not False)
+
+    def wait_seconds(self) -> float:
+        return self._breaker.wait_seconds()
+
+    def save(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        snapshot = self._breaker.snapshot()
+        return {"state": snapshot.state.value, "since": snapshot.since.isoformat()}, dict(self._limits.save())
+
+    def restore(self, breaker: Mapping[str, Any], buckets: Mapping[str, Any]) -> None:
+        if breaker:
+            since = dt.datetime.fromisoformat(str(breaker["since"]))
+            self._breaker.restore(BreakerSnapshot(State(str(breaker["state"])), since))
+        self._limits.restore({name: float(tokens) for name, tokens in buckets.items()})
+
+
+class RuntimeConnections:
+    """Implements hub.exchange.connections.Connections; instances are made when first asked for."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        registry: Registry,
+        library: MappingLibrary,
+        clock: Clock,
+        environ: Mapping[str, str],
+        *,
+        http: HttpFactory = real_http,
+    ) -> None:
+        self._bundle = bundle
+        self._registry = registry
+        self._library = library
+        self._clock = clock
+        self._secrets = Secrets(environ)
+        self._http = http
+        self._views: dict[str, ConnectionView] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def revision(self) -> str:
+        return self._bundle.revision
+
+    def ids(self) -> Sequence[str]:
+        return tuple(self._bundle.connections)
+
+    def get(self, connection: str) -> ConnectionView | None:
+        """Raises SecretError or ConfigurationError where the instance cannot be made."""
+        found = self._views.get(connection)
+        if found is not None:
+            return found
+        config = self._bundle.connections.get(connection)
+        if config is None:
+            return None
+        with self._lock:
+            if connection not in self._views:
+                self._views[connection] = self._open(config)
+            return self._views[connection]
+
+    def renderer(self) -> MappingRenderer:
+        """Renders effects with this revision's mappings."""
+        options = {
+            connection.id: {
+                capability: {"location_map": dict(effect.location_map), **effect.options}
+                for capability, effect in connection.effects_out.items()
+            }
+            for connection in self._bundle.connections.values()
+        }
+        return MappingRenderer(lambda name: self._bundle.connections[name].connector, self._library, options)
+
+    def _open(self, config: ConnectionConfig) -> ConnectionView:
+        manifest = self._registry.manifests[config.connector]
+        schema = connector_info(manifest).config_schema
+        resolved = resolve_tree(dict(config.config), self._secrets, schema)
+        assert isinstance(resolved, dict)
+        limits = Limits(
+            {name: Limit(float(limit.rate.per_second), float(limit.burst)) for name, limit in config.limits.items()},
+            self._clock,
+        )
+        http = self._http(config.id, resolved, limits, self._clock)
+        context = Context(
+            connection=config.id,
+            config=resolved,
+            http=http,
+            clock=self._clock,
+            log=ConnectionLog(config.id),
+            loads=codec("json").loads,
+            loads_xml=codec("xml").loads,
+            soap=_soap_opener(http),
+            start_from={name: stream.start_from for name, stream in config.streams.items() if stream.start_from},
+        )
+        return ConnectionView(
+            id=config.id,
+            manifest=manifest,
+            connector=self._registry.implementation(manifest)(context),
+            effects=config.effects is EffectsMode.ON,
+            streams={name: self._stream(config, manifest, name) for name in config.streams if name in manifest.streams},
+            capabilities=_capabilities(config, manifest),
+            replies=self._replies(config, manifest),
+            gate=ConnectionGate(Breaker(self._clock), limits),
+            give_up_after={name: effect.give_up_after.total_seconds() for name, effect in config.effects_out.items()},
+        )
+
+    def _stream(self, config: ConnectionConfig, manifest: Manifest, name: str) -> StreamView:
+        info = manifest.streams[name]
+        stream = config.streams[name]
+        mapping = self._library.inbound(config.connector, name)
+        context = {"connection": config.id}
+        return StreamView(
+            name=name,
+            codec=info.codec,
+            codec_options={"items": info.items} if info.items else {},
+            mapping=InMapping(mapping, self._library, context) if mapping is not None else None,
+            start_from=stream.start_from,
+            can_fetch=info.fetch,
+            correlate_within_seconds=self._bundle.policies.correlate_within.total_seconds(),
+        )
+
+    def _replies(self, config: ConnectionConfig, manifest: Manifest) -> dict[str, ReplyReader]:
+        readers = {}
+        for capability in config.effects_out:
+            mapping = self._library.reply(config.connector, capability)
+            if mapping is not None:
+                readers[capability] = ReplyReader(mapping)
+        return readers
+
+
+def _capabilities(config: ConnectionConfig, manifest: Manifest) -> dict[Capability, CapabilityInfo]:
+    found = dict(manifest.capabilities)
+    for name, effect in config.effects_out.items():
+        capability = Capability(name)
+        if effect.safety is None or capability not in found:
+            continue
+        settle = effect.safety.settle
+        found[capability] = dataclasses.replace(
+            found[capability],
+            safety=SafetyMode(effect.safety.mode),
+            settle_seconds=settle.total_seconds() if settle is not None else found[capability].settle_seconds,
+        )
+    return found
+
+
+def _soap_opener(http: HttpPort) -> Callable[..., Any]:
+    def opener(*arguments: Any, **options: Any) -> Any:
+        # zeep takes half a second to import; only a connection that speaks SOAP pays for it.
+        from hub.transport.soap import open_soap
+
+        return open_soap(http, *arguments, **options)
+
+    return opener
+
+
+def library_of(config_folder: Path, registry: Registry) -> MappingLibrary:
+    """A site's mappings first, then the connectors' own, then the shipped ones."""
+    folders = [config_folder / "mappings"]
+    folders += [Path(manifest.folder).parent for manifest in registry.manifests.values()]
+    return MappingLibrary([*dict.fromkeys(folder for folder in folders if folder.is_dir()), shipped_folder()])

@@ -1,0 +1,92 @@
+"""From the configuration to what the OMS may depend on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hub.config.model import Bundle, ConnectionConfig, EffectsMode, Location
+from hub.oms.ports import Channel, LocationRule, RoutingRule, Rules, Strategy
+from hub.sdk.capabilities import Capability
+
+DEFAULT_STOCK_MEANS = "on_hand"
+
+
+def rules_of(bundle: Bundle) -> Rules:
+    """The OMS's view of one revision."""
+    policies = bundle.policies
+    return Rules(
+        revision=bundle.revision,
+        channels={
+            connection.id: _channel(bundle, connection)
+            for connection in bundle.connections.values()
+            if "orders" in connection.streams
+        },
+        locations={location.id: _location(bundle, location) for location in bundle.locations.values()},
+        strategies={
+            name: Strategy(
+                id=name,
+                objective=strategy.objective,
+                max_shipments=strategy.max_shipments,
+                ship_complete=strategy.ship_complete,
+            )
+            for name, strategy in bundle.routing.strategies.items()
+        },
+        routing=tuple(RoutingRule(rule.id, rule.when, rule.use) for rule in bundle.routing.rules),
+        fallback=bundle.routing.fallback,
+        when_nothing=bundle.routing.when_nothing,
+        takers={
+            capability.value: tuple(connection.id for connection in bundle.offering(capability.value))
+            for capability in Capability
+            if bundle.offering(capability.value)
+        },
+        unknown_sku=policies.unknown_sku,
+        address=policies.address,
+        payment_require=tuple(sorted(policies.payment_require)),
+        totals_difference_up_to=policies.totals_difference_up_to,
+        totals_otherwise=policies.totals_otherwise,
+        split_penalty=max((s.split_penalty for s in bundle.routing.strategies.values()), default=Decimal(4)),
+        silence_hours=policies.acknowledge_within.total_seconds() / 3600,
+    )
+
+
+def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
+    stream = connection.streams["orders"]
+    location_map = {
+        theirs: ours for effect in connection.effects_out.values() for theirs, ours in effect.location_map.items()
+    }
+    return Channel(
+        id=connection.id,
+        seller_entity=connection.seller_entity,
+        effects=connection.effects is EffectsMode.ON,
+        start_from=stream.start_from,
+        grace_seconds=bundle.policies.grace(connection.id).total_seconds(),
+        capabilities=frozenset(connection.effects_out),
+        location_map=location_map,
+        share=bundle.policies.share(connection.id),
+        threshold=bundle.policies.threshold(connection.id),
+    )
+
+
+def _location(bundle: Bundle, location: Location) -> LocationRule:
+    authority = bundle.connections.get(location.stock_authority or "")
+    stream = authority.streams.get("stock") if authority else None
+    address = location.address
+    return LocationRule(
+        id=location.id,
+        type=location.type,
+        wms=location.wms,
+        wms_code=location.wms_code,
+        stock_authority=location.stock_authority,
+        country=address.country if address else "",
+        admin_area=(address.admin_area or "") if address else "",
+        latitude=address.latitude if address else None,
+        longitude=address.longitude if address else None,
+        priority=location.priority,
+        capacity_per_day=location.capacity_per_day,
+        cost_order=location.costs.order,
+        cost_line=location.costs.line,
+        cost_unit=location.costs.unit,
+        safety_stock=location.safety_stock.get("default", Decimal(0)),
+        can=location.can,
+        stock_means=(stream.means if stream and stream.means else DEFAULT_STOCK_MEANS),
+    )

@@ -1,0 +1,103 @@
+"""`hub verify`: recomputes the promises from the journals and names every row that breaks one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from hub.store.types import SCALE
+from hub.views.promises import MAX_OFFENDERS, PROMISES
+
+Finding = dict[str, Any]
+
+
+def verify(connection: Connection) -> list[Finding]:
+    """One row a broken promise and subject: {promise, says, subject, detail}. Empty = every promise holds."""
+    return [*_queries(connection), *_bodies(connection), *_shipped(connection), *_sources(connection)]
+
+
+def summary(connection: Connection) -> dict[str, int]:
+    """How much was looked at."""
+    tables = (
+        "receipts",
+        "messages",
+        "orders",
+        "order_lines",
+        "quantity_moves",
+        "reservations",
+        "deliveries",
+        "attempts",
+    )
+    return {name: int(connection.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar() or 0) for name in tables}  # noqa: S608
+
+
+def _queries(connection: Connection) -> Iterator[Finding]:
+    for promise in PROMISES:
+        for row in connection.execute(text(promise.sql)).fetchmany(MAX_OFFENDERS):
+            yield {"promise": promise.name, "says": promise.says, "subject": row[0], "detail": row[1]}
+
+
+def _bodies(connection: Connection) -> Iterator[Finding]:
+    """Bytes are what their hash says; a body that lies in a file is checked where it is read."""
+    for table, owner in (("receipts", "receipt"), ("deliveries", "delivery")):
+        found = connection.execute(
+            text(
+                f"SELECT r.id, r.body_hash, b.body FROM {table} r JOIN bodies b ON b.id = r.body_id"  # noqa: S608
+                " WHERE b.body IS NOT NULL"
+            )
+        )
+        for subject, expected, body in found:
+            if hashlib.sha256(bytes(body)).hexdigest() != expected:
+                yield {
+                    "promise": "bytes_unchanged",
+                    "says": "Bytes are kept as they came and as they will go",
+                    "subject": subject,
+                    "detail": f"the {owner}'s bytes differ from their hash",
+                }
+
+
+def _shipped(connection: Connection) -> Iterator[Finding]:
+    """What shipments say left equals what the lines say left."""
+    left: dict[str, Decimal] = {}
+    for (document,) in connection.execute(text("SELECT document FROM shipments")):
+        for package in json.loads(document).get("packages", []):
+            for line in package.get("lines", []):
+                line_id = str(line.get("line_id") or line.get("line"))
+                left[line_id] = left.get(line_id, Decimal(0)) + Decimal(str(line["quantity"]))
+    rows = connection.execute(
+        text(
+            "SELECT id, shipped + delivered + lost + returned_to_sender + handed_over + over_shipped FROM order_lines"
+            " WHERE fulfilled_by = 'us' AND order_id IN (SELECT id FROM orders WHERE effects <> 'none')"
+        )
+    )
+    for line_id, counted in rows:
+        told = left.get(line_id, Decimal(0))
+        if Decimal(int(counted)) / SCALE != told:
+            yield {
+                "promise": "shipments_add_up",
+                "says": "What shipments say left equals what the ledger says left",
+                "subject": line_id,
+                "detail": f"shipments {told}, ledger {Decimal(int(counted)) / SCALE}",
+            }
+
+
+def _sources(connection: Connection) -> Iterator[Finding]:
+    """Every merged view of an order leads to an order that is there, and back."""
+    found = connection.execute(
+        text(
+            "SELECT s.entity_key, COALESCE(s.subject, '') FROM sources s WHERE s.record = 'Order'"
+            " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = s.subject)"
+        )
+    )
+    for key, subject in found.fetchmany(MAX_OFFENDERS):
+        yield {
+            "promise": "sources_lead_to_orders",
+            "says": "What a source stated of an order is kept with that order",
+            "subject": key,
+            "detail": f"leads to the order {subject!r}, which is not there",
+        }
