@@ -8,6 +8,7 @@ cancelled moves straight to shipped, off the path, for the caller to raise an ex
 from __future__ import annotations
 
 import enum
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,9 @@ AT_LOCATION = (B.RELEASED, B.ACCEPTED, B.PICKED, B.PACKED)
 """Quantities in a location's hands: they come back only when the location says so."""
 
 GONE = frozenset({B.SHIPPED, B.HANDED_OVER, B.DELIVERED})
+LEFT = GONE | {B.LOST, B.RETURNED_TO_SENDER}
+"""Has left us, whatever became of it."""
+
 ENDED = GONE | {B.CANCELLED}
 """Nothing is left to do for these."""
 
@@ -160,7 +164,7 @@ class Ledger:
             self._put(source, target, quantity, implied=False)
             return
         steps = path(source, target)
-        for here, there in zip(steps, steps[1:], strict=False):
+        for here, there in itertools.pairwise(steps):
             self._put(here, there, quantity, implied=there != target)
 
     def take(self, sources: Iterable[Bucket], quantity: Decimal) -> list[tuple[Bucket, Decimal]]:

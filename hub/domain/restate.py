@@ -1,4 +1,4 @@
-"""Merging the restates of one entity: per field the newest source version that carried it wins, in any order of arrival.
+"""Merging restates of one entity: per field the newest source version that carried it wins, in any order of arrival.
 
 A *stamp* is `(version, received_order)`: the source's version first (sorts as text), the order of receipt second, so
 that of equal versions the later received wins. Every rule below takes a maximum of stamps, which is why the merge
