@@ -24,8 +24,9 @@ A field is one of
 
 A path is relative to the present node; `root.`, `parent.` and `context.` leave it, `.` is the node itself. In
 expressions these are `root()`, `parent()`, `context()`. A leaf may carry `as` (a type of hub.mapping.conversions;
-without it the one that fits the target field), the type's options, `table`, `required`, `default`, `otherwise: hold | default | error`,
-`hold_if` (an expression that limits the hold), `rule`, `hint`, and any field `when` (an expression).
+without it the one that fits the target field), the type's options, `table`, `required`, `default`,
+`otherwise: hold | default | error`, `hold_if` (an expression that limits the hold), `rule`, `hint`; any field `when`
+(an expression).
 
 Null and empty text are absent; absent fields are left out. A value that is there but cannot be used becomes a hold, the
 default or a MappingError, as `otherwise` says; a missing one is an error with `required`, a hold with an explicit

@@ -17,8 +17,8 @@ from typing import Any
 import jmespath.exceptions
 import jmespath.parser
 
-from hub.mapping.errors import Unusable
-from hub.mapping.functions import FUNCTIONS, Function, check_arity, check_types
+from hub.mapping.functions import FUNCTIONS, Function, caller, check_arity
+from hub.mapping.paths import first_of
 from hub.mapping.scope import Getter, Scope
 
 MAX_EXPRESSION_CHARACTERS = 2_000
@@ -238,16 +238,46 @@ class _Compiler:
         wrong = check_arity(function, len(arguments))
         if wrong:
             raise ExpressionError(wrong)
-        call = function.call
+        if function is FUNCTIONS["if"]:
+            return _if(arguments)
+        if function is FUNCTIONS["not_null"]:
+            return first_of(tuple(arguments))
+        return _call(function, arguments)
 
-        def run(value: object, scope: Scope) -> object:
-            given = [argument(value, scope) for argument in arguments]
-            if not function.takes_null and None in given:
-                return None
-            check_types(function, given)
-            return call(*given)
 
-        return run
+def _call(function: Function, arguments: list[Getter]) -> Getter:
+    call = caller(function, len(arguments))
+    takes_null = function.takes_null
+    if len(arguments) == 1 and not takes_null:
+        only = arguments[0]
+
+        def run_one(value: object, scope: Scope) -> object:
+            given = only(value, scope)
+            return None if given is None else call([given])
+
+        return run_one
+
+    def run(value: object, scope: Scope) -> object:
+        given = [argument(value, scope) for argument in arguments]
+        if not takes_null:
+            for one in given:
+                if one is None:
+                    return None
+        return call(given)
+
+    return run
+
+
+def _if(arguments: list[Getter]) -> Getter:
+    condition, yes = arguments[:2]
+    no = arguments[2] if len(arguments) > 2 else None
+
+    def run(value: object, scope: Scope) -> object:
+        if not is_false(condition(value, scope)):
+            return yes(value, scope)
+        return no(value, scope) if no is not None else None
+
+    return run
 
 
 def _project(elements: Callable[[object, Scope], list[object] | None], each: Getter) -> Getter:
@@ -279,6 +309,3 @@ def _has_float(value: object) -> bool:
     if isinstance(value, dict):
         return any(map(_has_float, value.values()))
     return isinstance(value, float)
-
-
-__all__ = ["ExpressionError", "Unusable", "compile_expression", "equal", "is_false"]

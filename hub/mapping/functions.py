@@ -8,6 +8,7 @@ wanted, its text will do ("19.90"), because that is how amounts travel.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -52,15 +53,27 @@ def check_arity(function: Function, given: int) -> str | None:
     return None
 
 
-def check_types(function: Function, given: list[object]) -> None:
-    """Raises Unusable (`expression`) naming function, parameter and type, never the value."""
+def caller(function: Function, given: int) -> Callable[[list[object]], object]:
+    """The function with its arguments checked, for that many of them.
+
+    What it returns raises Unusable naming function, parameter and type, never the value.
+    """
     last = len(function.parameters) - 1
-    for index, value in enumerate(given):
-        kind = function.parameters[min(index, last)]
-        if value is None and function.takes_null:
-            continue
-        if not _TYPES[kind](value):
-            raise Unusable("expression", f"{function.signature()}: argument {index + 1} is {kind_of(value)}")
+    kinds = [function.parameters[min(index, last)] for index in range(given)]
+    checks = [(index, _TYPES[kind]) for index, kind in enumerate(kinds) if kind in _TYPES]
+    call = function.call
+
+    def run(arguments: list[object]) -> object:
+        for index, fits in checks:
+            if not fits(arguments[index]):
+                problem = f"{function.signature()}: argument {index + 1} is {kind_of(arguments[index])}"
+                raise Unusable("expression", problem)
+        try:
+            return call(*arguments)
+        except Unusable as problem:
+            raise Unusable(problem.code, f"{function.name}(): {problem.message}") from problem
+
+    return run
 
 
 def _number(value: object) -> bool:
@@ -74,9 +87,7 @@ def _number(value: object) -> bool:
 
 
 _TYPES: dict[str, Callable[[object], bool]] = {
-    "any": lambda _value: True,
     "text": lambda value: isinstance(value, str),
-    "number": _number,
     "list": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
     "text or list": lambda value: isinstance(value, str | list),
@@ -235,133 +246,6 @@ _KIND_WORDS = {
 }
 
 
-def _table() -> dict[str, Function]:
-    rows = [
-        Function("decimal", ("number",), "number", "the exact number of a text", to_decimal),
-        Function("to_number", ("any",), "number", "the number of a text, null where it is none", _to_number),
-        Function("sum", ("list",), "number", "of numbers or their texts; nulls are skipped", _sum),
-        Function("add", ("number", "number"), "number", "exact", lambda a, b: EXACT.add(to_decimal(a), to_decimal(b))),
-        Function(
-            "subtract",
-            ("number", "number"),
-            "number",
-            "exact",
-            lambda a, b: EXACT.subtract(to_decimal(a), to_decimal(b)),
-        ),
-        Function(
-            "multiply",
-            ("number", "number"),
-            "number",
-            "exact",
-            lambda a, b: EXACT.multiply(to_decimal(a), to_decimal(b)),
-        ),
-        Function("divide", ("number", "number", "number"), "number", "rounded half-even to n digits", _divide),
-        Function("round", ("number", "number"), "number", "half-even to n digits", _round),
-        Function("negate", ("number",), "number", "with the other sign", lambda a: EXACT.minus(to_decimal(a))),
-        Function("abs", ("number",), "number", "without sign", lambda a: abs(to_decimal(a))),
-        Function(
-            "ceil",
-            ("number",),
-            "number",
-            "next whole number above",
-            lambda a: to_decimal(a).to_integral_value("ROUND_CEILING"),
-        ),
-        Function(
-            "floor",
-            ("number",),
-            "number",
-            "next whole number below",
-            lambda a: to_decimal(a).to_integral_value("ROUND_FLOOR"),
-        ),
-        Function("max", ("list",), "any", "of numbers or texts", _extreme(max)),
-        Function("min", ("list",), "any", "of numbers or texts", _extreme(min)),
-        Function("concat", ("any",), "text", "all scalars as one text; null if one is", _concat, variadic=True),
-        Function("join", ("text", "list"), "text", "of scalars; nulls and empty texts are skipped", _join),
-        Function("split", ("text", "text"), "list", "of texts at a separator", _split),
-        Function("replace", ("text", "text", "text"), "text", "every occurrence", _replace),
-        Function("trim", ("text",), "text", "without white space at both ends", lambda t: t.strip()),
-        Function("lower", ("text",), "text", "lower case", lambda t: t.lower()),
-        Function("upper", ("text",), "text", "upper case", lambda t: t.upper()),
-        Function(
-            "substring", ("text", "number", "number"), "text", "from a start, of a length", _substring, optional=1
-        ),
-        Function(
-            "before",
-            ("text", "text"),
-            "text",
-            "what stands before a separator",
-            lambda t, s: t.partition(s)[0] if s else t,
-        ),
-        Function("after", ("text", "text"), "text", "what stands behind it, empty without", _after),
-        Function("pad_left", ("any", "number", "text"), "text", "to a width with a character", _pad_left),
-        Function("starts_with", ("text", "text"), "boolean", "", lambda t, s: t.startswith(s)),
-        Function("ends_with", ("text", "text"), "boolean", "", lambda t, s: t.endswith(s)),
-        Function("contains", ("text or list", "any"), "boolean", "a part of a text, an item of a list", _contains),
-        Function("length", ("text, list or object",), "number", "", len),
-        Function("to_string", ("any",), "text", "a scalar as text, digit for digit", text_of),
-        Function("sha256", ("text",), "text", "64 hexadecimal digits of its UTF-8", _sha256),
-        Function("at", ("list", "number"), "any", "the item at an index from 0, else null", _at),
-        Function("first", ("list",), "any", "", lambda items: items[0] if items else None),
-        Function("last", ("list",), "any", "", lambda items: items[-1] if items else None),
-        Function(
-            "compact",
-            ("list",),
-            "list",
-            "without nulls and empty texts",
-            lambda v: [i for i in v if i not in (None, "")],
-        ),
-        Function("unique", ("list",), "list", "first of each", _unique),
-        Function("reverse", ("text or list",), "any", "", lambda value: value[::-1]),
-        Function("sort", ("list",), "list", "numbers, then texts", lambda items: sorted(items, key=_order)),
-        Function(
-            "sort_by", ("list", "expression"), "list", "", lambda items, by: sorted(items, key=lambda i: _order(by(i)))
-        ),
-        Function(
-            "max_by", ("list", "expression"), "any", "", lambda v, by: max(v, key=lambda i: _order(by(i)), default=None)
-        ),
-        Function(
-            "min_by", ("list", "expression"), "any", "", lambda v, by: min(v, key=lambda i: _order(by(i)), default=None)
-        ),
-        Function("map", ("expression", "list"), "list", "", lambda each, items: [each(item) for item in items]),
-        Function(
-            "named", ("list", "any", "text", "text"), "any", "value of the entry with that name", _named, optional=2
-        ),
-        Function("lookup", ("object", "text"), "any", "the value of a key", lambda tree, key: tree.get(key)),
-        Function("keys", ("object",), "list", "", list),
-        Function("values", ("object",), "list", "", lambda tree: list(tree.values())),
-        Function("merge", ("object",), "object", "later ones win", _merge, variadic=True),
-        Function(
-            "to_array",
-            ("any",),
-            "list",
-            "a list as it is, else a list of one",
-            lambda v: v if isinstance(v, list) else [v],
-        ),
-        Function(
-            "type", ("any",), "text", "JMESPath's word", lambda v: _KIND_WORDS.get(kind_of(v), "null"), takes_null=True
-        ),
-        Function(
-            "not_null",
-            ("any",),
-            "any",
-            "the first neither null nor empty",
-            _first_present,
-            variadic=True,
-            takes_null=True,
-        ),
-        Function(
-            "if",
-            ("any", "any", "any"),
-            "any",
-            "second if the first is true, else third",
-            _if,
-            optional=1,
-            takes_null=True,
-        ),
-    ]
-    return {row.name: row for row in rows}
-
-
 def _concat(*parts: object) -> str:
     return _bounded("".join(map(text_of, parts)))
 
@@ -386,10 +270,107 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-FUNCTIONS: dict[str, Function] = _table()
-"""Every function by name."""
+def _exactly(operation: Callable[..., Decimal]) -> Callable[..., Decimal]:
+    return lambda *numbers: operation(*map(to_decimal, numbers))
+
+
+def _compact(items: list[object]) -> list[object]:
+    return [item for item in items if item is not None and item != ""]
+
+
+def _sort_by(items: list[object], by: Callable[[object], object]) -> list[object]:
+    return sorted(items, key=lambda item: _order(by(item)))
+
+
+def _extreme_by(pick: Callable[..., object]) -> Callable[..., object]:
+    return lambda items, by: pick(items, key=lambda item: _order(by(item)), default=None)
+
+
+_SIGNATURE = re.compile(r"(\w+)\((.*)\) -> (.+)\Z")
+
+
+def _function(signature: str, call: Callable[..., object], about: str, *, takes_null: bool = False) -> Function:
+    match = _SIGNATURE.match(signature)
+    assert match is not None, signature
+    names = match[2].split("; ")
+    variadic = names[-1] == "..."
+    parameters = names[:-1] if variadic else names
+    return Function(
+        name=match[1],
+        parameters=tuple(name.strip("[]") for name in parameters),
+        returns=match[3],
+        about=about,
+        call=call,
+        variadic=variadic,
+        optional=sum(name.startswith("[") for name in parameters),
+        takes_null=takes_null,
+    )
+
+
+_ROWS = (
+    _function("decimal(number) -> number", to_decimal, "the exact number of a text"),
+    _function("to_number(any) -> number", _to_number, "the number of a text, null where it is none"),
+    _function("sum(list) -> number", _sum, "of numbers or their texts; nulls are skipped"),
+    _function("add(number; number) -> number", _exactly(EXACT.add), "exact"),
+    _function("subtract(number; number) -> number", _exactly(EXACT.subtract), "exact"),
+    _function("multiply(number; number) -> number", _exactly(EXACT.multiply), "exact"),
+    _function("divide(number; number; number) -> number", _divide, "rounded half-even to n digits"),
+    _function("round(number; number) -> number", _round, "half-even to n digits"),
+    _function("negate(number) -> number", _exactly(EXACT.minus), "with the other sign"),
+    _function("abs(number) -> number", _exactly(EXACT.abs), "without sign"),
+    _function(
+        "ceil(number) -> number", lambda a: to_decimal(a).to_integral_value("ROUND_CEILING"), "up to a whole one"
+    ),
+    _function(
+        "floor(number) -> number", lambda a: to_decimal(a).to_integral_value("ROUND_FLOOR"), "down to a whole one"
+    ),
+    _function("max(list) -> any", _extreme(max), "of numbers or of texts"),
+    _function("min(list) -> any", _extreme(min), "of numbers or of texts"),
+    _function("concat(any; ...) -> text", _concat, "all scalars as one text; null if one is"),
+    _function("join(text; list) -> text", _join, "of scalars; nulls and empty texts are skipped"),
+    _function("split(text; text) -> list", _split, "at a separator"),
+    _function("replace(text; text; text) -> text", _replace, "every occurrence"),
+    _function("trim(text) -> text", lambda t: t.strip(), "without white space at both ends"),
+    _function("lower(text) -> text", lambda t: t.lower(), "lower case"),
+    _function("upper(text) -> text", lambda t: t.upper(), "upper case"),
+    _function("substring(text; number; [number]) -> text", _substring, "from a start, of a length"),
+    _function(
+        "before(text; text) -> text", lambda t, s: t.partition(s)[0] if s else t, "what stands before a separator"
+    ),
+    _function("after(text; text) -> text", _after, "what stands behind it, empty without"),
+    _function("pad_left(any; number; text) -> text", _pad_left, "to a width with a character"),
+    _function("starts_with(text; text) -> boolean", lambda t, s: t.startswith(s), "whether it does"),
+    _function("ends_with(text; text) -> boolean", lambda t, s: t.endswith(s), "whether it does"),
+    _function("contains(text or list; any) -> boolean", _contains, "a part of a text, an item of a list"),
+    _function("length(text, list or object) -> number", len, "characters, items, keys"),
+    _function("to_string(any) -> text", text_of, "a scalar as text, digit for digit"),
+    _function("sha256(text) -> text", _sha256, "64 hexadecimal digits of its UTF-8"),
+    _function("at(list; number) -> any", _at, "the item at an index from 0, else null"),
+    _function("first(list) -> any", lambda items: items[0] if items else None, "null if there is none"),
+    _function("last(list) -> any", lambda items: items[-1] if items else None, "null if there is none"),
+    _function("compact(list) -> list", _compact, "without nulls and empty texts"),
+    _function("unique(list) -> list", _unique, "the first of each"),
+    _function("reverse(text or list) -> any", lambda value: value[::-1], "back to front"),
+    _function("sort(list) -> list", lambda items: sorted(items, key=_order), "numbers, then texts"),
+    _function("sort_by(list; expression) -> list", _sort_by, "by the value of &expression"),
+    _function("max_by(list; expression) -> any", _extreme_by(max), "the item with the greatest value"),
+    _function("min_by(list; expression) -> any", _extreme_by(min), "the item with the least value"),
+    _function("map(expression; list) -> list", lambda each, items: [each(item) for item in items], "nulls stay"),
+    _function("named(list; any; [text]; [text]) -> any", _named, "the `value` of the entry with that `name`"),
+    _function("lookup(object; text) -> any", lambda tree, key: tree.get(key), "the value of a key"),
+    _function("keys(object) -> list", list, "in their order"),
+    _function("values(object) -> list", lambda tree: list(tree.values()), "in the order of their keys"),
+    _function("merge(object; ...) -> object", _merge, "later ones win"),
+    _function("to_array(any) -> list", lambda v: v if isinstance(v, list) else [v], "a list of one, if it is none"),
+    _function("type(any) -> text", lambda v: _KIND_WORDS.get(kind_of(v), "null"), "JMESPath's word", takes_null=True),
+    _function("not_null(any; ...) -> any", _first_present, "the first neither null nor empty text", takes_null=True),
+    _function("if(any; any; [any]) -> any", _if, "the second if the first is true, else the third", takes_null=True),
+)
+
+FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
+"""Every function by name. `if` and `not_null` evaluate only the arguments they need."""
 
 
 def describe() -> list[str]:
-    """One line per function, for `hub mapping functions` and the documentation."""
-    return [f"{row.signature()}{': ' + row.about if row.about else ''}" for row in FUNCTIONS.values()]
+    """One line per function, for the documentation and the command line."""
+    return [f"{row.signature()}: {row.about}" for row in _ROWS]

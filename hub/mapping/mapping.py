@@ -18,10 +18,8 @@ from hub.mapping.functions import Function
 from hub.mapping.scope import Emit, Scope, TraceRow
 
 KINDS = ("state", "fact", "delta", "snapshot")
-_TOP_KEYS = frozenset(
-    ["mapping", "version", "direction", "target", "kind", "fact_key", "otherwise", "schema", "extends", "note"]
-    + ["tables", "fields", "use", "keep_rest", "tests"]
-)
+_HEAD = ("mapping", "version", "direction", "target", "kind", "fact_key", "otherwise", "schema", "extends", "note")
+_TOP_KEYS = frozenset((*_HEAD, "tables", "fields", "use", "keep_rest", "tests"))
 _NO_CONTEXT: MappingType[str, object] = {}
 
 
