@@ -3,7 +3,7 @@ that can be decided here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,10 +37,11 @@ class Shared(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`problems` not empty: `fill` must not be run."""
+    """`problems` not empty: `fill` must not be run. `reads` is what the fields read by plain paths."""
 
     fill: Emit
     problems: tuple[FileProblem, ...]
+    reads: Consumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def compile_definition(
     """Compile all fields of a mapping. `target` None: a free tree."""
     compiler = _Compiler(definition, library, otherwise, dict(functions), traced)
     top = Spot(definition, (), definition.content)
-    fill = compiler.object_fill(top, target, frozenset({definition.name}))[0]
-    return Compiled(fill, tuple(compiler.problems))
+    fill, reads = compiler.object_fill(top, target, frozenset({definition.name}))
+    return Compiled(fill, tuple(compiler.problems), reads)
 
 
 class _Compiler:
@@ -406,6 +407,3 @@ def _none(_node: object, _scope: object) -> object:
 
 def _same(value: object, _scope: object) -> object:
     return value
-
-
-Note = Callable[[], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +113,3 @@ class Spot:
 
     def wrong(self, message: str, *, key: bool = False) -> FileProblem:
         return self.definition.problem(self.place, message, key=key)
-
-
-Tables = Mapping[str, Mapping[str, object]]

@@ -15,10 +15,23 @@ from hub.mapping.compile import Shared, compile_definition
 from hub.mapping.definition import Definition, Spot
 from hub.mapping.errors import FileProblem, Hold, MappingError, MappingFileError, Note, Unusable
 from hub.mapping.functions import Function
+from hub.mapping.rest import EACH, Consumed
 from hub.mapping.scope import Emit, Scope, TraceRow
 
 KINDS = ("state", "fact", "delta", "snapshot")
-_HEAD = ("mapping", "version", "direction", "target", "kind", "fact_key", "otherwise", "schema", "extends", "note")
+_HEAD = (
+    "mapping",
+    "version",
+    "direction",
+    "target",
+    "kind",
+    "fact_key",
+    "otherwise",
+    "schema",
+    "extends",
+    "input",
+    "note",
+)
 _TOP_KEYS = frozenset((*_HEAD, "tables", "fields", "use", "keep_rest", "tests"))
 _NO_CONTEXT: MappingType[str, object] = {}
 
@@ -120,6 +133,7 @@ def build(definition: Definition, library: Shared, functions: MappingType[str, F
     problems.extend(compiled.problems)
     if target_schema is not None:
         problems.extend(_uncovered(top, target_schema, fact_key))
+    problems.extend(_unknown_input(top, compiled.reads))
     check = _checker(top, definition, target, problems)
     if problems:
         raise MappingFileError(problems)
@@ -209,6 +223,37 @@ def _uncovered(top: Spot, target: schemas.Schema, fact_key: str | None) -> list[
         for name in required
         if name not in covered
     ]
+
+
+def _unknown_input(top: Spot, reads: Consumed) -> list[FileProblem]:
+    """Paths that the record named by `input` does not have: a misspelt one would silently be absent for ever."""
+    if not top.has("input"):
+        return []
+    name = (top / "input").value
+    if not isinstance(name, str) or name not in schemas.schema_names():
+        known = ", ".join(schemas.schema_names())
+        return [(top / "input").wrong(f"`input` is the canonical record that is read; there are {known}")]
+    return [
+        (top / "input").wrong(f"{name} has no field {path}, which the mapping reads")
+        for path in _strangers(reads, schemas.raw_schema(name), "")
+    ]
+
+
+def _strangers(reads: Consumed, node: schemas.Schema | None, where: str) -> list[str]:
+    found: list[str] = []
+    for key, below in reads.items():
+        if key == "" or node is None:
+            continue
+        path = f"{where}.{key}" if where else key
+        if key == EACH:
+            found.extend(_strangers(below or {}, schemas.describe_items(node), where))
+            continue
+        child = schemas.describe_child(node, key)
+        if child is None and node.get("additionalProperties") is False:
+            found.append(path)
+        elif below:
+            found.extend(_strangers(below, child, path))
+    return found
 
 
 def _checker(
