@@ -33,7 +33,8 @@ class Context:
     """Everything a connector is given; nothing global.
 
     `config` is the connection's `config` block, validated against the connector's config.schema.yaml, secrets
-    resolved. `secret(path)` reads one secret anew (files are re-read on change). `loads` is the exact JSON reader.
+    resolved. `secret(path)` reads one secret anew (files are re-read on change). `loads` is the exact JSON reader,
+    `loads_xml` the safe XML one; both raise DataError.
     `soap(wsdl_path, endpoint, ...)` opens a SOAP service.
     """
 

@@ -1,4 +1,4 @@
-"""What a connector is given to reach the world: HTTP, SOAP, a clock. Implemented in hub.transport and by the simulation."""
+"""What a connector is given to reach the world: HTTP, SOAP, a clock; made by hub.transport and the simulation."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ class HttpPort(Protocol):
 class SoapPort(Protocol):
     """A SOAP service built from a WSDL that lies in the connector's folder; nothing is fetched."""
 
-    def call(self, operation: str, payload: Tree, *, deadline: dt.datetime | None = None) -> HttpResponse:
-        """Build the envelope from `payload`, send it, return the raw answer (faults included, as HTTP 500 bytes)."""
+    def call(
+        self, operation: str, payload: Tree, *, deadline: dt.datetime | None = None, reuse_idle: bool = True
+    ) -> HttpResponse:
+        """Build the envelope from `payload`, send it, return the raw answer (faults included, as HTTP 500 bytes).
+
+        Raises DataError, before anything is sent, where the payload does not fit; `reuse_idle` as for HttpPort.
+        """
         ...
 
 

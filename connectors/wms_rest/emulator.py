@@ -1,0 +1,411 @@
+"""The emulated warehouse as its clients meet it: the paths of api.yaml, bearer token, faults, webhooks, and controls.
+
+Configuration (all text): `api_key` (default "wms-key"), `webhook_secret` (default "wms-webhook-secret"), `webhooks`
+("on" or "off"), `warehouses` (codes separated by commas; empty = every code is known), `unknown_sku` ("accept": such a
+line turns out short; "reject": 422), `unique_reference` ("off" takes a second request of a reference as a second
+document), `snapshot_seconds` ("0" = only when asked), and the usual behaviour under the names of
+`documents.Behaviour` (`mode`, `acknowledge_seconds`, `pack_seconds`, `ship_seconds`, `cancels`, ...).
+
+Controls, `POST /_control/<verb>` with JSON: `set_stock` {rows: [{warehouse, sku, quantity}]}, `behave` {match: {...},
+...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|reject, lines?: {line:
+quantity}}, `snapshot` {warehouse, complete?, claimed_rows?}, `tick` {}, `show` {client_order_id}, `stock` {}.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from decimal import Decimal, InvalidOperation
+
+from connectors.wms_rest.documents import CANCELS, MATCHES, MODES, Behaviour, Cancellation, Line, Request, Rule, plain
+from connectors.wms_rest.warehouse import Warehouse
+from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.ports import Clock
+
+JSON = {"content-type": "application/json"}
+MAX_EVENTS = 500
+
+
+class Refused(Exception):
+    """What the API answers instead of doing it."""
+
+    def __init__(self, status: int, code: str, message: str, existing: object = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.existing = existing
+
+
+class WmsEmulator(Emulator):
+    """A warehouse that keeps its own counsel and its own ledger.
+
+    Ledger kinds: fulfilment_request, cancel_request, cancel_answer, short, reject, shipment, impossible_ship,
+    duplicate_reference (key = the client's reference); stock_snapshot, stock_set.
+    """
+
+    def __init__(
+        self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, config: Mapping[str, str]
+    ) -> None:
+        super().__init__(ledger=ledger, clock=clock, source=source, faults=faults, config=config)
+        self._key = config.get("api_key", "wms-key")
+        self._secret = config.get("webhook_secret", "wms-webhook-secret").encode()
+        self._known = frozenset(filter(None, config.get("warehouses", "").split(",")))
+        self._snapshot_every = float(config.get("snapshot_seconds", "0"))
+        self._warehouse = Warehouse(ledger, clock.now, _usual(config), self._tell)
+        self._late: dict[str, tuple[dt.datetime, str, bytes]] = {}
+        for name, data in ledger.recall_all("late|"):
+            if data:
+                at, path, body = json.loads(data)
+                self._late[name] = dt.datetime.fromisoformat(at), path, body.encode("latin-1")
+        self._signed: list[tuple[Outgoing, Outgoing]] = []
+        counted = ledger.recall("counted")
+        self._counted = clock.now() if counted is None else dt.datetime.fromisoformat(counted)
+
+    # The ground's surface.
+
+    def handle(self, request: EmulatedRequest) -> EmulatedResponse:
+        self._catch_up(self.clock.now())
+        if request.path.startswith("/_control/"):
+            return self._control(request)
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self._key}".encode()):
+            return _problem(Refused(401, "unauthorized", "The key is not known"))
+        fault = self.fault()
+        if fault == "throttle":
+            wait = {"retry-after": f"{self.faults.retry_after_seconds:g}"}
+            return replace(_problem(Refused(429, "throttled", "Too many requests")), headers={**JSON, **wait})
+        if fault == "error_before":
+            return _problem(Refused(500, "internal", "Something went wrong"))
+        if fault == "late_commit":
+            if request.method == "POST":
+                self._put_off(request)
+            return _problem(Refused(504, "timeout", "The request took too long"))
+        answer = self._route(request)
+        if fault == "error_after":
+            return _problem(Refused(500, "internal", "Something went wrong"))
+        if fault == "drop_after":
+            return replace(answer, drop=True)
+        if fault == "delay":
+            return replace(answer, delay_seconds=self.random.random() * self.faults.delay_seconds)
+        return answer
+
+    def due(self, now: dt.datetime) -> list[Outgoing]:
+        """Signed when handed out, as the vendor does, so that a late redelivery is no old signature."""
+        self._catch_up(now)
+        signed = [(self._sign(outgoing, now), outgoing) for outgoing in self.webhooks.due(now)]
+        self._signed += signed
+        return [one for one, _ in signed]
+
+    def settled(self, outgoing: Outgoing, status: int | None) -> None:
+        for pair in self._signed:
+            if pair[0] is outgoing:
+                self._signed.remove(pair)
+                self.webhooks.settled(pair[1], status)
+                return
+
+    def next_due(self) -> dt.datetime | None:
+        late = min((at for at, _, _ in self._late.values()), default=None)
+        count = self._counted + dt.timedelta(seconds=self._snapshot_every) if self._snapshot_every > 0 else None
+        moments = (self.webhooks.next_due(), self._warehouse.next_due(), late, count)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    # Time.
+
+    def _catch_up(self, now: dt.datetime) -> None:
+        for name, (at, path, body) in list(self._late.items()):
+            if at <= now:
+                del self._late[name]
+                self.ledger.remember(name, "")
+                self._route(EmulatedRequest("POST", path, {}, {}, body))
+        self._warehouse.tick(now)
+        if self._snapshot_every > 0 and (now - self._counted).total_seconds() >= self._snapshot_every:
+            self._counted = now
+            self.ledger.remember("counted", now.isoformat())
+            for warehouse in self._warehouse.warehouses():
+                self._warehouse.snapshot(warehouse)
+
+    def _put_off(self, request: EmulatedRequest) -> None:
+        name = f"late|{self.calls:09d}|{self.random.getrandbits(64):016x}"
+        at = self.clock.now() + dt.timedelta(seconds=self.faults.late_commit_seconds)
+        self._late[name] = at, request.path, request.body
+        self.ledger.remember(name, json.dumps([at.isoformat(), request.path, request.body.decode("latin-1")]))
+
+    def _tell(self, event: dict[str, object]) -> None:
+        if self.config.get("webhooks", "on") == "on":
+            body = json.dumps({"events": [event]}, separators=(",", ":")).encode()
+            self.webhooks.push(Outgoing(str(event["id"]), str(event["type"]), {}, body))
+
+    def _sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+        timestamp = str(int(now.timestamp()))
+        signature = hmac.new(self._secret, timestamp.encode() + b"." + outgoing.body, hashlib.sha256).hexdigest()
+        headers = {
+            **JSON,
+            "webhook-id": outgoing.id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1={signature}",
+            "webhook-topic": outgoing.topic,
+        }
+        return replace(outgoing, headers=headers)
+
+    # The API.
+
+    def _route(self, request: EmulatedRequest) -> EmulatedResponse:
+        try:
+            match request.method, request.path.strip("/").split("/"):
+                case "GET", ["ping"]:
+                    return _answer(200, {"system": "warehouse", "warehouses": self._warehouse.warehouses()})
+                case "POST", ["fulfilment-requests"]:
+                    return self._take(_object(request.body))
+                case "GET", ["fulfilment-requests"]:
+                    return self._found(self._requests(request.query))
+                case "POST", ["cancellations"]:
+                    return self._cancel(_object(request.body))
+                case "GET", ["cancellations"]:
+                    cancellation = self._warehouse.cancellation_of(request.query.get("reference", ""))
+                    return self._found([] if cancellation is None else [cancellation])
+                case "GET", ["events"]:
+                    return self._events(request.query)
+                case "GET", ["events", event_id]:
+                    event = self._warehouse.event(event_id)
+                    if event is None:
+                        raise Refused(404, "not_found", f"There is no event {event_id[:60]}")
+                    return _answer(200, {"events": [event]})
+                case "POST", ["stock", warehouse, "snapshots"]:
+                    if warehouse not in self._warehouse.warehouses():
+                        raise Refused(404, "unknown_warehouse", f"There is no warehouse {warehouse[:60]}")
+                    return _answer(200, {"events": [self._warehouse.snapshot(warehouse)]})
+        except Refused as refused:
+            return _problem(refused)
+        return _problem(Refused(404, "no_such_address", "There is nothing at this address"))
+
+    def _take(self, body: Mapping[str, object]) -> EmulatedResponse:
+        reference, _, warehouse = (_text(body, name) for name in ("reference", "client_order_id", "warehouse"))
+        existing = self._warehouse.request_of(reference)
+        if existing is not None and self.config.get("unique_reference", "on") == "on":
+            self._refuse_again(reference, existing.client_order_id, existing.document())
+        if self._known and warehouse not in self._known:
+            raise Refused(422, "unknown_warehouse", f"There is no warehouse {warehouse[:60]}")
+        lines = [
+            Line(reference=_text(line, "line_reference"), sku=_text(line, "sku"), ordered=_quantity(line))
+            for line in _rows(body, "lines")
+        ]
+        if len({line.reference for line in lines}) < len(lines):
+            raise Refused(422, "duplicate_line", "Two lines have one line_reference")
+        if self.config.get("unknown_sku", "accept") == "reject":
+            for line in lines:
+                if (warehouse, line.sku) not in self._warehouse.stock:
+                    raise Refused(422, "unknown_sku", f"We do not hold {line.sku[:60]}")
+        taken = self._warehouse.take(body, lines)
+        after: tuple[str, ...] = ()
+        if self.faults.echo_first > 0 and self.random.random() < self.faults.echo_first:
+            self.ledger.count_fault("echo_first")
+            self._warehouse.act(taken, "acknowledge")
+            after = (str(self._warehouse.events[-1]["id"]),)
+        return replace(_answer(201, taken.document()), after=after)
+
+    def _cancel(self, body: Mapping[str, object]) -> EmulatedResponse:
+        reference, _, client_order_id = (_text(body, n) for n in ("reference", "cancellation_id", "client_order_id"))
+        existing = self._warehouse.cancellation_of(reference)
+        if existing is not None and self.config.get("unique_reference", "on") == "on":
+            self._refuse_again(reference, existing.client_order_id, existing.document())
+        requests = self._warehouse.requests_of(client_order_id)
+        if not requests:
+            raise Refused(422, "unknown_request", f"There is no request for {client_order_id[:60]}")
+        wanted = [(_text(line, "line_reference"), _quantity(line)) for line in _rows(body, "lines")]
+        held = {line.reference for request in requests for line in request.lines}
+        for line_reference, _ in wanted:
+            if line_reference not in held:
+                raise Refused(422, "unknown_line", f"There is no line {line_reference[:60]}")
+        return _answer(201, self._warehouse.cancel(body, wanted).document())
+
+    def _refuse_again(self, reference: str, client_order_id: str, document: Mapping[str, object]) -> None:
+        data = json.dumps({"existing": document["id"]})
+        self.ledger.add(self.clock.now(), "duplicate_reference", reference, client_order_id, data)
+        raise Refused(409, "reference_exists", f"The reference {reference[:60]} is known", existing=document)
+
+    def _requests(self, query: Mapping[str, str]) -> list[Request]:
+        if "reference" in query:
+            found = self._warehouse.request_of(query["reference"])
+            return [] if found is None else [found]
+        return self._warehouse.requests_of(query.get("client_order_id", ""))
+
+    def _found(self, documents: list[Request] | list[Cancellation]) -> EmulatedResponse:
+        """A search sees what was there `lookup_lag_seconds` ago."""
+        seen = self.clock.now() - dt.timedelta(seconds=self.faults.lookup_lag_seconds)
+        items = [one.document() for one in documents if dt.datetime.fromisoformat(one.received_at) <= seen]
+        if len(items) < len(documents):
+            self.ledger.count_fault("lookup_lag")
+        return _answer(200, {"items": items})
+
+    def _events(self, query: Mapping[str, str]) -> EmulatedResponse:
+        try:
+            after, limit = int(query.get("after", "0")), int(query.get("limit", "100"))
+            start, end = (dt.datetime.fromisoformat(query[n]) if n in query else None for n in ("from", "to"))
+        except ValueError:
+            raise Refused(400, "bad_query", "after and limit are whole numbers, from and to are instants") from None
+        if after < 0 or not 0 < limit <= MAX_EVENTS or any(at is not None and at.tzinfo is None for at in (start, end)):
+            raise Refused(400, "bad_query", f"limit is 1 to {MAX_EVENTS}, instants have an offset")
+        seen = self.clock.now() - dt.timedelta(seconds=self.faults.lookup_lag_seconds)
+        types = frozenset(filter(None, query.get("types", "").split(",")))
+        page: list[dict[str, object]] = []
+        events = self._warehouse.events
+        position = min(after, len(events))
+        while position < len(events) and len(page) < limit:
+            event = events[position]
+            at = dt.datetime.fromisoformat(str(event["occurred_at"]))
+            if self.faults.lookup_lag_seconds > 0 and at > seen:
+                break
+            position += 1
+            asked = not types or event["type"] in types
+            here = query.get("warehouse", event["warehouse"]) == event["warehouse"]
+            if asked and here and (start is None or at >= start) and (end is None or at < end):
+                page.append(event)
+        more = position < len(events) and len(page) == limit
+        return _answer(200, {"events": page, "next": max(after, position), "more": more})
+
+    # Controls.
+
+    def _control(self, request: EmulatedRequest) -> EmulatedResponse:
+        verbs: dict[str, Callable[[Mapping[str, object]], object]] = {
+            "set_stock": self._set_stock,
+            "behave": self._behave,
+            "act": self._act,
+            "snapshot": self._snapshot,
+            "tick": lambda _: {"now": self.clock.now().isoformat()},
+            "show": lambda asked: {"items": [one.document() for one in self._asked(asked)]},
+            "stock": lambda _: {
+                "rows": [
+                    {"warehouse": warehouse, "sku": sku, "quantity": plain(quantity)}
+                    for (warehouse, sku), quantity in sorted(self._warehouse.stock.items())
+                ]
+            },
+        }
+        verb = verbs.get(request.path.removeprefix("/_control/"))
+        try:
+            if verb is None:
+                raise Refused(404, "not_found", f"controls are {', '.join(verbs)}")
+            return _answer(200, verb(_object(request.body or b"{}")))
+        except Refused as refused:
+            return _problem(refused)
+
+    def _set_stock(self, asked: Mapping[str, object]) -> object:
+        rows = _rows(asked, "rows") if "rows" in asked else [asked]
+        counted = [(_text(row, "warehouse"), _text(row, "sku"), _quantity(row, least=Decimal(0))) for row in rows]
+        for warehouse, sku, quantity in counted:
+            self._warehouse.set_stock(warehouse, sku, quantity)
+        return {"rows": len(counted)}
+
+    def _behave(self, asked: Mapping[str, object]) -> object:
+        match = asked.get("match", {})
+        changes = {name: value for name, value in asked.items() if name != "match"}
+        if not isinstance(match, dict) or not set(match) <= MATCHES:
+            raise Refused(422, "invalid", f"match is an object of {', '.join(sorted(MATCHES))}")
+        _check_behaviour(changes)
+        self._warehouse.behave(Rule({name: str(value) for name, value in match.items()}, changes))
+        return {"rules": len(self._warehouse.rules)}
+
+    def _act(self, asked: Mapping[str, object]) -> object:
+        found = self._asked(asked)
+        if not found:
+            raise Refused(404, "not_found", "no such request")
+        lines = asked.get("lines")
+        quantities = None
+        if isinstance(lines, dict):
+            quantities = {str(line): _quantity({"quantity": value}) for line, value in lines.items()}
+        try:
+            self._warehouse.act(found[-1], _text(asked, "do"), quantities)
+        except KeyError as error:
+            raise Refused(422, "invalid", f"nobody here can {error.args[0]}") from None
+        return found[-1].document()
+
+    def _asked(self, asked: Mapping[str, object]) -> list[Request]:
+        return self._requests({name: str(value) for name, value in asked.items()})
+
+    def _snapshot(self, asked: Mapping[str, object]) -> object:
+        claimed = asked.get("claimed_rows")
+        return self._warehouse.snapshot(
+            _text(asked, "warehouse"),
+            complete=asked.get("complete", True) is True,
+            claimed_rows=claimed if isinstance(claimed, int) else None,
+        )
+
+
+def _usual(config: Mapping[str, str]) -> Behaviour:
+    read: dict[str, Callable[[str], object]] = {"packages": int, "short": json.loads, "mode": str, "cancels": str}
+    read["reason"] = str
+    changes = {one.name: read.get(one.name, float)(config[one.name]) for one in fields(Behaviour) if one.name in config}
+    _check_behaviour(changes)
+    return replace(Behaviour(), **changes)  # type: ignore[arg-type]
+
+
+def _check_behaviour(changes: Mapping[str, object]) -> None:
+    known = {one.name for one in fields(Behaviour)}
+    if not changes.keys() <= known:
+        raise Refused(422, "invalid", f"a behaviour has {', '.join(sorted(known))}")
+    short = changes.get("short", {})
+    numbers = [value for name, value in changes.items() if name.endswith("_seconds") or name == "packages"]
+    if (
+        changes.get("mode", "auto") not in MODES
+        or changes.get("cancels", "accept") not in CANCELS
+        or not all(isinstance(value, int | float) for value in numbers)
+        or not isinstance(short, dict)
+    ):
+        raise Refused(422, "invalid", f"mode is of {sorted(MODES)}, cancels of {sorted(CANCELS)}")
+    for quantity in short.values():
+        if quantity != "all":
+            _quantity({"quantity": quantity})
+
+
+def _object(body: bytes) -> Mapping[str, object]:
+    try:
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refused(400, "not_json", "The body is no JSON") from None
+    if not isinstance(found, dict) or not _shallow(found, 8):
+        raise Refused(400, "not_json", "The body is no JSON object of a few levels")
+    return found
+
+
+def _shallow(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_shallow(one, levels - 1) for one in inner)
+
+
+def _text(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value or len(value) > 200:
+        raise Refused(422, "invalid", f"{name} must be text of 1 to 200 characters")
+    return value
+
+
+def _rows(body: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    value = body.get(name)
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
+        raise Refused(422, "invalid", f"{name} must be a list of objects, at least one")
+    return value
+
+
+def _quantity(row: Mapping[str, object], least: Decimal = Decimal("0.000001")) -> Decimal:
+    try:
+        value = Decimal(str(row.get("quantity", "")))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not least <= value <= Decimal("1e9"):
+        raise Refused(422, "invalid", "quantity must be a decimal above zero, as text")
+    return value
+
+
+def _answer(status: int, content: object) -> EmulatedResponse:
+    return EmulatedResponse(status, json.dumps(content, separators=(",", ":")).encode(), JSON)
+
+
+def _problem(refused: Refused) -> EmulatedResponse:
+    content: dict[str, object] = {"code": refused.code, "message": str(refused)}
+    if refused.existing is not None:
+        content["existing"] = refused.existing
+    return _answer(refused.status, content)

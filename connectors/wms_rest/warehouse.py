@@ -1,0 +1,463 @@
+"""What happens inside the emulated warehouse: physical stock, requests on their way through the hall, the event log.
+
+Pure state over the emulator's ledger; who calls it and over what wire is emulator.py's business. Stock is physical
+truth: packing takes only what lies there and is not packed for somebody else, shipping never goes below zero.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from decimal import Decimal
+
+from connectors.wms_rest.documents import (
+    OPEN,
+    ZERO,
+    Behaviour,
+    Cancellation,
+    Line,
+    Request,
+    Rule,
+    answer,
+    instant,
+    lines_of,
+    names,
+    plain,
+    read_cancellation,
+    read_request,
+)
+from hub.sdk.emulator import Ledger
+
+
+class Warehouse:
+    """`tell` is called with every new event, so that somebody may send it as a webhook."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], dt.datetime],
+        usual: Behaviour,
+        tell: Callable[[dict[str, object]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._usual = usual
+        self._tell = tell
+        self._due: list[tuple[dt.datetime, int, str, int]] = []
+        self._order = 0
+        self.rules: list[Rule] = [
+            Rule(match=item["match"], changes=item["changes"]) for item in json.loads(ledger.recall("rules") or "[]")
+        ]
+        self.stock: dict[tuple[str, str], Decimal] = {}
+        for name, amount in ledger.recall_all("stock|"):
+            _, warehouse, sku = name.split("|", 2)
+            self.stock[warehouse, sku] = Decimal(amount)
+        self.requests = [read_request(data) for _, data in ledger.recall_all("request|")]
+        self.cancellations = [read_cancellation(data) for _, data in ledger.recall_all("cancellation|")]
+        self.events: list[dict[str, object]] = [json.loads(data) for _, data in ledger.recall_all("event|")]
+        self._by_reference = {request.reference: request for request in reversed(self.requests)}
+        self._by_order: dict[str, list[Request]] = {}
+        self._boxed: dict[tuple[str, str], Decimal] = {}
+        for request in self.requests:
+            self._by_order.setdefault(request.client_order_id, []).append(request)
+            for line in request.lines:
+                self._box(request.warehouse, line.sku, line.in_boxes)
+            self._plan(request)
+        for cancellation in self.cancellations:
+            if cancellation.status == "pending":
+                self._at(self._now(), "answer", cancellation.number)
+        self._last = max((dt.datetime.fromisoformat(str(event["occurred_at"])) for event in self.events), default=None)
+
+    # What people may ask.
+
+    def request_of(self, reference: str) -> Request | None:
+        return self._by_reference.get(reference)
+
+    def requests_of(self, client_order_id: str) -> list[Request]:
+        return list(self._by_order.get(client_order_id, ()))
+
+    def cancellation_of(self, reference: str) -> Cancellation | None:
+        return next((one for one in self.cancellations if one.reference == reference), None)
+
+    def event(self, event_id: str) -> dict[str, object] | None:
+        number = event_id.removeprefix("evt_")
+        if not number.isdecimal() or not 0 < int(number) <= len(self.events):
+            return None
+        found = self.events[int(number) - 1]
+        return found if found["id"] == event_id else None
+
+    def warehouses(self) -> list[str]:
+        return sorted({warehouse for warehouse, _ in self.stock})
+
+    # What the API does.
+
+    def take(self, body: Mapping[str, object], lines: list[Line]) -> Request:
+        request = Request(
+            number=len(self.requests) + 1,
+            body=body,
+            reference=str(body["reference"]),
+            client_order_id=str(body["client_order_id"]),
+            order_number=str(body.get("order_number", "")),
+            warehouse=str(body["warehouse"]),
+            received_at=instant(self._now()),
+            lines=lines,
+        )
+        self.requests.append(request)
+        self._by_reference.setdefault(request.reference, request)
+        self._by_order.setdefault(request.client_order_id, []).append(request)
+        self._keep(request)
+        self._record("fulfilment_request", request.reference, request.client_order_id, {"id": request.id, **body})
+        self._plan(request)
+        return request
+
+    def cancel(self, body: Mapping[str, object], wanted: list[tuple[str, Decimal]]) -> Cancellation:
+        """Answer at once, or put it off where the behaviour says so."""
+        cancellation = Cancellation(
+            number=len(self.cancellations) + 1,
+            body=body,
+            reference=str(body["reference"]),
+            cancellation_id=str(body["cancellation_id"]),
+            client_order_id=str(body["client_order_id"]),
+            received_at=instant(self._now()),
+        )
+        self.cancellations.append(cancellation)
+        behaviour = self.behaviour(self._by_order[cancellation.client_order_id][-1])
+        if behaviour.cancels.startswith("later_"):
+            cancellation.status = "pending"
+            self._at(self._now() + dt.timedelta(seconds=behaviour.cancel_seconds), "answer", cancellation.number)
+        else:
+            cancellation.answers = self._answers(cancellation, wanted, behaviour.cancels)
+        self._keep(cancellation)
+        self._record(
+            "cancel_request",
+            cancellation.reference,
+            cancellation.client_order_id,
+            {"id": cancellation.id, **body, "status": cancellation.status, "answers": cancellation.answers},
+        )
+        return cancellation
+
+    def snapshot(self, warehouse: str, *, complete: bool = True, claimed_rows: int | None = None) -> dict[str, object]:
+        """Count what lies there now. `claimed_rows` states a wrong row count, as a truncated feed would."""
+        rows = [
+            {"sku": sku, "quantity": plain(amount), "condition": "sellable"}
+            for (place, sku), amount in sorted(self.stock.items())
+            if place == warehouse
+        ]
+        number = int(self._ledger.recall(f"snapshots|{warehouse}") or "0") + 1
+        self._ledger.remember(f"snapshots|{warehouse}", str(number))
+        event = self._happened(
+            "stock.snapshot",
+            warehouse,
+            {
+                "snapshot": number,
+                "complete": complete,
+                "row_count": len(rows) if claimed_rows is None else claimed_rows,
+                "rows": rows,
+            },
+        )
+        self._record("stock_snapshot", f"{warehouse}/{number}", warehouse, {"event": event["id"], "rows": rows})
+        return event
+
+    def set_stock(self, warehouse: str, sku: str, quantity: Decimal) -> None:
+        self.stock[warehouse, sku] = quantity
+        self._ledger.remember(f"stock|{warehouse}|{sku}", str(quantity))
+        self._record("stock_set", f"{warehouse}/{sku}", sku, {"quantity": plain(quantity)})
+
+    # What the people in the hall do.
+
+    def behaviour(self, request: Request) -> Behaviour:
+        """The usual behaviour, changed by every rule that matches, in order."""
+        facts = {
+            "client_order_id": request.client_order_id,
+            "reference": request.reference,
+            "order_number": request.order_number,
+            "warehouse": request.warehouse,
+        }
+        skus = {line.sku for line in request.lines}
+        changes: dict[str, object] = {}
+        for rule in self.rules:
+            if all(value in skus if name == "sku" else facts[name] == value for name, value in rule.match.items()):
+                changes |= rule.changes
+        return replace(self._usual, **changes) if changes else self._usual  # type: ignore[arg-type]
+
+    def behave(self, rule: Rule) -> None:
+        """A rule from now on, also for requests that wait already."""
+        self.rules.append(rule)
+        self._ledger.remember("rules", json.dumps([{"match": r.match, "changes": r.changes} for r in self.rules]))
+        self._due = [entry for entry in self._due if entry[2] == "answer"]
+        heapq.heapify(self._due)
+        for request in self.requests:
+            self._plan(request)
+
+    def act(self, request: Request, verb: str, quantities: Mapping[str, Decimal] | None = None) -> None:
+        """One step done by hand. Raises KeyError for a verb that is none."""
+        steps: dict[str, Callable[[Request, Mapping[str, Decimal] | None], None]] = {
+            "acknowledge": lambda one, _: self._acknowledge(one),
+            "start": lambda one, _: self._say(one, "request.started", "in_progress"),
+            "pack": self._pack,
+            "short": self._short,
+            "ship": self._ship,
+            "reject": lambda one, _: self._reject(one),
+        }
+        steps[verb](request, quantities)
+        self._keep(request)
+
+    def tick(self, now: dt.datetime) -> None:
+        """Do what has become due."""
+        while self._due and self._due[0][0] <= now:
+            _, _, step, number = heapq.heappop(self._due)
+            if step == "answer":
+                self._answer_late(self.cancellations[number - 1])
+                continue
+            request = self.requests[number - 1]
+            if request.status in OPEN:
+                self.act(request, step)
+                self._plan(request)
+
+    def next_due(self) -> dt.datetime | None:
+        return self._due[0][0] if self._due else None
+
+    # Steps.
+
+    def _plan(self, request: Request) -> None:
+        if request.status not in OPEN:
+            return
+        behaviour = self.behaviour(request)
+        seconds = {"acknowledge": behaviour.acknowledge_seconds, "reject": behaviour.acknowledge_seconds}
+        seconds |= {"pack": behaviour.pack_seconds, "ship": behaviour.ship_seconds}
+        steps = {
+            "auto": {"received": "acknowledge", "acknowledged": "pack", "in_progress": "pack", "packed": "ship"},
+            "hold": {"received": "acknowledge"},
+            "silent": {},
+            "reject": {"received": "reject", "acknowledged": "reject"},
+        }[behaviour.mode]
+        step = steps.get(request.status)
+        if step is not None:
+            received = dt.datetime.fromisoformat(request.received_at)
+            self._at(received + dt.timedelta(seconds=seconds[step]), step, request.number)
+
+    def _at(self, when: dt.datetime, step: str, number: int) -> None:
+        self._order += 1
+        heapq.heappush(self._due, (when, self._order, step, number))
+
+    def _acknowledge(self, request: Request) -> None:
+        if request.status == "received":
+            self._say(request, "request.acknowledged", "acknowledged")
+
+    def _reject(self, request: Request) -> None:
+        if any(line.packed for line in request.lines):
+            return
+        reason = self.behaviour(request).reason
+        self._say(request, "request.rejected", "rejected", reason=reason)
+        self._record("reject", request.reference, request.client_order_id, {"id": request.id, "reason": reason})
+
+    def _pack(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
+        """Take what is there; what is not there is short."""
+        missing_by_script = self.behaviour(request).short
+        packed: list[tuple[Line, Decimal]] = []
+        short: list[tuple[Line, Decimal]] = []
+        for line in request.lines:
+            wanted = line.waiting if quantities is None else min(line.waiting, quantities.get(line.reference, ZERO))
+            lost = missing_by_script.get(line.sku)
+            lost_quantity = ZERO if lost is None else wanted if lost == "all" else min(wanted, Decimal(lost))
+            spot = request.warehouse, line.sku
+            free = max(ZERO, self.stock.get(spot, ZERO) - self._boxed.get(spot, ZERO))
+            taken = min(wanted - lost_quantity, free)
+            if taken > 0:
+                line.packed += taken
+                self._box(request.warehouse, line.sku, taken)
+                packed.append((line, taken))
+            if wanted - taken > 0:
+                line.short += wanted - taken
+                short.append((line, wanted - taken))
+        if short:
+            self._say_short(request, short)
+        if packed:
+            self._say(request, "request.packed", "packed", packed)
+        self._close_if_empty(request)
+
+    def _short(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
+        """Say that lines cannot be found, all of what is left of them if no quantity is given."""
+        lines = [
+            (line, line.waiting if quantities is None else min(line.waiting, quantities.get(line.reference, ZERO)))
+            for line in request.lines
+        ]
+        lines = [(line, quantity) for line, quantity in lines if quantity > 0]
+        for line, quantity in lines:
+            line.short += quantity
+        if lines:
+            self._say_short(request, lines)
+        self._close_if_empty(request)
+
+    def _ship(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
+        if not any(line.in_boxes for line in request.lines):
+            self._pack(request, quantities)
+        sent: list[tuple[Line, Decimal]] = []
+        lost: list[tuple[Line, Decimal]] = []
+        for line in request.lines:
+            wanted = line.in_boxes if quantities is None else min(line.in_boxes, quantities.get(line.reference, ZERO))
+            there = self.stock.get((request.warehouse, line.sku), ZERO)
+            taken = min(wanted, there)
+            if taken < wanted:
+                # Somebody corrected the stock below what stood packed: goods that are not there cannot leave.
+                line.packed -= wanted - taken
+                line.short += wanted - taken
+                self._box(request.warehouse, line.sku, taken - wanted)
+                lost.append((line, wanted - taken))
+            if taken > 0:
+                line.shipped += taken
+                self._box(request.warehouse, line.sku, -taken)
+                self.stock[request.warehouse, line.sku] = there - taken
+                self._ledger.remember(f"stock|{request.warehouse}|{line.sku}", str(there - taken))
+                sent.append((line, taken))
+        if lost:
+            data = {"id": request.id, "lines": lines_of(lost)}
+            self._record("impossible_ship", request.reference, request.client_order_id, data)
+            self._say_short(request, lost)
+        if sent:
+            self._send(request, sent)
+        self._close_if_empty(request)
+
+    def _send(self, request: Request, sent: list[tuple[Line, Decimal]]) -> None:
+        number = int(self._ledger.recall("shipments") or "0") + 1
+        self._ledger.remember("shipments", str(number))
+        shipment = f"SHP-{number:06d}"
+        count = max(1, min(self.behaviour(request).packages, len(sent)))
+        packages = [
+            {
+                "package": f"{shipment}-{index + 1}",
+                "tracking_number": f"PX{number:08d}{index + 1:02d}",
+                "weight_grams": str(500 * len(sent[index::count])),
+                "lines": lines_of(sent[index::count]),
+            }
+            for index in range(count)
+        ]
+        data = {**names(request), "shipment": shipment, "carrier": "parcel-express", "packages": packages}
+        event = self._happened("shipment.created", request.warehouse, data)
+        self._record(
+            "shipment",
+            request.reference,
+            request.client_order_id,
+            {"id": shipment, "event": event["id"], "warehouse": request.warehouse, "lines": lines_of(sent)},
+        )
+        if not any(line.waiting or line.in_boxes for line in request.lines):
+            request.status = "shipped"
+
+    def _close_if_empty(self, request: Request) -> None:
+        if request.status in OPEN and not any(line.waiting or line.in_boxes for line in request.lines):
+            if any(line.shipped for line in request.lines):
+                request.status = "shipped"
+            elif any(line.short for line in request.lines):
+                request.status = "short"
+            else:
+                request.status = "cancelled"
+
+    def _answers(
+        self, cancellation: Cancellation, wanted: list[tuple[str, Decimal]], policy: str
+    ) -> list[dict[str, str]]:
+        answers: list[dict[str, str]] = []
+        for reference, quantity in wanted:
+            left = quantity
+            for request in self._by_order[cancellation.client_order_id]:
+                for line in (line for line in request.lines if line.reference == reference):
+                    if policy == "refuse" or request.status not in OPEN:
+                        continue
+                    unpacked = min(left, line.waiting)
+                    line.cancelled += unpacked
+                    left -= unpacked
+                    boxed = ZERO if policy == "before_packing" else min(left, line.in_boxes)
+                    line.packed -= boxed
+                    line.cancelled += boxed
+                    left -= boxed
+                    self._box(request.warehouse, line.sku, -boxed)
+                self._close_if_empty(request)
+                self._keep(request)
+            if quantity - left > 0:
+                answers.append(answer(reference, quantity - left, "accepted", ""))
+            gone = sum((line.shipped for line in self._lines_of(cancellation.client_order_id, reference)), ZERO)
+            overtaken = min(left, gone)
+            if overtaken > 0:
+                answers.append(answer(reference, overtaken, "overtaken", "already shipped"))
+            if left - overtaken > 0:
+                reason = "refused by the warehouse" if policy == "refuse" else "not open any more"
+                answers.append(answer(reference, left - overtaken, "refused", reason))
+        return answers
+
+    def _lines_of(self, client_order_id: str, reference: str) -> Iterable[Line]:
+        for request in self._by_order[client_order_id]:
+            yield from (line for line in request.lines if line.reference == reference)
+
+    def _answer_late(self, cancellation: Cancellation) -> None:
+        """The answer that was put off, one event per kind of answer; overtaken is a refusal with that reason."""
+        request = self._by_order[cancellation.client_order_id][-1]
+        policy = "refuse" if self.behaviour(request).cancels == "later_refuse" else "accept"
+        lines = cancellation.body["lines"]
+        wanted = [(str(line["line_reference"]), Decimal(line["quantity"])) for line in lines]  # type: ignore[attr-defined]
+        cancellation.answers = self._answers(cancellation, wanted, policy)
+        cancellation.status = "answered"
+        self._keep(cancellation)
+        for kind in ("accepted", "refused"):
+            lines = [
+                answer for answer in cancellation.answers if (answer["answer"] == "accepted") == (kind == "accepted")
+            ]
+            if lines:
+                data = {**names(request), "cancellation_id": cancellation.cancellation_id, "lines": lines}
+                self._happened(f"cancellation.{kind}", request.warehouse, data)
+        self._record(
+            "cancel_answer", cancellation.reference, cancellation.client_order_id, {"answers": cancellation.answers}
+        )
+
+    # Words for the outside, and memory.
+
+    def _say(
+        self,
+        request: Request,
+        kind: str,
+        status: str,
+        lines: list[tuple[Line, Decimal]] | None = None,
+        reason: str = "",
+    ) -> None:
+        request.status = status
+        told = [(line, line.waiting + line.in_boxes) for line in request.lines] if lines is None else lines
+        data: dict[str, object] = {**names(request), "lines": lines_of([pair for pair in told if pair[1] > 0])}
+        if reason:
+            data["reason"] = reason
+        self._happened(kind, request.warehouse, data)
+
+    def _say_short(self, request: Request, lines: list[tuple[Line, Decimal]]) -> None:
+        data = {**names(request), "lines": lines_of(lines), "reason": "not found at its place"}
+        self._happened("request.short", request.warehouse, data)
+        self._record("short", request.reference, request.client_order_id, {"id": request.id, "lines": lines_of(lines)})
+
+    def _happened(self, kind: str, warehouse: str, data: dict[str, object]) -> dict[str, object]:
+        """Log an event at an instant of its own: no two events share one, so that "before" is never a guess."""
+        at = self._now()
+        if self._last is not None and at <= self._last:
+            at = self._last + dt.timedelta(microseconds=1)
+        self._last = at
+        number = len(self.events) + 1
+        event: dict[str, object] = {
+            "id": f"evt_{number:010d}",
+            "sequence": number,
+            "type": kind,
+            "occurred_at": instant(at),
+            "warehouse": warehouse,
+            "data": data,
+        }
+        self.events.append(event)
+        self._ledger.remember(f"event|{number:010d}", json.dumps(event))
+        self._tell(event)
+        return event
+
+    def _box(self, warehouse: str, sku: str, quantity: Decimal) -> None:
+        self._boxed[warehouse, sku] = self._boxed.get((warehouse, sku), ZERO) + quantity
+
+    def _keep(self, one: Request | Cancellation) -> None:
+        kind = "request" if isinstance(one, Request) else "cancellation"
+        self._ledger.remember(f"{kind}|{one.number:010d}", json.dumps(asdict(one), default=str))
+
+    def _record(self, kind: str, key: str, subject: str, data: Mapping[str, object]) -> None:
+        self._ledger.add(self._now(), kind, key, subject, json.dumps(data, default=str))
