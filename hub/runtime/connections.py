@@ -17,9 +17,11 @@ import yaml
 from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamOffer
 from hub.config.secrets import Secrets, resolve_tree
 from hub.exchange.connections import ConnectionView, StreamView
+from hub.exchange.mappings import MappedReply, MappedStream
 from hub.formats.registry import codec
 from hub.mapping.library import MappingLibrary, shipped_folder
-from hub.runtime.mappings import InMapping, MappingRenderer, ReplyReader
+from hub.mapping.mapping import Mapping as CompiledMapping
+from hub.runtime.rendering import MappingRenderer
 from hub.runtime.registry import Registry
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.connector import Context
@@ -198,19 +200,23 @@ class RuntimeConnections:
             name=name,
             codec=info.codec,
             codec_options={"items": info.items} if info.items else {},
-            mapping=InMapping(mapping, self._library, context) if mapping is not None else None,
+            mapping=MappedStream(mapping, name, self._library, context) if mapping is not None else None,
             start_from=stream.start_from,
             can_fetch=info.fetch,
             correlate_within_seconds=self._bundle.policies.correlate_within.total_seconds(),
         )
 
-    def _replies(self, config: ConnectionConfig, manifest: Manifest) -> dict[str, ReplyReader]:
+    def _replies(self, config: ConnectionConfig, manifest: Manifest) -> dict[str, MappedReply]:
         readers = {}
         for capability in config.effects_out:
             mapping = self._library.reply(config.connector, capability)
             if mapping is not None:
-                readers[capability] = ReplyReader(mapping)
+                readers[capability] = MappedReply(_record_of(mapping))
         return readers
+
+
+def _record_of(mapping: CompiledMapping) -> Callable[[object], Mapping[str, Any]]:
+    return lambda tree: mapping.run(tree).record
 
 
 def _capabilities(config: ConnectionConfig, manifest: Manifest) -> dict[Capability, CapabilityInfo]:
