@@ -32,6 +32,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,399})\Z")
 _OCTAL = re.compile(r"0o[0-7]{1,100}\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,100}\Z")
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]{0,199})(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][-+]?[0-9]{1,3})?\Z")
 
 
@@ -216,8 +217,9 @@ class _Composer:
             return self._document(events)
         except yaml.MarkedYAMLError as error:
             raise self._syntax_error(error) from None
-        except yaml.reader.ReaderError as error:
-            before = self.text[: error.position]
+        except yaml.reader.ReaderError:
+            bad = _NOT_PRINTABLE.search(self.text)
+            before = self.text[: bad.start()] if bad is not None else ""
             mark = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
             raise SourceError(self.file, mark, "a control character is not allowed in YAML") from None
         except RecursionError:

@@ -28,7 +28,7 @@ class UnitError(ValueError):
 
 def parse_duration(text: str) -> timedelta:
     """``90d``, ``1h30m``, ``500ms``, ``0``; at most 100 years. Raises :class:`UnitError`."""
-    if not re.match(DURATION_PATTERN, text):
+    if not re.fullmatch(DURATION_PATTERN, text):
         raise UnitError(f"{text!r} is no duration; write for example 30s, 5m, 1h30m or 90d")
     seconds = sum((int(n) * _SECONDS[unit] for n, unit in _DURATION_PART.findall(text)), Decimal(0))
     if seconds > 100 * 366 * 86400:
@@ -51,7 +51,7 @@ def format_duration(value: timedelta) -> str:
 
 def parse_size(text: str) -> int:
     """Bytes of ``10MB`` (10^7), ``512KiB`` (2^19). Raises :class:`UnitError`."""
-    if not re.match(SIZE_PATTERN, text):
+    if not re.fullmatch(SIZE_PATTERN, text):
         raise UnitError(f"{text!r} is no size; write for example 512kB, 10MB or 4MiB")
     number = text.rstrip("kKMGiB")
     return int(number) * _BYTES[text[len(number) :]]
@@ -75,7 +75,7 @@ class Rate:
 
 def parse_rate(text: str) -> Rate:
     """``2/s``, ``0.0056/s``, ``40/m``; above zero. Raises :class:`UnitError`."""
-    if not re.match(RATE_PATTERN, text):
+    if not re.fullmatch(RATE_PATTERN, text):
         raise UnitError(f"{text!r} is no rate; write for example 2/s, 0.5/s or 40/m")
     count, _, unit = text.partition("/")
     if Decimal(count) == 0:
