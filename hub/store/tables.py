@@ -51,6 +51,7 @@ bodies = Table(
     Column("erased_at", Instant),
     Index("ix_bodies_owner", "owner_kind", "owner_id"),
     Index("ix_bodies_order", "order_id"),
+    Index("ix_bodies_file", "file", sqlite_where=text("file IS NOT NULL"), postgresql_where=text("file IS NOT NULL")),
 )
 
 contacts = Table(
@@ -120,20 +121,29 @@ messages = Table(
     Column("applied_at", Instant),
     Column("revision", Text),
     Column("redrive_of", Text, nullable=False, server_default=""),
+    Column("lease_token", Text),
+    Column("sequence", BigInteger, nullable=False),  # order of arrival, filled by the store
     UniqueConstraint("receipt_id", "position", "stream", "redrive_of"),
     Index(
         "ix_messages_open",
+        "connection",
         "due_at",
-        "id",
+        "sequence",
         sqlite_where=text("state IN ('stored', 'retry')"),
         postgresql_where=text("state IN ('stored', 'retry')"),
     ),
     Index(
         "ix_messages_entity_open",
         "entity_key",
-        "id",
+        "sequence",
         sqlite_where=text("state IN ('stored', 'claimed', 'retry', 'waiting', 'parked')"),
         postgresql_where=text("state IN ('stored', 'claimed', 'retry', 'waiting', 'parked')"),
+    ),
+    Index(
+        "ix_messages_claimed",
+        "lease_until",
+        sqlite_where=text("state = 'claimed'"),
+        postgresql_where=text("state = 'claimed'"),
     ),
     Index("ix_messages_receipt", "receipt_id"),
     Index("ix_messages_subject", "subject"),
@@ -290,7 +300,8 @@ fulfilment_orders = Table(
     Column("connection", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("state", Text, nullable=False),
-    # planned | sent | acknowledged | rejected | unknown | in_progress | packed | completed | partially_completed | cancelled
+    # planned | sent | acknowledged | rejected | unknown | in_progress | packed | completed | partially_completed
+    # | cancelled
     Column("version", Integer, nullable=False),
     Column("external_id", Text),
     Column("document", Json, nullable=False),  # lines with quantities and what became of them; cancel requests
@@ -335,7 +346,9 @@ sourcing_decisions = Table(
     Column("id", Text, primary_key=True),
     Column("order_id", Text, nullable=False),
     Column("cause", Text, nullable=False),
-    Column("document", Json, nullable=False),  # inputs hash, candidates, exclusions, cost terms, plan, second best, bound
+    Column(
+        "document", Json, nullable=False
+    ),  # inputs hash, candidates, exclusions, cost terms, plan, second best, bound
     Column("at", Instant, nullable=False),
     Index("ix_sourcing_decisions_order", "order_id"),
 )
@@ -488,12 +501,13 @@ deliveries = Table(
     Column("cause", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
+    Column("sequence", BigInteger, nullable=False),  # order of enqueueing, filled by the store
     UniqueConstraint("business_key"),
     Index(
         "ix_deliveries_due",
         "destination",
         "due_at",
-        "id",
+        "sequence",
         sqlite_where=text("state IN ('pending', 'retry', 'unknown')"),
         postgresql_where=text("state IN ('pending', 'retry', 'unknown')"),
     ),
@@ -502,7 +516,7 @@ deliveries = Table(
         "destination",
         "aggregate",
         "lane",
-        "id",
+        "sequence",
         sqlite_where=text("settled_at IS NULL"),
         postgresql_where=text("settled_at IS NULL"),
     ),
@@ -511,6 +525,12 @@ deliveries = Table(
         "subject",
         sqlite_where=text("state IN ('pending', 'retry')"),
         postgresql_where=text("state IN ('pending', 'retry')"),
+    ),
+    Index(
+        "ix_deliveries_claimed",
+        "lease_until",
+        sqlite_where=text("state IN ('in_flight', 'probing')"),
+        postgresql_where=text("state IN ('in_flight', 'probing')"),
     ),
     Index("ix_deliveries_order", "order_id"),
     Index("ix_deliveries_state", "state", "id"),
@@ -548,11 +568,18 @@ tasks = Table(
     Column("payload", Json, nullable=False),
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("lease_epoch", BigInteger),
+    Column("lease_token", Text),
     Column("lease_until", Instant),
     Column("error", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     UniqueConstraint("dedupe_key"),
+    Index(
+        "ix_tasks_claimed",
+        "lease_until",
+        sqlite_where=text("state = 'claimed'"),
+        postgresql_where=text("state = 'claimed'"),
+    ),
     Index(
         "ix_tasks_due",
         "due_at",

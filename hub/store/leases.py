@@ -1,0 +1,121 @@
+"""What happens to claimed work: attempts are announced under their fencing token, leases renewed, orphans given back.
+
+A token protects our rows, not the target: a late result changes nothing here, and what the target did is found out by
+the delivery's safety mode.
+"""
+
+# ruff: noqa: S608 - statements are put together from our own tables and columns only; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hub.exchange.ports import NewAttempt
+from hub.store.transaction import LEASE_MICROSECONDS, Transaction
+
+DEDUPLICATING = ("idempotency_key", "unique_reference")
+"""Safety modes whose target answers a repeated call with the first one's effect."""
+
+PreparedAttempt = tuple[str, str, int, str, str, int, int, int]
+"""id, delivery id, number, kind, token, started at, deadline, microseconds until the deadline."""
+
+
+def prepare_attempt(attempt: NewAttempt, started_at: int, deadline: int) -> PreparedAttempt:
+    attempt_id = f"{attempt.delivery_id}/{attempt.number}"
+    return (
+        attempt_id,
+        attempt.delivery_id,
+        attempt.number,
+        attempt.kind,
+        attempt.token,
+        started_at,
+        deadline,
+        deadline - started_at,
+    )
+
+
+def start_attempts(tx: Transaction, attempts: Sequence[PreparedAttempt]) -> list[bool]:
+    """Write `started` rows. False: the token is stale, the attempt stands already, or the lease ends too early."""
+    now = tx.lease_now()
+    return [_start(tx, attempt, now) for attempt in attempts]
+
+
+def _start(tx: Transaction, attempt: PreparedAttempt, now: int) -> bool:
+    attempt_id, delivery_id, number, kind, token, started_at, deadline, length = attempt
+    held = tx.execute(
+        "UPDATE deliveries SET attempts = CASE WHEN attempts < ? THEN ? ELSE attempts END"
+        " WHERE id = ? AND lease_token = ? AND lease_until >= ? AND state IN ('in_flight', 'probing')",
+        (number, number, delivery_id, token, now + length),
+    )
+    if not held:
+        return False
+    added = tx.execute(
+        "INSERT INTO attempts (id, delivery_id, number, kind, token, started_at, deadline)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (attempt_id, delivery_id, number, kind, token, started_at, deadline),
+    )
+    return added == 1
+
+
+def renew(tx: Transaction, deliveries: Sequence[tuple[str, str]]) -> None:
+    now = tx.lease_now()
+    until = now + LEASE_MICROSECONDS
+    for delivery_id, token in sorted(deliveries):
+        tx.execute(
+            "UPDATE deliveries SET lease_until = ? WHERE id = ? AND lease_token = ? AND lease_until >= ?",
+            (until, delivery_id, token, now),
+        )
+
+
+_HELD = "state IN ('in_flight', 'probing')"
+_FREED = "lease_epoch = NULL, lease_token = NULL, lease_until = NULL"
+_OPEN_ATTEMPT = "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id AND a.resolution IS NULL)"
+_PROBE_AFTER = (
+    "COALESCE((SELECT max(a.deadline) FROM attempts a WHERE a.delivery_id = deliveries.id AND a.resolution IS NULL), ?)"
+)
+
+
+def recover(tx: Transaction, ended: Sequence[int] | None, now: int) -> Mapping[str, int]:
+    """Give back what ended runs and expired leases held.
+
+    `ended`: epochs known to have ended; None: every epoch but ours (SQLite, where one process owns the database).
+    A delivery with an open attempt becomes `unknown`, to be probed when the call's deadline and the lease are over,
+    or `retry` where the target deduplicates; one that was being probed is `unknown` again.
+    """
+    orphan, params = _orphans(tx, ended)
+    counts = {
+        "receipts": tx.execute(
+            "UPDATE receipts SET lease_epoch = NULL, lease_until = NULL"
+            f" WHERE state = 'pending' AND lease_until IS NOT NULL AND {orphan}",
+            params,
+        ),
+        "messages": tx.execute(
+            f"UPDATE messages SET state = 'stored', {_FREED} WHERE state = 'claimed' AND {orphan}", params
+        ),
+        "tasks": tx.execute(
+            f"UPDATE tasks SET state = 'pending', {_FREED} WHERE state = 'claimed' AND {orphan}", params
+        ),
+        "deliveries_retry": tx.execute(
+            f"UPDATE deliveries SET state = 'retry', {_FREED} WHERE {_HELD} AND state = 'in_flight' AND {orphan}"
+            f" AND safety IN (?, ?) AND {_OPEN_ATTEMPT}",
+            (*params, *DEDUPLICATING),
+        ),
+        "deliveries_unknown": tx.execute(
+            f"UPDATE deliveries SET state = 'unknown', probe_after = {_PROBE_AFTER}, {_FREED}"
+            f" WHERE {_HELD} AND (state = 'probing' OR {_OPEN_ATTEMPT}) AND {orphan}",
+            (now, *params),
+        ),
+        "deliveries_pending": tx.execute(
+            f"UPDATE deliveries SET state = 'pending', {_FREED} WHERE {_HELD} AND {orphan}", params
+        ),
+    }
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _orphans(tx: Transaction, ended: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    now = tx.lease_now()
+    if ended is None:
+        return "(lease_epoch <> ? OR lease_until < ?)", (tx.epoch, now)
+    if not ended:
+        return "lease_until < ?", (now,)
+    return f"(lease_until < ? OR lease_epoch IN ({', '.join('?' * len(ended))}))", (now, *ended)

@@ -1,0 +1,581 @@
+CREATE TABLE attempts (
+    id TEXT NOT NULL,
+    delivery_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    token TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    deadline BIGINT NOT NULL,
+    finished_at BIGINT,
+    resolution TEXT,
+    status INTEGER,
+    words TEXT,
+    body_id TEXT,
+    duration_ms INTEGER,
+    stale BOOLEAN DEFAULT false NOT NULL,
+    CONSTRAINT pk_attempts PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_attempts_delivery ON attempts (delivery_id);
+
+CREATE TABLE audit (
+    id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    data TEXT NOT NULL,
+    CONSTRAINT pk_audit PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_audit_subject ON audit (subject);
+
+CREATE TABLE bodies (
+    id TEXT NOT NULL,
+    owner_kind TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    order_id TEXT,
+    content_type TEXT DEFAULT '' NOT NULL,
+    headers TEXT,
+    body BLOB,
+    file TEXT,
+    size_bytes INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    erased_at BIGINT,
+    CONSTRAINT pk_bodies PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_bodies_file ON bodies (file) WHERE file IS NOT NULL;
+
+CREATE INDEX ix_bodies_order ON bodies (order_id);
+
+CREATE INDEX ix_bodies_owner ON bodies (owner_kind, owner_id);
+
+CREATE TABLE connection_states (
+    connection TEXT NOT NULL,
+    paused BOOLEAN DEFAULT false NOT NULL,
+    paused_reason TEXT,
+    breaker TEXT,
+    buckets TEXT,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_connection_states PRIMARY KEY (connection)
+);
+
+CREATE TABLE contacts (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_contacts PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_contacts_order ON contacts (order_id);
+
+CREATE TABLE cross_references (
+    id TEXT NOT NULL,
+    system TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    internal_id TEXT NOT NULL,
+    valid_from BIGINT NOT NULL,
+    valid_to BIGINT,
+    CONSTRAINT pk_cross_references PRIMARY KEY (id),
+    CONSTRAINT uq_cross_references_system_entity_external_id_role UNIQUE (system, entity, external_id, role)
+);
+
+CREATE INDEX ix_cross_references_internal ON cross_references (internal_id, system);
+
+CREATE TABLE cursors (
+    id TEXT NOT NULL,
+    value TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_cursors PRIMARY KEY (id)
+);
+
+CREATE TABLE deliveries (
+    id TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    capability TEXT NOT NULL,
+    aggregate TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    business_key TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    order_id TEXT,
+    state TEXT NOT NULL,
+    park_reason TEXT,
+    safety TEXT NOT NULL,
+    body_id TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    refs TEXT NOT NULL,
+    requires TEXT NOT NULL,
+    fact TEXT,
+    echo_key TEXT,
+    due_at BIGINT NOT NULL,
+    give_up_at BIGINT NOT NULL,
+    reply_due_at BIGINT,
+    probe_after BIGINT,
+    claims INTEGER DEFAULT '0' NOT NULL,
+    attempts INTEGER DEFAULT '0' NOT NULL,
+    lease_epoch BIGINT,
+    lease_token TEXT,
+    lease_until BIGINT,
+    external_id TEXT,
+    error TEXT,
+    cause TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    settled_at BIGINT,
+    sequence BIGINT NOT NULL,
+    CONSTRAINT pk_deliveries PRIMARY KEY (id),
+    CONSTRAINT uq_deliveries_business_key UNIQUE (business_key)
+);
+
+CREATE INDEX ix_deliveries_claimed ON deliveries (lease_until) WHERE state IN ('in_flight', 'probing');
+
+CREATE INDEX ix_deliveries_due ON deliveries (destination, due_at, sequence) WHERE state IN ('pending', 'retry', 'unknown');
+
+CREATE INDEX ix_deliveries_lane ON deliveries (destination, aggregate, lane, sequence) WHERE settled_at IS NULL;
+
+CREATE INDEX ix_deliveries_order ON deliveries (order_id);
+
+CREATE INDEX ix_deliveries_state ON deliveries (state, id);
+
+CREATE INDEX ix_deliveries_subject ON deliveries (subject) WHERE state IN ('pending', 'retry');
+
+CREATE TABLE events (
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    order_id TEXT,
+    at BIGINT NOT NULL,
+    sequence TEXT NOT NULL,
+    data TEXT NOT NULL,
+    CONSTRAINT pk_events PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_events_order ON events (order_id, sequence);
+
+CREATE INDEX ix_events_sequence ON events (sequence);
+
+CREATE TABLE exception_subjects (
+    exception_id TEXT NOT NULL,
+    subject_kind TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    order_id TEXT,
+    added_at BIGINT NOT NULL,
+    cleared_at BIGINT,
+    CONSTRAINT pk_exception_subjects PRIMARY KEY (exception_id, subject_kind, subject_id)
+);
+
+CREATE INDEX ix_exception_subjects_order ON exception_subjects (order_id);
+
+CREATE INDEX ix_exception_subjects_subject ON exception_subjects (subject_kind, subject_id);
+
+CREATE TABLE exceptions (
+    id TEXT NOT NULL,
+    cause_key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    connection TEXT,
+    title TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    next_step TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    raised_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    resolved_at BIGINT,
+    resolved_by TEXT,
+    alerted_at BIGINT,
+    CONSTRAINT pk_exceptions PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_exceptions_state ON exceptions (state, id);
+
+CREATE UNIQUE INDEX uq_exceptions_open ON exceptions (cause_key) WHERE state = 'open';
+
+CREATE TABLE fact_keys (
+    "key" TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_fact_keys PRIMARY KEY ("key")
+);
+
+CREATE TABLE fulfilment_orders (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    location TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    method TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    external_id TEXT,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_fulfilment_orders PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_fulfilment_orders_open ON fulfilment_orders (location, state);
+
+CREATE INDEX ix_fulfilment_orders_order ON fulfilment_orders (order_id);
+
+CREATE TABLE holds (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT,
+    kind TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    path TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    placed_at BIGINT NOT NULL,
+    released_at BIGINT,
+    released_by TEXT,
+    CONSTRAINT pk_holds PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_holds_open ON holds (rule) WHERE released_at IS NULL;
+
+CREATE INDEX ix_holds_order ON holds (order_id);
+
+CREATE TABLE items (
+    sku TEXT NOT NULL,
+    document TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_items PRIMARY KEY (sku)
+);
+
+CREATE TABLE messages (
+    id TEXT NOT NULL,
+    receipt_id TEXT NOT NULL,
+    position TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    entity_key TEXT NOT NULL,
+    external_id TEXT,
+    scope TEXT DEFAULT '' NOT NULL,
+    fact_key TEXT,
+    source_version TEXT,
+    body_id TEXT,
+    state TEXT NOT NULL,
+    held BOOLEAN DEFAULT false NOT NULL,
+    error_code TEXT,
+    error_field TEXT,
+    error TEXT,
+    subject TEXT,
+    waits_for TEXT,
+    claims INTEGER DEFAULT '0' NOT NULL,
+    lease_epoch BIGINT,
+    lease_until BIGINT,
+    due_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    applied_at BIGINT,
+    revision TEXT,
+    redrive_of TEXT DEFAULT '' NOT NULL,
+    lease_token TEXT,
+    sequence BIGINT NOT NULL,
+    CONSTRAINT pk_messages PRIMARY KEY (id),
+    CONSTRAINT uq_messages_receipt_id_position_stream_redrive_of UNIQUE (receipt_id, position, stream, redrive_of)
+);
+
+CREATE INDEX ix_messages_claimed ON messages (lease_until) WHERE state = 'claimed';
+
+CREATE INDEX ix_messages_entity_open ON messages (entity_key, sequence) WHERE state IN ('stored', 'claimed', 'retry', 'waiting', 'parked');
+
+CREATE INDEX ix_messages_open ON messages (connection, due_at, sequence) WHERE state IN ('stored', 'retry');
+
+CREATE INDEX ix_messages_receipt ON messages (receipt_id);
+
+CREATE INDEX ix_messages_subject ON messages (subject);
+
+CREATE INDEX ix_messages_waits ON messages (waits_for);
+
+CREATE TABLE order_lines (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    external_line_id TEXT NOT NULL,
+    sku TEXT,
+    ordered BIGINT NOT NULL,
+    open BIGINT DEFAULT '0' NOT NULL,
+    allocated BIGINT DEFAULT '0' NOT NULL,
+    backordered BIGINT DEFAULT '0' NOT NULL,
+    preordered BIGINT DEFAULT '0' NOT NULL,
+    released BIGINT DEFAULT '0' NOT NULL,
+    accepted BIGINT DEFAULT '0' NOT NULL,
+    picked BIGINT DEFAULT '0' NOT NULL,
+    packed BIGINT DEFAULT '0' NOT NULL,
+    shipped BIGINT DEFAULT '0' NOT NULL,
+    ready_for_pickup BIGINT DEFAULT '0' NOT NULL,
+    handed_over BIGINT DEFAULT '0' NOT NULL,
+    delivered BIGINT DEFAULT '0' NOT NULL,
+    lost BIGINT DEFAULT '0' NOT NULL,
+    returned_to_sender BIGINT DEFAULT '0' NOT NULL,
+    cancelled BIGINT DEFAULT '0' NOT NULL,
+    over_shipped BIGINT DEFAULT '0' NOT NULL,
+    fulfilled_by TEXT NOT NULL,
+    document TEXT NOT NULL,
+    CONSTRAINT pk_order_lines PRIMARY KEY (id),
+    CONSTRAINT ck_order_lines_buckets_sum CHECK (open + allocated + backordered + preordered + released + accepted + picked + packed + shipped + ready_for_pickup + handed_over + delivered + lost + returned_to_sender + cancelled = ordered),
+    CONSTRAINT ck_order_lines_open_not_negative CHECK (open >= 0),
+    CONSTRAINT ck_order_lines_allocated_not_negative CHECK (allocated >= 0),
+    CONSTRAINT ck_order_lines_backordered_not_negative CHECK (backordered >= 0),
+    CONSTRAINT ck_order_lines_preordered_not_negative CHECK (preordered >= 0),
+    CONSTRAINT ck_order_lines_released_not_negative CHECK (released >= 0),
+    CONSTRAINT ck_order_lines_accepted_not_negative CHECK (accepted >= 0),
+    CONSTRAINT ck_order_lines_picked_not_negative CHECK (picked >= 0),
+    CONSTRAINT ck_order_lines_packed_not_negative CHECK (packed >= 0),
+    CONSTRAINT ck_order_lines_shipped_not_negative CHECK (shipped >= 0),
+    CONSTRAINT ck_order_lines_ready_for_pickup_not_negative CHECK (ready_for_pickup >= 0),
+    CONSTRAINT ck_order_lines_handed_over_not_negative CHECK (handed_over >= 0),
+    CONSTRAINT ck_order_lines_delivered_not_negative CHECK (delivered >= 0),
+    CONSTRAINT ck_order_lines_lost_not_negative CHECK (lost >= 0),
+    CONSTRAINT ck_order_lines_returned_to_sender_not_negative CHECK (returned_to_sender >= 0),
+    CONSTRAINT ck_order_lines_cancelled_not_negative CHECK (cancelled >= 0),
+    CONSTRAINT uq_order_lines_order_id_external_line_id UNIQUE (order_id, external_line_id)
+);
+
+CREATE INDEX ix_order_lines_sku ON order_lines (sku);
+
+CREATE TABLE orders (
+    id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    scope TEXT DEFAULT '' NOT NULL,
+    external_id TEXT NOT NULL,
+    number TEXT,
+    seller_entity TEXT NOT NULL,
+    order_type TEXT NOT NULL,
+    currency TEXT,
+    placed_at BIGINT,
+    status TEXT NOT NULL,
+    effects TEXT NOT NULL,
+    source_version TEXT,
+    total BIGINT,
+    grace_until BIGINT,
+    confirmed_at BIGINT,
+    document TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_orders PRIMARY KEY (id),
+    CONSTRAINT uq_orders_channel_scope_external_id UNIQUE (channel, scope, external_id)
+);
+
+CREATE INDEX ix_orders_created ON orders (created_at, id);
+
+CREATE INDEX ix_orders_number ON orders (number);
+
+CREATE INDEX ix_orders_status ON orders (status, id);
+
+CREATE TABLE payments (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    external_id TEXT,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_payments PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_payments_order ON payments (order_id);
+
+CREATE TABLE pushed_stock (
+    subject TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    quantity BIGINT,
+    sequence INTEGER NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_pushed_stock PRIMARY KEY (subject)
+);
+
+CREATE INDEX ix_pushed_stock_sku ON pushed_stock (sku);
+
+CREATE TABLE quantity_moves (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    from_bucket TEXT NOT NULL,
+    to_bucket TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    implied BOOLEAN DEFAULT false NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_quantity_moves PRIMARY KEY (id),
+    CONSTRAINT ck_quantity_moves_quantity_positive CHECK (quantity > 0)
+);
+
+CREATE INDEX ix_quantity_moves_line ON quantity_moves (line_id);
+
+CREATE INDEX ix_quantity_moves_order ON quantity_moves (order_id);
+
+CREATE TABLE receipts (
+    id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    topic TEXT,
+    delivery_id TEXT,
+    body_hash TEXT NOT NULL,
+    body_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    error TEXT,
+    messages INTEGER DEFAULT '0' NOT NULL,
+    claims INTEGER DEFAULT '0' NOT NULL,
+    lease_epoch BIGINT,
+    lease_until BIGINT,
+    CONSTRAINT pk_receipts PRIMARY KEY (id),
+    CONSTRAINT uq_receipts_connection_delivery_id_body_hash UNIQUE (connection, delivery_id, body_hash)
+);
+
+CREATE INDEX ix_receipts_pending ON receipts (id) WHERE state = 'pending';
+
+CREATE INDEX ix_receipts_received ON receipts (connection, received_at);
+
+CREATE TABLE reservations (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    location TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    fulfilment_order_id TEXT,
+    expires_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_reservations PRIMARY KEY (id),
+    CONSTRAINT ck_reservations_quantity_not_negative CHECK (quantity >= 0)
+);
+
+CREATE INDEX ix_reservations_live ON reservations (sku, location) WHERE state IN ('soft', 'firm');
+
+CREATE INDEX ix_reservations_order ON reservations (order_id);
+
+CREATE TABLE revisions (
+    hash TEXT NOT NULL,
+    bundle BLOB NOT NULL,
+    versions TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_revisions PRIMARY KEY (hash)
+);
+
+CREATE TABLE schedule_slots (
+    schedule TEXT NOT NULL,
+    slot BIGINT NOT NULL,
+    task_id TEXT,
+    state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_schedule_slots PRIMARY KEY (schedule, slot)
+);
+
+CREATE TABLE settings (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_settings PRIMARY KEY (name)
+);
+
+CREATE TABLE shipments (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    fulfilment_order_id TEXT NOT NULL,
+    location TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    shipped_at BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_shipments PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_shipments_order ON shipments (order_id);
+
+CREATE TABLE sources (
+    entity_key TEXT NOT NULL,
+    record TEXT NOT NULL,
+    subject TEXT,
+    last_hash TEXT,
+    last_version TEXT,
+    fingerprint TEXT,
+    versions TEXT NOT NULL,
+    body_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    conflicts INTEGER DEFAULT '0' NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_sources PRIMARY KEY (entity_key)
+);
+
+CREATE INDEX ix_sources_subject ON sources (subject);
+
+CREATE TABLE sourcing_decisions (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_sourcing_decisions PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_sourcing_decisions_order ON sourcing_decisions (order_id);
+
+CREATE TABLE stock (
+    sku TEXT NOT NULL,
+    location TEXT NOT NULL,
+    on_hand BIGINT DEFAULT '0' NOT NULL,
+    soft BIGINT DEFAULT '0' NOT NULL,
+    firm BIGINT DEFAULT '0' NOT NULL,
+    as_of BIGINT,
+    sequence TEXT,
+    updated_at BIGINT,
+    CONSTRAINT pk_stock PRIMARY KEY (sku, location),
+    CONSTRAINT ck_stock_soft_not_negative CHECK (soft >= 0),
+    CONSTRAINT ck_stock_firm_not_negative CHECK (firm >= 0)
+);
+
+CREATE TABLE stock_events (
+    id TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    location TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    delta BIGINT,
+    absolute BIGINT,
+    source TEXT NOT NULL,
+    source_time BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    sequence TEXT NOT NULL,
+    CONSTRAINT pk_stock_events PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_stock_events_key ON stock_events (sku, location, sequence);
+
+CREATE TABLE tasks (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    dedupe_key TEXT NOT NULL,
+    state TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    payload TEXT NOT NULL,
+    claims INTEGER DEFAULT '0' NOT NULL,
+    lease_epoch BIGINT,
+    lease_token TEXT,
+    lease_until BIGINT,
+    error TEXT,
+    created_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    CONSTRAINT pk_tasks PRIMARY KEY (id),
+    CONSTRAINT uq_tasks_dedupe_key UNIQUE (dedupe_key)
+);
+
+CREATE INDEX ix_tasks_claimed ON tasks (lease_until) WHERE state = 'claimed';
+
+CREATE INDEX ix_tasks_due ON tasks (due_at, id) WHERE state = 'pending';

@@ -1,0 +1,292 @@
+"""SQL text and value conversion, compiled once per shape: (table, columns) of an insert, an update, a select.
+
+The hot paths hand positional values straight to the driver; SQLAlchemy's tables say which columns exist and which
+type each has. Placeholders are `?` here; PostgreSQL's transaction rewrites them. Unknown tables and columns are
+programming errors and raise KeyError in the thread that asked.
+"""
+
+# ruff: noqa: S608 - statements are put together from our own tables and columns only; values are always bound
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary
+
+from hub.domain.writeset import Delete, Insert, StockChange, Update
+from hub.store import tables
+from hub.store.types import (
+    EPOCH,
+    MICROSECOND,
+    Exact,
+    Instant,
+    Json,
+    exact_from_database,
+    exact_to_database,
+    instant_from_database,
+    instant_to_database,
+    json_from_database,
+    json_to_database,
+)
+
+Convert = Callable[[Any], Any]
+Params = tuple[Any, ...]
+
+
+def _text(value: Any) -> Any:
+    if value.__class__ is str or value is None:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"{type(value).__name__} is no text")
+
+
+def _number(value: Any) -> Any:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise TypeError(f"{type(value).__name__} is no whole number")
+
+
+def _flag(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    raise TypeError(f"{type(value).__name__} is not true or false")
+
+
+def _bytes(value: Any) -> Any:
+    if value is None or isinstance(value, bytes):
+        return value
+    raise TypeError(f"{type(value).__name__} is not bytes")
+
+
+def _nullable(convert: Convert) -> Convert:
+    def converted(value: Any) -> Any:
+        return None if value is None else convert(value)
+
+    return converted
+
+
+_exact, _instant, _json = _nullable(exact_to_database), _nullable(instant_to_database), _nullable(json_to_database)
+
+
+def _incoming(column: Column[Any]) -> tuple[Convert, str]:
+    """How a value is bound, and the PostgreSQL type of an array of them."""
+    kind = column.type
+    if isinstance(kind, Exact):
+        return _exact, "bigint"
+    if isinstance(kind, Instant):
+        return _instant, "bigint"
+    if isinstance(kind, Json):
+        return _json, "text"
+    if isinstance(kind, Boolean):
+        return _flag, "boolean"
+    if isinstance(kind, LargeBinary):
+        return _bytes, "bytea"
+    if isinstance(kind, BigInteger):
+        return _number, "bigint"
+    if isinstance(kind, Integer):
+        return _number, "integer"
+    return _text, "text"
+
+
+def _outgoing(column: Column[Any]) -> Convert | None:
+    kind = column.type
+    if isinstance(kind, Exact):
+        return _nullable(exact_from_database)
+    if isinstance(kind, Instant):
+        return _nullable(instant_from_database)
+    if isinstance(kind, Json):
+        return _nullable(json_from_database)
+    if isinstance(kind, Boolean):
+        return _nullable(bool)
+    return _nullable(bytes) if isinstance(kind, LargeBinary) else None
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    name: str
+    columns: tuple[str, ...]
+    primary: tuple[str, ...]
+    incoming: Mapping[str, Convert]
+    arrays: Mapping[str, str]
+    outgoing: tuple[Convert | None, ...]
+    sequenced: bool
+    """The store fills `sequence` of messages and deliveries: order of arrival, whatever their ids look like."""
+
+    def row(self, values: Iterable[Any]) -> dict[str, Any]:
+        return {
+            name: value if convert is None else convert(value)
+            for name, convert, value in zip(self.columns, self.outgoing, values, strict=True)
+        }
+
+
+@cache
+def table_shape(name: str) -> TableShape:
+    table = tables.metadata.tables[name]
+    kinds = {column.name: _incoming(column) for column in table.columns}
+    return TableShape(
+        name,
+        tuple(column.name for column in table.columns),
+        tuple(column.name for column in table.primary_key.columns),
+        {column: convert for column, (convert, _) in kinds.items()},
+        {column: array for column, (_, array) in kinds.items()},
+        tuple(_outgoing(column) for column in table.columns),
+        name in ("messages", "deliveries"),
+    )
+
+
+class Sequences:
+    """Strictly increasing numbers close to the microseconds of the clock: order of arrival in one database."""
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+        self._lock = threading.Lock()
+
+    def next(self, now: dt.datetime) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, (now - EPOCH) // MICROSECOND)
+            return self._last
+
+
+@dataclass(frozen=True, slots=True)
+class InsertShape:
+    table: str
+    sql: str
+    unnest: str
+    converts: tuple[Convert, ...]
+
+    def params(self, row: Mapping[str, Any]) -> Params:
+        return tuple([convert(value) for convert, value in zip(self.converts, row.values(), strict=True)])
+
+
+@lru_cache(maxsize=4096)
+def _insert_shape(table: str, columns: tuple[str, ...], *, ignore: bool) -> InsertShape:
+    shape = table_shape(table)
+    names = ", ".join(f'"{column}"' for column in columns)
+    end = " ON CONFLICT DO NOTHING" if ignore else ""
+    arrays = ", ".join(f"CAST(? AS {shape.arrays[column]}[])" for column in columns)
+    return InsertShape(
+        table,
+        f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))}){end}',
+        f'INSERT INTO "{table}" ({names}) SELECT * FROM unnest({arrays}){end}',
+        tuple(shape.incoming[column] for column in columns),
+    )
+
+
+def insert_shape(operation: Insert) -> InsertShape:
+    """Claims and ignoring inserts leave a standing row alone; the caller counts the rows that were added."""
+    return _insert_shape(operation.table, tuple(operation.row), ignore=operation.claim or operation.ignore)
+
+
+Condition = tuple[tuple[str, int], ...]
+"""Column and how many values it is compared with: -1 for IS NULL, -2 for one value, else the length of a tuple."""
+
+
+def condition_of(where: Mapping[str, Any]) -> Condition:
+    return tuple(
+        [
+            (column, -1 if value is None else len(value) if value.__class__ is tuple else -2)
+            for column, value in where.items()
+        ]
+    )
+
+
+def _condition_sql(condition: Condition) -> str:
+    parts = []
+    for column, count in condition:
+        if count == -1:
+            parts.append(f'"{column}" IS NULL')
+        elif count == -2:
+            parts.append(f'"{column}" = ?')
+        elif count == 0:
+            parts.append("1 = 0")
+        else:
+            parts.append(f'"{column}" IN ({", ".join("?" * count)})')
+    return " AND ".join(parts) if parts else "1 = 1"
+
+
+def condition_params(shape: TableShape, where: Mapping[str, Any]) -> list[Any]:
+    params: list[Any] = []
+    for column, value in where.items():
+        convert = shape.incoming[column]
+        if value is None:
+            continue
+        if value.__class__ is tuple:
+            params.extend([convert(item) for item in value])
+        else:
+            params.append(convert(value))
+    return params
+
+
+@lru_cache(maxsize=4096)
+def _update_sql(table: str, condition: Condition, values: tuple[str, ...], add: tuple[str, ...]) -> str:
+    shape = table_shape(table)
+    for column, _ in condition:
+        shape.incoming[column]
+    sets = [f'"{column}" = ?' for column in values] + [f'"{column}" = "{column}" + ?' for column in add]
+    if not sets:  # nothing to change: the row is only required to be so
+        sets = [f'"{shape.primary[0]}" = "{shape.primary[0]}"']
+    return f'UPDATE "{table}" SET {", ".join(sets)} WHERE {_condition_sql(condition)}'
+
+
+def update_statement(operation: Update) -> tuple[str, Params]:
+    shape = table_shape(operation.table)
+    incoming = shape.incoming
+    sql = _update_sql(operation.table, condition_of(operation.where), tuple(operation.values), tuple(operation.add))
+    params = [incoming[column](value) for column, value in operation.values.items()]
+    params += [incoming[column](value) for column, value in operation.add.items()]
+    params += condition_params(shape, operation.where)
+    return sql, tuple(params)
+
+
+@lru_cache(maxsize=1024)
+def _delete_sql(table: str, condition: Condition) -> str:
+    return f'DELETE FROM "{table}" WHERE {_condition_sql(condition)}'
+
+
+def delete_statement(operation: Delete) -> tuple[str, Params]:
+    shape = table_shape(operation.table)
+    params = tuple(condition_params(shape, operation.where))
+    return _delete_sql(operation.table, condition_of(operation.where)), params
+
+
+STOCK_RESERVE = (
+    "UPDATE stock SET soft = soft + ?, firm = firm + ?, on_hand = on_hand + ?, updated_at = ?"
+    " WHERE sku = ? AND location = ? AND on_hand - soft - firm - ? >= ?"
+)
+STOCK_CHANGE = (
+    "INSERT INTO stock (soft, firm, on_hand, updated_at, sku, location) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (sku, location) DO UPDATE SET soft = stock.soft + excluded.soft, firm = stock.firm + excluded.firm,"
+    " on_hand = stock.on_hand + excluded.on_hand, updated_at = excluded.updated_at"
+)
+STOCK_CHANGE_KNOWN = (
+    "UPDATE stock SET soft = soft + ?, firm = firm + ?, on_hand = on_hand + ?, updated_at = ?"
+    " WHERE sku = ? AND location = ?"
+)
+"""Counters that shrink need a standing row: an insert of a negative counter is refused before the conflict is seen."""
+
+
+def stock_statement(change: StockChange, now: int) -> tuple[str, Params]:
+    soft, firm = exact_to_database(change.soft), exact_to_database(change.firm)
+    params: Params = (soft, firm, exact_to_database(change.on_hand), now, _text(change.sku), _text(change.location))
+    if change.reserve:
+        return STOCK_RESERVE, (*params, exact_to_database(change.safety), soft + firm)
+    return (STOCK_CHANGE if soft >= 0 and firm >= 0 else STOCK_CHANGE_KNOWN), params
+
+
+@lru_cache(maxsize=4096)
+def select_sql(table: str, condition: Condition, order_by: tuple[str, ...]) -> str:
+    shape = table_shape(table)
+    order = []
+    for name in order_by:
+        column = name.removeprefix("-")
+        shape.incoming[column]
+        order.append(f'"{column}" DESC' if name.startswith("-") else f'"{column}"')
+    columns = ", ".join(f'"{column}"' for column in shape.columns)
+    ordered = f" ORDER BY {', '.join(order)}" if order else ""
+    return f'SELECT {columns} FROM "{table}" WHERE {_condition_sql(condition)}{ordered} LIMIT ?'
