@@ -21,8 +21,8 @@ from hub.exchange.mappings import MappedReply, MappedStream
 from hub.formats.registry import codec
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.mapping.mapping import Mapping as CompiledMapping
-from hub.runtime.rendering import MappingRenderer
 from hub.runtime.registry import Registry
+from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.connector import Context
 from hub.sdk.manifest import CapabilityInfo, Manifest

@@ -1,0 +1,92 @@
+"""How a command reaches the hub's data: readers open the database themselves, writing goes through its owner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hub.cli.failure import FAILED, REFUSED, Failure
+from hub.runtime.place import Place
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from hub.runtime.configuration import Loaded
+
+
+def load(place: Place) -> Loaded:
+    """The configuration of this place. Raises Failure with every finding."""
+    from hub.config.findings import ConfigErrors
+    from hub.runtime.configuration import load_configuration
+
+    try:
+        return load_configuration(place.config, environment(place))
+    except ConfigErrors as error:
+        raise Failure(f"{error}\nNothing was started or changed.", FAILED) from error
+
+
+def environment(place: Place) -> dict[str, str]:
+    """The process's environment; the demo's own values stand in a file of its home, so that every command has them."""
+    found = dict(os.environ)
+    if place.demo:
+        from hub.demo.environment import read_environment
+
+        found = {**read_environment(place.home), **found}
+    return found
+
+
+def database_of(place: Place) -> str:
+    """The address of the database without loading more of the configuration than hub.yaml."""
+    from hub.runtime.configuration import database_address
+
+    return database_address(place.config, environment(place))
+
+
+@contextmanager
+def reading(place: Place) -> Iterator[Connection]:
+    """A read-only connection. Raises Failure where there is no database yet."""
+    from hub.store.reading import NoDatabase, open_reading
+
+    try:
+        with open_reading(database_of(place), home=place.home) as connection:
+            yield connection
+    except NoDatabase as error:
+        raise Failure(
+            f"There is no hub data in {place.home} yet ({error}). "
+            "Start one with `hub run`, or try `hub demo` and then `hub --demo status`.",
+            FAILED,
+        ) from error
+
+
+def owner_of(place: Place) -> int | None:
+    """The process that owns the SQLite database now, None if nobody does or it is PostgreSQL."""
+    from hub.store.owner import owner_pid
+
+    address = database_of(place)
+    if address.startswith("postgres"):
+        return None
+    return owner_pid(place.home / address)
+
+
+def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
+    """Do something as a person: through the owner's control socket if one runs, else by opening the hub here."""
+    from hub.runtime.control import ActionRefused, OwnerUnreachable, call_owner
+
+    who = f"cli:{os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"
+    if owner_of(place) is not None:
+        try:
+            answer = call_owner(place.home, action, {**arguments, "who": who})
+        except OwnerUnreachable as error:
+            raise Failure(f"The running hub does not answer: {error}. Nothing was done; try again.", REFUSED) from error
+        if "refused" in answer:
+            raise Failure(str(answer["refused"]), FAILED)
+        return dict(answer["result"])
+    from hub.app import opened_hub
+
+    try:
+        with opened_hub(place, environ=environment(place)) as hub:
+            return hub.act(action, {**arguments, "who": who})
+    except ActionRefused as error:
+        raise Failure(str(error), FAILED) from error

@@ -1,0 +1,73 @@
+"""From a folder of YAML to a checked revision with its connectors and mappings."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub import __version__
+from hub.config.load import load_bundle
+from hub.config.model import Bundle
+from hub.mapping.library import MappingLibrary, shipped_folder
+from hub.runtime.connections import connector_infos, library_of
+from hub.runtime.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    bundle: Bundle
+    registry: Registry
+    library: MappingLibrary
+
+
+def load_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:
+    """Check and build. Raises ConfigErrors with every finding; connects to nothing."""
+    registry = Registry()
+    bundle = load_bundle(
+        folder,
+        environ=environ,
+        connectors=connector_infos(registry),
+        mappings=_shipped_texts(registry),
+        versions=_versions(),
+    )
+    return Loaded(bundle, registry, library_of(folder, registry))
+
+
+def _shipped_texts(registry: Registry) -> dict[str, str]:
+    """Mapping files by name, so that a revision holds every rule it ran under."""
+    texts: dict[str, str] = {}
+    roots = [shipped_folder(), *(Path(manifest.folder) / "mappings" for manifest in registry.manifests.values())]
+    for root in roots:
+        for path in sorted(root.glob("**/*.yaml")) if root.is_dir() else ():
+            name = path.relative_to(root).with_suffix("").as_posix()
+            texts.setdefault(
+                name if root == shipped_folder() else f"{root.parent.name}/{name}", path.read_text("utf-8")
+            )
+    return texts
+
+
+def _versions() -> dict[str, str]:
+    found = {"order-hub": __version__}
+    for name in ("sqlalchemy", "jmespath", "jsonschema-rs", "zeep", "requests"):
+        found[name] = importlib.metadata.version(name)
+    return found
+
+
+def database_address(folder: Path, environ: Mapping[str, str]) -> str:
+    """What hub.yaml says of the database, alone: `hub.db` in the home for `sqlite`, else a URL."""
+    from hub.config.secrets import Secrets
+    from hub.config.source import SourceError, load
+
+    try:
+        plain = load(folder / "hub.yaml").plain()
+    except (OSError, SourceError):
+        return SQLITE_FILE
+    given = plain.get("database", "sqlite") if isinstance(plain, dict) else "sqlite"
+    address = Secrets(environ).resolve(str(given))
+    return SQLITE_FILE if address == "sqlite" else address
+
+
+SQLITE_FILE = "hub.db"
+"""The database's name in the home where hub.yaml says `sqlite`."""
