@@ -17,7 +17,7 @@ from hub.mapping.functions import Function
 from hub.mapping.leaf import Leaf, emit_leaf, looked_up
 from hub.mapping.paths import Path, first_of, getter, parse_path
 from hub.mapping.rest import EACH, Consumed, consume, merged, pruner
-from hub.mapping.scope import Convert, Emit, Getter
+from hub.mapping.scope import Convert, Emit, Getter, Scope
 
 _SOURCE_KEYS = frozenset({"from", "expr", "const"})
 _LEAF_KEYS = _SOURCE_KEYS | {
@@ -243,6 +243,8 @@ class _Compiler:
             return _nothing, {}
         self._known_keys(spot, _LEAF_KEYS | (OPTIONS[kind] if kind else frozenset()))
         source, paths, get = self._source(spot)
+        if kind == "money":
+            get = _remembering_node(get)
         required, otherwise = self._flag(spot, "required"), self._choice(spot, _OTHERWISE)
         if otherwise == "default" and "default" not in given:
             self._wrong(spot, "`otherwise: default` needs `default`")
@@ -399,6 +401,16 @@ def _dict(spot: Spot) -> dict[str, Plain]:
 
 def _nothing(_node: object, _scope: object, _out: object) -> None:
     """Stands where a field could not be compiled; its mapping is never run."""
+
+
+def _remembering_node(get: Getter) -> Getter:
+    """For the type whose option is a path of its own, beside the value's."""
+
+    def run(node: object, scope: Scope) -> object:
+        scope.node = node
+        return get(node, scope)
+
+    return run
 
 
 def _none(_node: object, _scope: object) -> object:

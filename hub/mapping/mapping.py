@@ -19,20 +19,8 @@ from hub.mapping.rest import EACH, Consumed
 from hub.mapping.scope import Emit, Scope, TraceRow
 
 KINDS = ("state", "fact", "delta", "snapshot")
-_HEAD = (
-    "mapping",
-    "version",
-    "direction",
-    "target",
-    "kind",
-    "fact_key",
-    "otherwise",
-    "schema",
-    "extends",
-    "input",
-    "note",
-)
-_TOP_KEYS = frozenset((*_HEAD, "tables", "fields", "use", "keep_rest", "tests"))
+_HEAD = ("mapping", "version", "direction", "input", "target", "kind", "fact_key", "otherwise", "schema", "extends")
+_TOP_KEYS = frozenset((*_HEAD, "note", "tables", "fields", "use", "keep_rest", "tests"))
 _NO_CONTEXT: MappingType[str, object] = {}
 
 
@@ -133,7 +121,8 @@ def build(definition: Definition, library: Shared, functions: MappingType[str, F
     problems.extend(compiled.problems)
     if target_schema is not None:
         problems.extend(_uncovered(top, target_schema, fact_key))
-    problems.extend(_unknown_input(top, compiled.reads))
+    if direction == "out":
+        problems.extend(_unknown_input(top, compiled.reads))
     check = _checker(top, definition, target, problems)
     if problems:
         raise MappingFileError(problems)
