@@ -46,9 +46,9 @@ class Secrets:
     A file is read once per change of its modification time, size or inode; one trailing line break is dropped.
     """
 
-    environ: Mapping[str, str]
-    _files: dict[str, tuple[tuple[int, int, int], str]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    environ: Mapping[str, str] = field(repr=False)
+    _files: dict[str, tuple[tuple[int, int, int], str]] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def resolve(self, text: str) -> str:
         """The text with every reference replaced by its value; raises :class:`SecretError`."""

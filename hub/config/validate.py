@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import jsonschema
@@ -33,7 +33,7 @@ class Checked:
     document: Document
     schema: Schema
     written: Plain
-    resolved: Plain
+    resolved: Plain = field(repr=False)
     findings: tuple[Finding, ...]
 
 

@@ -21,6 +21,8 @@ from hub.formats.tree import FormatError, Position, ReadTree, Tree, plain_number
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
+MAX_ATTRIBUTES = 1000
+"""Attributes of one element: reading them costs time by the square of their number."""
 OPTION_NAMES = frozenset({"lists", "namespaces", "drop_control_characters"})
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -187,6 +189,8 @@ def _content(element: etree._Element, parent_uri: str | None, options: XmlOption
     uri = etree.QName(element).namespace
     result: dict[str, Tree] = {}
     nil = False
+    if len(element.attrib) > MAX_ATTRIBUTES:
+        raise FormatError("too_large", f"an element has more than {MAX_ATTRIBUTES} attributes")
     for key, value in element.attrib.items():
         name = _attribute(str(key))
         if name == "@xsi:nil":

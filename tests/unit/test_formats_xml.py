@@ -155,6 +155,11 @@ def test_a_hundred_levels_and_the_size_limit_hold() -> None:
     assert refusal(b"<a>12345</a>", max_bytes=10).code == "too_large"
 
 
+def test_an_element_of_countless_attributes_is_refused_at_once() -> None:
+    body = b"<a " + b" ".join(b'a%d="1"' % number for number in range(100_000)) + b"/>"
+    assert refusal(body).code == "too_large"
+
+
 def test_two_attributes_of_one_local_name_are_not_silently_merged() -> None:
     assert refusal(b'<a xmlns:x="urn:x" b="1" x:b="2"/>').code == "syntax"
 
