@@ -1,5 +1,6 @@
 """The shipped schemas and samples: what editors and people are given must itself be right."""
 
+import json
 import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,11 @@ def test_every_default_and_example_fits_its_own_schema(kind: str) -> None:
         validator = jsonschema.Draft7Validator({**sub, "definitions": schema.get("definitions", {})})
         for value in values:
             assert validator.is_valid(value), f"{kind} {path}: {value!r}"
+
+
+@pytest.mark.parametrize("kind", schemas.KINDS)
+def test_a_schema_can_be_given_to_editors_as_json(kind: str) -> None:
+    assert json.loads(json.dumps(schemas.schema_of(kind))) == schemas.schema_of(kind)
 
 
 def test_the_patterns_of_units_are_those_the_parsers_read() -> None:

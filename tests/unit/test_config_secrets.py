@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.config.load import load_texts
-from hub.config.model import ConnectorInfo
 from hub.config.redact import redact, redact_url
-from hub.config.resolve import resolve_config
 from hub.config.secrets import ReferenceSyntaxError, SecretError, Secrets, is_reference, resolve_tree
 from hub.config.source import Plain
 
@@ -77,17 +74,6 @@ def test_the_holder_of_secrets_does_not_show_them_in_a_traceback(tmp_path: Path)
     secrets = Secrets({"A": "from-a-variable"})
     secrets.resolve(f"${{env:A}} ${{file:{tmp_path / 'key'}}}")
     assert "from-a" not in repr(secrets)
-
-
-def test_a_connections_config_is_resolved_when_it_is_opened() -> None:
-    connector = ConnectorInfo("shop", SCHEMA)
-    files = {
-        "hub.yaml": "seller: { name: A, default_entity: us, base_currency: USD }",
-        "connections/a.yaml": 'id: a\nconnector: shop\nconfig: { token: "${env:T}", port: "${env:P}" }',
-    }
-    loaded = load_texts(files, environ={"T": "one", "P": "1"}, connectors={"shop": connector})
-    resolved = resolve_config(loaded.connections["a"], connector, Secrets({"T": "two", "P": "2"}))
-    assert resolved == {"token": "two", "port": 2}
 
 
 def test_a_tree_is_resolved_into_the_types_its_schema_wants() -> None:
