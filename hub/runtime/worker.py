@@ -1,0 +1,139 @@
+"""The threads of a running hub: one decides, one asks other systems, a pool sends. Woken by commits and by a sweep."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from hub.exchange.ports import StoreUnavailable
+
+log = logging.getLogger("hub.worker")
+
+SWEEP_SECONDS = 1.0
+AFTER_FAILURE_SECONDS = 1.0
+CLAIM = 50
+
+
+class Work(Protocol):
+    """What the exchange's engine does, piece by piece; every method says how much it found to do."""
+
+    def parse(self, limit: int = ...) -> int: ...
+
+    def apply(self, limit: int = ...) -> int: ...
+
+    def decide(self, limit: int = ...) -> int:
+        """Tasks that only compute."""
+        ...
+
+    def ask(self, limit: int = ...) -> int:
+        """Tasks that talk to other systems (polls, fetches) or walk much data."""
+        ...
+
+    def destinations_due(self) -> Sequence[str]: ...
+
+    def drain(self, destination: str, limit: int = ...) -> int: ...
+
+    def upkeep(self) -> int:
+        """Schedules, alerts, saved gates."""
+        ...
+
+
+class Worker:
+    """`wait(seconds)` returns early when somebody committed work. Stop lets what is under way finish."""
+
+    def __init__(
+        self,
+        work: Work,
+        wait: Callable[[float], bool],
+        *,
+        wake: Callable[[], None],
+        senders: int = 8,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._work = work
+        self._wait = wait
+        self._wake = wake
+        self._failed = failed
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(senders, thread_name_prefix="send")
+        self._sending: dict[str, Future[int]] = {}
+        self._threads: list[threading.Thread] = []
+
+    def start(self, *, work: bool = True, scheduler: bool = True) -> None:
+        """`work` parses, decides and sends; `scheduler` asks other systems and keeps the schedules."""
+        loops: list[tuple[str, Callable[[], int]]] = []
+        if work:
+            loops += [("decide", self._decide), ("dispatch", self._dispatch)]
+        if work or scheduler:
+            loops.append(("ask", self._ask))
+        if scheduler:
+            loops.append(("upkeep", self._work.upkeep))
+        for name, once in loops:
+            thread = threading.Thread(target=self._loop, args=(name, once), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_seconds: float = 30.0) -> None:
+        self._stop.set()
+        self._wake()
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _loop(self, name: str, once: Callable[[], int]) -> None:
+        while not self._stop.is_set():
+            try:
+                busy = once()
+            except StoreUnavailable as error:
+                log.warning("%s waits, the store is unavailable: %s", name, error)
+                self._stop.wait(AFTER_FAILURE_SECONDS)
+                continue
+            except Exception:
+                # The thread must outlive what nobody foresaw; rows that were claimed come back and count as claimed.
+                log.exception("%s failed and goes on", name)
+                self._failed()
+                self._stop.wait(AFTER_FAILURE_SECONDS)
+                continue
+            if not busy:
+                self._wait(SWEEP_SECONDS)
+
+    def _decide(self) -> int:
+        return self._work.parse(CLAIM) + self._work.apply(CLAIM) + self._work.decide(CLAIM)
+
+    def _ask(self) -> int:
+        return self._work.ask(CLAIM)
+
+    def _dispatch(self) -> int:
+        started = 0
+        for destination in self._work.destinations_due():
+            running = self._sending.get(destination)
+            if running is None or running.done():
+                self._sending[destination] = self._pool.submit(self._send, destination)
+                started += 1
+        if not started:
+            return 0
+        # Until something changes there is nothing new to start; a sender that ends wakes us.
+        self._wait(SWEEP_SECONDS)
+        return 1
+
+    def _send(self, destination: str) -> int:
+        sent = 0
+        try:
+            while not self._stop.is_set():
+                found = self._work.drain(destination, CLAIM)
+                sent += found
+                if not found:
+                    break
+        except StoreUnavailable as error:
+            log.warning("sending to %s waits, the store is unavailable: %s", destination, error)
+            self._stop.wait(AFTER_FAILURE_SECONDS)
+        except Exception:
+            log.exception("sending to %s failed and goes on", destination)
+            self._failed()
+            self._stop.wait(AFTER_FAILURE_SECONDS)
+        finally:
+            self._wake()
+        return sent
