@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from types import MappingProxyType
 
 from hub.config.source import Plain
 from hub.config.units import Rate
@@ -347,6 +346,3 @@ class Bundle:
     def offering(self, capability: str) -> tuple[ConnectionConfig, ...]:
         """The connections that send a capability, by id."""
         return tuple(c for _, c in sorted(self.connections.items()) if capability in c.effects_out)
-
-
-EMPTY: Mapping[str, Plain] = MappingProxyType({})
