@@ -14,7 +14,7 @@ A rule's `body` is a regular expression that must be found in the answer. `retry
 needs `not_processed`: the vendor's words that say so, which must stand in the answer.
 
 Defaults: 2xx is a success; 429, and 503 with a readable Retry-After, are rate_limited; 401 and 403 are auth_failed;
-everything else is ambiguous, and for reads and for targets that deduplicate it is retry.
+everything else is ambiguous. For reads and for targets that deduplicate, ambiguous is retry.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def classify(
     retry_after = retry_after_seconds(response.headers.get("retry-after"), now)
     resolution = next(
         (rule.resolution for rule in table.rules if rule.matches(response.status, code, said.text)), None
-    ) or _default(response.status, retry_after, safety)
+    ) or _default(response.status, retry_after)
+    if resolution is Resolution.AMBIGUOUS and (safety is None or safety in _DEDUPLICATING):
+        resolution = Resolution.RETRY
     return CallFailed(
         resolution,
         words,
@@ -178,12 +180,12 @@ def _rule(entry: object) -> Rule:
     )
 
 
-def _default(status: int, retry_after: float | None, safety: SafetyMode | None) -> Resolution:
+def _default(status: int, retry_after: float | None) -> Resolution:
     if status == 429 or (status == 503 and retry_after is not None):
         return Resolution.RATE_LIMITED
     if status in (401, 403):
         return Resolution.AUTH_FAILED
-    return Resolution.RETRY if safety is None or safety in _DEDUPLICATING else Resolution.AMBIGUOUS
+    return Resolution.AMBIGUOUS
 
 
 def _read(response: HttpResponse, table: ErrorTable) -> _Said:

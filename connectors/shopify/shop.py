@@ -1,0 +1,539 @@
+"""The emulated shop's books: orders in REST's shape, stock by item and location, and what changes them.
+
+Pure but for the ledger: times and random numbers are given. Amounts are Decimal; an order's totals add up as the
+vendor's do: subtotal after discounts, total = subtotal + shipping + tax (tax inside where included).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from connectors.shopify.rest_shape import amount_text, fulfilment_status
+from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
+from hub.sdk.emulator import Ledger
+
+DEFAULT_LOCATION = "655441491"
+_FIRST_ORDER = 6_001_000_000_001
+_COUNTRIES = {
+    "US": "United States",
+    "DE": "Germany",
+    "FR": "France",
+    "GB": "United Kingdom",
+    "JP": "Japan",
+    "CA": "Canada",
+}
+
+
+class Refused(Exception):
+    """What the shop's people or callers asked for cannot be done; the words say why."""
+
+
+class Shop:
+    """State lies in the ledger's `state` table, one row an order, so a restarted emulator goes on."""
+
+    def __init__(self, ledger: Ledger, *, currency: str, location: str) -> None:
+        self._ledger = ledger
+        self.currency = currency
+        self.location = location
+        self.orders: dict[int, Node] = {}
+        self.levels: dict[tuple[str, str], int] = {}
+        self.items: dict[str, int] = {}
+        for name, data in ledger.recall_all("order:"):
+            self.orders[int(name.partition(":")[2])] = json.loads(data)
+        for name, data in ledger.recall_all("level:"):
+            sku, place = name.partition(":")[2].rsplit("@", 1)
+            self.levels[sku, place] = int(data)
+        for name, data in ledger.recall_all("item:"):
+            self.items[name.partition(":")[2]] = int(data)
+        self._next = int(ledger.recall("next_id") or 1)
+
+    # -- ids and times -------------------------------------------------------------------------------------------
+
+    def new_id(self) -> int:
+        self._next += 1
+        self._ledger.remember("next_id", str(self._next))
+        return _FIRST_ORDER + self._next
+
+    def touch(self, order: Node, now: dt.datetime) -> None:
+        """A new `updated_at`: whole seconds as the vendor gives, and never the same twice for one order."""
+        at = now.replace(microsecond=0)
+        before = text_at(order, "updated_at")
+        if before is not None:
+            at = max(at, dt.datetime.fromisoformat(before) + dt.timedelta(seconds=1))
+        order["updated_at"] = stamp(at)
+
+    def save(self, order: Node) -> None:
+        number = whole_at(order, "id") or 0
+        self.orders[number] = order
+        self._ledger.remember(f"order:{number}", json.dumps(order))
+
+    def order(self, identifier: str) -> Node:
+        found = self.orders.get(int(identifier)) if identifier.isdigit() else None
+        if found is None:
+            raise Refused(f"there is no order {identifier}")
+        return found
+
+    # -- stock ---------------------------------------------------------------------------------------------------
+
+    def add_item(self, sku: str) -> int:
+        if sku not in self.items:
+            self.items[sku] = self.new_id()
+            self._ledger.remember(f"item:{sku}", str(self.items[sku]))
+        return self.items[sku]
+
+    def sku_of(self, item: int) -> str | None:
+        return next((sku for sku, identifier in self.items.items() if identifier == item), None)
+
+    def level(self, sku: str, location: str) -> int:
+        return self.levels.get((sku, location), 0)
+
+    def available(self, sku: str) -> int:
+        """What the shop front shows: the sum over its locations, none counted below zero."""
+        return sum(max(0, level) for (name, _), level in self.levels.items() if name == sku)
+
+    def is_counted(self, sku: str) -> bool:
+        """Whether anybody ever said how many there are."""
+        return any(name == sku for name, _ in self.levels)
+
+    def take(self, sku: str, quantity: int) -> None:
+        """Take sold units off the fullest locations; what no location has goes below zero at the last."""
+        places = sorted(((level, place) for (name, place), level in self.levels.items() if name == sku), reverse=True)
+        for index, (level, place) in enumerate(places):
+            taken = quantity if index == len(places) - 1 else min(quantity, max(0, level))
+            if taken:
+                self.set_level(sku, place, level - taken)
+            quantity -= taken
+
+    def set_level(self, sku: str, location: str, quantity: int) -> None:
+        self.add_item(sku)
+        self.levels[sku, location] = quantity
+        self._ledger.remember(f"level:{sku}@{location}", str(quantity))
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    def place(self, wish: Node, now: dt.datetime) -> Node:
+        """A new order from a short wish: {lines: [{sku, quantity, price}], ...}; see the README for its keys."""
+        currency = text_at(wish, "currency") or self.currency
+        rate = decimal_at(wish, "tax_rate") or Decimal(0)
+        included = wish.get("taxes_included") is True
+        identifier = self.new_id()
+        lines = [self._line(entry, currency, rate, included) for entry in nodes_at(wish, "lines")]
+        if not lines:
+            raise Refused("an order needs at least one line")
+        number = 1000 + len(self.orders) + 1
+        country = text_at(wish, "country") or "US"
+        address = _address(wish, country)
+        created = stamp(text_instant(wish, "created_at") or now)
+        order: Node = {
+            "id": identifier,
+            "admin_graphql_api_id": f"gid://shopify/Order/{identifier}",
+            "name": f"#{number}",
+            "created_at": created,
+            "processed_at": created,
+            "updated_at": created,
+            "cancelled_at": None,
+            "cancel_reason": None,
+            "closed_at": None,
+            "confirmed": True,
+            "test": wish.get("test") is True,
+            "email": text_at(wish, "email") or "buyer@example.com",
+            "phone": text_at(wish, "phone"),
+            "note": text_at(wish, "note"),
+            "tags": text_at(wish, "tags") or "",
+            "po_number": text_at(wish, "po_number"),
+            "source_name": text_at(wish, "source_name") or "web",
+            "source_identifier": None,
+            "customer_locale": text_at(wish, "locale") or "en",
+            "taxes_included": included,
+            "currency": currency,
+            "presentment_currency": currency,
+            "financial_status": text_at(wish, "financial_status") or "paid",
+            "fulfillment_status": None,
+            "note_attributes": [],
+            "customer": {
+                "id": self.new_id(),
+                "email": text_at(wish, "email") or "buyer@example.com",
+                "phone": None,
+                "first_name": address["first_name"],
+                "last_name": address["last_name"],
+            },
+            "billing_address": dict(address),
+            "shipping_address": None if wish.get("digital") is True else dict(address),
+        }
+        code = text_at(wish, "discount_code")
+        off = decimal_at(wish, "discount")
+        order["discount_applications"] = []
+        if code and off:
+            order["discount_applications"] = [_code_application(code, off)]
+            _allocate(lines, off, currency)
+        order["discount_codes"] = (
+            [{"code": code, "amount": amount_text(off, currency), "type": "fixed_amount"}] if code and off else []
+        )
+        shipping = decimal_at(wish, "shipping")
+        order["shipping_lines"] = [] if shipping is None else [self._shipping_line(shipping, currency)]
+        order["line_items"] = lines
+        order["refunds"] = []
+        order["fulfillments"] = []
+        self._total(order, rate, first=True)
+        self.save(order)
+        return order
+
+    def edit(self, order: Node, wish: Node, now: dt.datetime) -> None:
+        """{lines: {sku or line id: new quantity}, add: [...], note, email}."""
+        rate = _rate_of(order)
+        for key, wanted in node_at(wish, "lines").items():
+            for line in nodes_at(order, "line_items"):
+                if key in (text_at(line, "sku"), text_at(line, "id")):
+                    self._requantify(line, int(str(wanted)))
+        currency = str(order["currency"])
+        added = [
+            self._line(entry, currency, rate, order.get("taxes_included") is True) for entry in nodes_at(wish, "add")
+        ]
+        order["line_items"] = [*nodes_at(order, "line_items"), *added]
+        for key in ("note", "email", "tags"):
+            if key in wish:
+                order[key] = wish[key]
+        if node_at(wish, "shipping_address"):
+            order["shipping_address"] = {**node_at(order, "shipping_address"), **node_at(wish, "shipping_address")}
+        self._total(order, rate, first=False)
+        self.touch(order, now)
+        self.save(order)
+
+    def cancel(self, order: Node, reason: str, now: dt.datetime) -> None:
+        """Cancels what has not been fulfilled. Refused for an order that is cancelled or left completely."""
+        if order.get("cancelled_at"):
+            raise Refused("the order is cancelled already")
+        for line in nodes_at(order, "line_items"):
+            left = whole_at(line, "fulfillable_quantity") or 0
+            line["current_quantity"] = (whole_at(line, "current_quantity") or 0) - left
+            line["fulfillable_quantity"] = 0
+            _restate(line)
+            self._restock(line, left)
+        self.touch(order, now)
+        order["cancelled_at"] = order["updated_at"]
+        order["cancel_reason"] = reason
+        order["financial_status"] = "voided" if order["financial_status"] == "authorized" else "refunded"
+        self._total(order, _rate_of(order), first=False)
+        self.save(order)
+
+    def refund(self, order: Node, wish: Node, now: dt.datetime) -> Node:
+        """{lines: {sku or line id: quantity}, amount?, restock: none | cancel | return, note}. Returns the refund."""
+        currency = str(order["currency"])
+        restock = text_at(wish, "restock") or "cancel"
+        lines: list[object] = []
+        total = Decimal(0)
+        for key, wanted in node_at(wish, "lines").items():
+            for line in nodes_at(order, "line_items"):
+                if key in (text_at(line, "sku"), text_at(line, "id")):
+                    entry, worth = self._refund_line(line, int(str(wanted)), restock, currency)
+                    lines.append(entry)
+                    total += worth
+        amount = decimal_at(wish, "amount")
+        total = total if amount is None else amount
+        self.touch(order, now)
+        identifier = self.new_id()
+        refund: Node = {
+            "id": identifier,
+            "admin_graphql_api_id": f"gid://shopify/Refund/{identifier}",
+            "order_id": order["id"],
+            "created_at": order["updated_at"],
+            "note": text_at(wish, "note"),
+            "refund_line_items": lines,
+            "transactions": [
+                {
+                    "id": self.new_id(),
+                    "kind": "refund",
+                    "status": "success",
+                    "gateway": "bogus",
+                    "amount": amount_text(total, currency),
+                    "currency": currency,
+                }
+            ],
+        }
+        order["refunds"] = [*nodes_at(order, "refunds"), refund]
+        order["financial_status"] = "partially_refunded"
+        self._total(order, _rate_of(order), first=False)
+        if decimal_at(order, "current_total_price") == 0:
+            order["financial_status"] = "refunded"
+        self.save(order)
+        return refund
+
+    def fulfil(self, order: Node, lines: dict[int, int], tracking: Node, now: dt.datetime) -> Node:
+        """Make a fulfilment of line id -> quantity. Raises Refused for more than is left."""
+        by_id = {whole_at(line, "id"): line for line in nodes_at(order, "line_items")}
+        for identifier, quantity in lines.items():
+            left = whole_at(by_id.get(identifier, {}), "fulfillable_quantity") or 0
+            if quantity < 1 or quantity > left:
+                raise Refused("Invalid fulfillment order line item quantity requested.")
+        for identifier, quantity in lines.items():
+            line = by_id[identifier]
+            line["fulfillable_quantity"] = (whole_at(line, "fulfillable_quantity") or 0) - quantity
+            _restate(line)
+        self.touch(order, now)
+        identifier = self.new_id()
+        number, url = text_at(tracking, "number"), text_at(tracking, "url")
+        fulfilment: Node = {
+            "id": identifier,
+            "admin_graphql_api_id": f"gid://shopify/Fulfillment/{identifier}",
+            "order_id": order["id"],
+            "status": "success",
+            "created_at": order["updated_at"],
+            "updated_at": order["updated_at"],
+            "location_id": int(self.location),
+            "tracking_company": text_at(tracking, "company") if number or url else None,
+            "tracking_number": number,
+            "tracking_numbers": [number] if number else [],
+            "tracking_url": url,
+            "tracking_urls": [url] if url else [],
+            "line_items": [{"id": line, "quantity": quantity} for line, quantity in lines.items()],
+        }
+        order["fulfillments"] = [*nodes_at(order, "fulfillments"), fulfilment]
+        left = sum(whole_at(line, "fulfillable_quantity") or 0 for line in nodes_at(order, "line_items"))
+        order["fulfillment_status"] = "partial" if left else "fulfilled"
+        self.save(order)
+        return fulfilment
+
+    # -- arithmetic ----------------------------------------------------------------------------------------------
+
+    def _line(self, entry: Node, currency: str, rate: Decimal, included: bool) -> Node:
+        sku, quantity = text_at(entry, "sku"), whole_at(entry, "quantity") or 1
+        price = decimal_at(entry, "price") or Decimal("10.00")
+        if sku:
+            self.add_item(sku)
+        identifier = self.new_id()
+        title = text_at(entry, "title") or f"Article {sku or 'without number'}"
+        line: Node = {
+            "id": identifier,
+            "admin_graphql_api_id": f"gid://shopify/LineItem/{identifier}",
+            "sku": sku,
+            "title": title,
+            "variant_title": None,
+            "name": title,
+            "quantity": quantity,
+            "current_quantity": quantity,
+            "fulfillable_quantity": quantity,
+            "fulfillment_status": None,
+            "requires_shipping": entry.get("requires_shipping") is not False,
+            "gift_card": entry.get("gift_card") is True,
+            "taxable": True,
+            "vendor": None,
+            "variant_id": self.items.get(sku or ""),
+            "product_id": None,
+            "properties": [],
+        }
+        put_money(line, "price", price, currency)
+        put_money(line, "total_discount", Decimal(0), currency)
+        line["discount_allocations"] = []
+        worth = price * quantity
+        tax = _cent(worth * rate / (1 + rate) if included else worth * rate, currency)
+        line["tax_lines"] = [_tax_line("VAT", rate, tax, currency)] if rate else []
+        return line
+
+    def _shipping_line(self, price: Decimal, currency: str) -> Node:
+        line: Node = {
+            "id": self.new_id(),
+            "title": "Standard",
+            "code": "standard",
+            "source": "shopify",
+            "carrier_identifier": None,
+        }
+        put_money(line, "price", price, currency)
+        put_money(line, "discounted_price", price, currency)
+        line["discount_allocations"] = []
+        line["tax_lines"] = []
+        return line
+
+    def _requantify(self, line: Node, wanted: int) -> None:
+        shipped = (whole_at(line, "current_quantity") or 0) - (whole_at(line, "fulfillable_quantity") or 0)
+        if wanted < shipped:
+            raise Refused(f"{shipped} of the line have been fulfilled")
+        change = wanted - (whole_at(line, "current_quantity") or 0)
+        line["current_quantity"] = wanted
+        line["quantity"] = max(whole_at(line, "quantity") or 0, wanted)
+        line["fulfillable_quantity"] = wanted - shipped
+        _restate(line)
+        self._restock(line, -change)
+
+    def _refund_line(self, line: Node, quantity: int, restock: str, currency: str) -> tuple[Node, Decimal]:
+        current = whole_at(line, "current_quantity") or 0
+        if not 0 < quantity <= current:
+            raise Refused(f"{current} of the line can be refunded")
+        ordered = whole_at(line, "quantity") or 1
+        each = decimal_at(line, "price") or Decimal(0)
+        tax = sum((decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0))
+        share = _cent(tax * quantity / ordered, currency)
+        subtotal = _cent((each * ordered - _discount_of(line)) * quantity / ordered, currency)
+        line["current_quantity"] = current - quantity
+        if restock == "cancel":
+            left = whole_at(line, "fulfillable_quantity") or 0
+            line["fulfillable_quantity"] = max(0, left - quantity)
+            self._restock(line, quantity)
+        _restate(line)
+        entry: Node = {
+            "id": self.new_id(),
+            "line_item_id": line["id"],
+            "quantity": quantity,
+            "restock_type": {"none": "no_restock"}.get(restock, restock),
+            "location_id": None if restock == "none" else int(self.location),
+        }
+        put_money(entry, "subtotal", subtotal, currency)
+        put_money(entry, "total_tax", share, currency)
+        return entry, subtotal + share
+
+    def _restock(self, line: Node, quantity: int) -> None:
+        sku = text_at(line, "sku")
+        if sku and self.is_counted(sku):
+            place = next(place for name, place in self.levels if name == sku)
+            self.set_level(sku, place, self.level(sku, place) + quantity)
+
+    def _total(self, order: Node, rate: Decimal, *, first: bool) -> None:
+        """Restate the order's totals; the original ones stay as they were when the order was placed."""
+        currency = str(order["currency"])
+        included = order.get("taxes_included") is True
+        lines = nodes_at(order, "line_items")
+        goods = discounts = tax = Decimal(0)
+        for line in lines:
+            quantity = whole_at(line, "quantity" if first else "current_quantity") or 0
+            ordered = whole_at(line, "quantity") or 1
+            worth = (decimal_at(line, "price") or Decimal(0)) * quantity
+            goods += worth
+            discounts += _cent(_discount_of(line) * quantity / ordered, currency)
+            stated = sum(
+                (decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0)
+            )
+            tax += _cent(stated * quantity / ordered, currency)
+        shipping = sum(
+            (decimal_at(line, "price") or Decimal(0) for line in nodes_at(order, "shipping_lines")), Decimal(0)
+        )
+        if not first and goods == 0:
+            shipping = Decimal(0)
+        subtotal = goods - discounts
+        total = subtotal + shipping + (Decimal(0) if included else tax)
+        if first:
+            put_money(order, "total_price", total, currency)
+            put_money(order, "subtotal_price", subtotal, currency)
+            put_money(order, "total_tax", tax, currency)
+            put_money(order, "total_discounts", discounts, currency)
+            order["total_shipping_price_set"] = bag(shipping, currency)
+            order["total_outstanding"] = amount_text(Decimal(0), currency)
+            order["total_tip_received"] = amount_text(Decimal(0), currency)
+            order["original_total_duties_set"] = None
+            order["tax_lines"] = [_tax_line("VAT", rate, tax, currency)] if rate else []
+        put_money(order, "current_total_price", total, currency)
+        put_money(order, "current_subtotal_price", subtotal, currency)
+        put_money(order, "current_total_tax", tax, currency)
+        put_money(order, "current_total_discounts", discounts, currency)
+        every = sum(
+            ((decimal_at(line, "price") or Decimal(0)) * (whole_at(line, "quantity") or 0) for line in lines),
+            Decimal(0),
+        )
+        order["total_line_items_price"] = amount_text(every, currency)
+
+
+def stamp(at: dt.datetime) -> str:
+    """Whole seconds in UTC, as this shop writes instants everywhere."""
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def text_instant(wish: Node, key: str) -> dt.datetime | None:
+    text = text_at(wish, key)
+    if text is None:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{key} is no instant") from None
+    if at.tzinfo is None:
+        raise Refused(f"{key} needs an offset from UTC")
+    return at
+
+
+def put_money(target: Node, name: str, amount: Decimal, currency: str) -> None:
+    target[name] = amount_text(amount, currency)
+    target[f"{name}_set"] = bag(amount, currency)
+
+
+def bag(amount: Decimal, currency: str) -> Node:
+    money = {"amount": amount_text(amount, currency), "currency_code": currency}
+    return {"shop_money": dict(money), "presentment_money": dict(money)}
+
+
+def _restate(line: Node) -> None:
+    line["fulfillment_status"] = fulfilment_status(
+        whole_at(line, "current_quantity"), whole_at(line, "fulfillable_quantity")
+    )
+
+
+def _rate_of(order: Node) -> Decimal:
+    taxes = nodes_at(order, "tax_lines")
+    return (decimal_at(taxes[0], "rate") if taxes else None) or Decimal(0)
+
+
+def _tax_line(title: str, rate: Decimal, amount: Decimal, currency: str) -> Node:
+    # Rates are JSON numbers at the vendor; a float of two digits prints as it was written.
+    tax: Node = {"title": title, "rate": float(rate), "channel_liable": False}
+    put_money(tax, "price", amount, currency)
+    return tax
+
+
+def _code_application(code: str, amount: Decimal) -> Node:
+    return {
+        "type": "discount_code",
+        "value": format(amount, "f"),
+        "value_type": "fixed_amount",
+        "allocation_method": "across",
+        "target_selection": "all",
+        "target_type": "line_item",
+        "code": code,
+    }
+
+
+def _allocate(lines: list[Node], amount: Decimal, currency: str) -> None:
+    """Spread a discount over the lines by worth; the last line takes the remainder."""
+    worths = [(decimal_at(line, "price") or Decimal(0)) * (whole_at(line, "quantity") or 0) for line in lines]
+    whole, left = sum(worths, Decimal(0)), amount
+    for index, (line, worth) in enumerate(zip(lines, worths, strict=True)):
+        share = left if index == len(lines) - 1 else _cent(amount * worth / whole if whole else Decimal(0), currency)
+        left -= share
+        allocation: Node = {"discount_application_index": 0}
+        put_money(allocation, "amount", share, currency)
+        line["discount_allocations"] = [allocation]
+
+
+def _discount_of(line: Node) -> Decimal:
+    return sum(
+        (decimal_at(entry, "amount") or Decimal(0) for entry in nodes_at(line, "discount_allocations")), Decimal(0)
+    )
+
+
+def _cent(amount: Decimal, currency: str) -> Decimal:
+    step = Decimal(amount_text(Decimal(0), currency)).scaleb(0)
+    try:
+        return amount.quantize(step, rounding=ROUND_HALF_UP)
+    except InvalidOperation:
+        raise Refused("the amount is too large") from None
+
+
+def _address(wish: Node, country: str) -> Node:
+    given = node_at(wish, "shipping_address")
+    first, last = text_at(given, "first_name") or "Robin", text_at(given, "last_name") or "Example"
+    address: Node = {
+        "first_name": first,
+        "last_name": last,
+        "name": f"{first} {last}",
+        "company": None,
+        "address1": "1 Example Street",
+        "address2": None,
+        "city": "Springfield",
+        "province": "Illinois" if country == "US" else None,
+        "province_code": "IL" if country == "US" else None,
+        "zip": "62701" if country == "US" else "10115",
+        "country": _COUNTRIES.get(country, country),
+        "country_code": country,
+        "phone": None,
+        "latitude": None,
+        "longitude": None,
+    }
+    return {**address, **{key: value for key, value in given.items() if key in address}}
