@@ -21,7 +21,7 @@ def imports() -> None:
 @json_option
 @click.pass_obj
 def items(place: Place, file: Path, as_json: bool) -> None:
-    """Items from a JSON list or a CSV file with a header (sku, title, gtin, ...); the same file again changes nothing."""
+    """Items from a JSON list or a CSV file with a header (sku, title, gtin); the same file again changes nothing."""
     result = act(place, "import.items", file=str(file.absolute()))
     if as_json:
         emit_object(result)

@@ -33,7 +33,8 @@ def status(place: Place, as_json: bool) -> None:
     for row in by_destination:
         if row["state"] not in ("acknowledged", "withdrawn", "coalesced", "abandoned", "suppressed"):
             click.echo(
-                f"  {row['destination']} {row['capability']}: {row['count']} {row['state']}, oldest {cell(row['oldest'])}"
+                f"  {row['destination']} {row['capability']}: {row['count']} {row['state']}, oldest "
+                f"{cell(row['oldest'])}"
             )
 
 

@@ -1,1 +1,1 @@
-"""The one-command demo: emulated systems as processes of their own, the hub beside them, a story of real-shaped orders."""
+"""The one-command demo: emulated systems and the hub as processes, a story of real-shaped orders."""

@@ -40,14 +40,14 @@ def list_orders(
                (SELECT COUNT(DISTINCT s.exception_id) FROM exception_subjects s
                  WHERE s.order_id = o.id AND s.cleared_at IS NULL) AS exceptions
           FROM orders o WHERE {" AND ".join(conditions)} ORDER BY o.id DESC LIMIT :limit
-        """,  # noqa: S608 - conditions are fixed texts
+        """,
         values,
         instants=("placed_at", "created_at"),
         amounts=("total",),
     )
     lines = rows(
         connection,
-        f"SELECT order_id, {', '.join(f'SUM({bucket}) AS {bucket}' for bucket in BUCKETS)} FROM order_lines "  # noqa: S608
+        f"SELECT order_id, {', '.join(f'SUM({bucket}) AS {bucket}' for bucket in BUCKETS)} FROM order_lines "
         "WHERE order_id IN :ids GROUP BY order_id",
         {"ids": [row["id"] for row in found]},
         amounts=BUCKETS,
@@ -170,7 +170,7 @@ def _lines(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     found = rows(
         connection,
         f"""SELECT id, number, external_line_id, sku, ordered, {", ".join(BUCKETS)}, over_shipped, fulfilled_by,
-                   document FROM order_lines WHERE order_id = :id ORDER BY number""",  # noqa: S608 - fixed names
+                   document FROM order_lines WHERE order_id = :id ORDER BY number""",
         {"id": order_id},
         amounts=("ordered", *BUCKETS, "over_shipped"),
     )

@@ -157,8 +157,8 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "a delivery is refused and nobody is told",
         "deliveries_seen",
-        "SELECT d.id FROM deliveries d WHERE d.state = 'acknowledged' AND NOT EXISTS (SELECT 1 FROM exception_subjects s"
-        " WHERE s.subject_id = d.id) LIMIT 1",
+        "SELECT d.id FROM deliveries d WHERE d.state = 'acknowledged' AND NOT EXISTS (SELECT 1 FROM"
+        " exception_subjects s WHERE s.subject_id = d.id) LIMIT 1",
         ("UPDATE deliveries SET state = 'refused' WHERE id = :id",),
     ),
     Corruption(
@@ -193,7 +193,8 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "an order is invoiced above its total",
         "money_invoiced",
-        "SELECT o.id, p.id AS payment FROM orders o JOIN payments p ON p.order_id = o.id AND p.kind = 'invoiced' LIMIT 1",
+        "SELECT o.id, p.id AS payment FROM orders o JOIN payments p ON p.order_id = o.id AND p.kind = 'invoiced'"
+        " LIMIT 1",
         (f"UPDATE payments SET amount = amount + 100000 * {ONE} WHERE id = :payment",),
     ),
     Corruption(

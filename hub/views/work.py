@@ -21,7 +21,7 @@ def list_exceptions(
         SELECT id, kind, connection, title, detail, next_step, hint, owner, state, count, raised_at, updated_at,
                resolved_at, resolved_by
           FROM exceptions WHERE state = :state {"AND kind = :kind" if kind else ""} ORDER BY id LIMIT :limit
-        """,  # noqa: S608 - fixed texts
+        """,
         {"state": state, "limit": limit, **({"kind": kind} if kind else {})},
         instants=("raised_at", "updated_at", "resolved_at"),
     )
@@ -71,7 +71,7 @@ def list_deliveries(
         connection,
         f"""SELECT id, destination, capability, business_key, order_id, state, park_reason, safety, attempts,
                    external_id, error, due_at, created_at, settled_at
-              FROM deliveries WHERE {" AND ".join(conditions)} ORDER BY id LIMIT :limit""",  # noqa: S608 - fixed texts
+              FROM deliveries WHERE {" AND ".join(conditions)} ORDER BY id LIMIT :limit""",
         values,
         instants=("due_at", "created_at", "settled_at"),
     )
@@ -131,7 +131,7 @@ def list_stock(connection: Connection, *, sku: str | None = None, limit: int = 1
     return rows(
         connection,
         f"""SELECT sku, location, on_hand, soft, firm, as_of FROM stock {"WHERE sku = :sku" if sku else ""}
-             ORDER BY sku, location LIMIT :limit""",  # noqa: S608 - fixed texts
+             ORDER BY sku, location LIMIT :limit""",
         {"limit": limit, **({"sku": sku} if sku else {})},
         amounts=("on_hand", "soft", "firm"),
         instants=("as_of",),

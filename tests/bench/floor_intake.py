@@ -1,7 +1,7 @@
 """The floor of `intake`: the smallest ASGI program that verifies, stores durably in shared commits and answers 202.
 
-    python -m tests.bench.floor_intake --port 0 --database FILE --secret S      serves; prints {"port": N}
-    python -m tests.bench.floor_intake --database FILE --count                  how many bodies are really there
+python -m tests.bench.floor_intake --port 0 --database FILE --secret S      serves; prints {"port": N}
+python -m tests.bench.floor_intake --database FILE --count                  how many bodies are really there
 """
 
 from __future__ import annotations

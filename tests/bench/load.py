@@ -77,7 +77,8 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=0.0)
     parser.add_argument("--first", type=int, default=1)
     args = parser.parse_args()
-    print(json.dumps(asyncio.run(run(args.url, args.secret, args.orders, args.connections, args.per_second, args.first))))
+    work = run(args.url, args.secret, args.orders, args.connections, args.per_second, args.first)
+    print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":
