@@ -1,6 +1,6 @@
 """One process owns a SQLite database: a lock of the operating system on a file beside it, gone with the process.
 
-Writing commands of other processes go to the owner through its control socket (see control).
+Writing commands of other processes go to the owner through its control socket (see hub.store.control).
 """
 
 from __future__ import annotations
