@@ -118,11 +118,8 @@ class ErpSoap:
 
     def _post(self, capability: Capability, effect: Effect, safety: SafetyMode) -> Reply:
         operation = OPERATIONS[capability]
-        deduplicated = safety is SafetyMode.UNIQUE_REFERENCE
         try:
-            response = self._soap.call(
-                operation, _writable(effect.payload), deadline=effect.deadline, reuse_idle=deduplicated
-            )
+            response = self._soap.call(operation, _writable(effect.payload), deadline=effect.deadline)
         except DataError as error:
             raise CallFailed(Resolution.REJECTED, f"not sent: {error}", code="unsendable") from error
         return _reply(response, self._answer(response, f"{operation}Response", safety))

@@ -58,6 +58,7 @@ class Warehouse:
         self.requests = [read_request(data) for _, data in ledger.recall_all("request|")]
         self.cancellations = [read_cancellation(data) for _, data in ledger.recall_all("cancellation|")]
         self.events: list[dict[str, object]] = [json.loads(data) for _, data in ledger.recall_all("event|")]
+        self._cancelled = {one.reference: one for one in reversed(self.cancellations)}
         self._by_reference = {request.reference: request for request in reversed(self.requests)}
         self._by_order: dict[str, list[Request]] = {}
         self._boxed: dict[tuple[str, str], Decimal] = {}
@@ -80,7 +81,7 @@ class Warehouse:
         return list(self._by_order.get(client_order_id, ()))
 
     def cancellation_of(self, reference: str) -> Cancellation | None:
-        return next((one for one in self.cancellations if one.reference == reference), None)
+        return self._cancelled.get(reference)
 
     def event(self, event_id: str) -> dict[str, object] | None:
         number = event_id.removeprefix("evt_")
@@ -124,6 +125,7 @@ class Warehouse:
             received_at=instant(self._now()),
         )
         self.cancellations.append(cancellation)
+        self._cancelled.setdefault(cancellation.reference, cancellation)
         behaviour = self.behaviour(self._by_order[cancellation.client_order_id][-1])
         if behaviour.cancels.startswith("later_"):
             cancellation.status = "pending"

@@ -40,12 +40,10 @@ class HttpPort(Protocol):
 class SoapPort(Protocol):
     """A SOAP service built from a WSDL that lies in the connector's folder; nothing is fetched."""
 
-    def call(
-        self, operation: str, payload: Tree, *, deadline: dt.datetime | None = None, reuse_idle: bool = True
-    ) -> HttpResponse:
+    def call(self, operation: str, payload: Tree, *, deadline: dt.datetime | None = None) -> HttpResponse:
         """Build the envelope from `payload`, send it, return the raw answer (faults included, as HTTP 500 bytes).
 
-        Raises DataError, before anything is sent, where the payload does not fit; `reuse_idle` as for HttpPort.
+        Raises DataError, before anything is sent, where the payload does not fit.
         """
         ...
 
