@@ -22,7 +22,9 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from connectors.shopify.graphql_shape import fulfilment_node, line_connection, order_node, refund_node
-from connectors.shopify.shop import DEFAULT_LOCATION, Refused, Shop
+from connectors.shopify.order_form import Refused
+from connectors.shopify.people import People
+from connectors.shopify.shop import DEFAULT_LOCATION, Shop
 from connectors.shopify.tree import Node, legacy_id, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
 from hub.sdk.ports import Clock
@@ -74,19 +76,7 @@ class ShopifyEmulator(Emulator):
             "InventorySet": self._inventory_set,
             "Shop": self._shop_info,
         }
-        self._controls: dict[str, Callable[[Node], object]] = {
-            "place": self._place,
-            "sell": self._sell,
-            "edit": self._edit,
-            "cancel": self._cancel,
-            "refund": self._refund,
-            "list": self._list,
-            "order": lambda wish: self.shop.order(text_at(wish, "id") or ""),
-            "catalogue": self._catalogue,
-            "stock": self._stock,
-            "levels": self._levels,
-            "resend": self._resend,
-        }
+        self._people = People(self.shop, clock, self._record, self._announce)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -364,9 +354,9 @@ class ShopifyEmulator(Emulator):
     # -- people --------------------------------------------------------------------------------------------------
 
     def _control(self, request: EmulatedRequest) -> EmulatedResponse:
-        verb = self._controls.get(request.path.removeprefix("/_control/"))
+        verb = self._people.verbs.get(request.path.removeprefix("/_control/"))
         if verb is None:
-            return _answer(404, {"error": f"there are {', '.join(sorted(self._controls))}"})
+            return _answer(404, {"error": f"there are {', '.join(sorted(self._people.verbs))}"})
         try:
             wish = json.loads(request.body) if request.body else {}
             if not isinstance(wish, dict):
@@ -376,104 +366,6 @@ class ShopifyEmulator(Emulator):
             return _answer(409, {"error": str(error)})
         except (ValueError, ArithmeticError) as error:
             return _answer(400, {"error": str(error)})
-
-    def _place(self, wish: Node) -> object:
-        return self._placed(self.shop.place(wish, self.clock.now()), guarded=False)
-
-    def _sell(self, wish: Node) -> object:
-        """Place an order only if the level shown (what was last pushed, less what was sold) covers every line."""
-        needed: dict[str, int] = {}
-        for line in nodes_at(wish, "lines"):
-            sku = text_at(line, "sku") or ""
-            needed[sku] = needed.get(sku, 0) + (whole_at(line, "quantity") or 1)
-        short = [sku for sku, quantity in needed.items() if self.shop.available(sku) < quantity]
-        if short:
-            return {"accepted": False, "sold_out": sorted(short)}
-        placed = self._placed(self.shop.place(wish, self.clock.now()), guarded=True)
-        return {"accepted": True, **placed}
-
-    def _placed(self, order: Node, *, guarded: bool) -> Node:
-        lines = nodes_at(order, "line_items")
-        summary = {
-            "currency": order["currency"],
-            "total": order["total_price"],
-            "lines": [{"id": line["id"], "sku": line["sku"], "quantity": line["quantity"]} for line in lines],
-        }
-        self._record("order_placed", str(order["id"]), str(order["name"]), summary)
-        for line in lines:
-            sku, quantity = text_at(line, "sku"), whole_at(line, "quantity") or 0
-            if sku and self.shop.is_counted(sku):
-                data = {"quantity": quantity, "available": self.shop.available(sku), "guarded": guarded}
-                self._record("sale", str(order["id"]), sku, data)
-                self.shop.take(sku, quantity)
-        self._announce("orders/create", order)
-        return {"id": str(order["id"]), "name": order["name"], "total_price": order["total_price"]}
-
-    def _edit(self, wish: Node) -> object:
-        order = self.shop.order(text_at(wish, "id") or "")
-        self.shop.edit(order, wish, self.clock.now())
-        self._announce("orders/updated", order)
-        return {"id": str(order["id"]), "updated_at": order["updated_at"]}
-
-    def _cancel(self, wish: Node) -> object:
-        order = self.shop.order(text_at(wish, "id") or "")
-        reason = text_at(wish, "reason") or "customer"
-        self.shop.cancel(order, reason, self.clock.now())
-        self._record("cancel", str(order["id"]), str(order["name"]), {"reason": reason})
-        self._announce("orders/cancelled", order)
-        self._announce("orders/updated", order)
-        return {"id": str(order["id"]), "cancelled_at": order["cancelled_at"]}
-
-    def _refund(self, wish: Node) -> object:
-        order = self.shop.order(text_at(wish, "id") or "")
-        refund = self.shop.refund(order, wish, self.clock.now())
-        transaction = nodes_at(refund, "transactions")[0]
-        lines = {str(line["line_item_id"]): line["quantity"] for line in nodes_at(refund, "refund_line_items")}
-        data = {"amount": transaction["amount"], "lines": lines}
-        self._record("refund", str(refund["id"]), str(order["id"]), data)
-        self._announce("refunds/create", refund)
-        self._announce("orders/updated", order)
-        return {"id": str(refund["id"]), "amount": transaction["amount"]}
-
-    def _list(self, _: Node) -> object:
-        return {
-            "orders": [
-                {
-                    "id": str(order["id"]),
-                    "name": order["name"],
-                    "updated_at": order["updated_at"],
-                    "cancelled_at": order["cancelled_at"],
-                    "fulfillment_status": order["fulfillment_status"],
-                    "tracking_numbers": [entry["tracking_number"] for entry in nodes_at(order, "fulfillments")],
-                }
-                for order in self.shop.orders.values()
-            ]
-        }
-
-    def _catalogue(self, wish: Node) -> object:
-        skus = wish.get("skus")
-        return {"items": {sku: self.shop.add_item(sku) for sku in (skus if isinstance(skus, list) else [])}}
-
-    def _stock(self, wish: Node) -> object:
-        """Set what the shop shows, as a person in its admin would: {levels: {sku: quantity}, location?}."""
-        place = str(legacy_id(text_at(wish, "location")) or self.shop.location)
-        for sku, quantity in node_at(wish, "levels").items():
-            self.shop.set_level(sku, place, int(str(quantity)))
-        return self._levels(wish)
-
-    def _levels(self, wish: Node) -> object:
-        """{levels: {sku: sum over locations}, by_location: {location: {sku: level}}}."""
-        del wish
-        by_location: dict[str, dict[str, int]] = {}
-        for (sku, place), level in self.shop.levels.items():
-            by_location.setdefault(place, {})[sku] = level
-        return {"levels": {sku: self.shop.available(sku) for sku, _ in self.shop.levels}, "by_location": by_location}
-
-    def _resend(self, wish: Node) -> object:
-        """Send an order's present state again under a new delivery id."""
-        order = self.shop.order(text_at(wish, "id") or "")
-        self._announce(text_at(wish, "topic") or "orders/updated", order)
-        return {"id": str(order["id"])}
 
     # -- webhooks and the ledger ---------------------------------------------------------------------------------
 

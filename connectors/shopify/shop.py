@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 
-from connectors.shopify.rest_shape import amount_text, fulfilment_status
+from connectors.shopify.order_form import (
+    Refused,
+    address_of,
+    allocate,
+    cent,
+    code_application,
+    discount_of,
+    put_money,
+    put_tax,
+    rate_of,
+    restate_line,
+    restate_totals,
+    stamp,
+    text_instant,
+)
+from connectors.shopify.rest_shape import amount_text
 from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import Ledger
 
 DEFAULT_LOCATION = "655441491"
 _FIRST_ORDER = 6_001_000_000_001
-_COUNTRIES = {
-    "US": "United States",
-    "DE": "Germany",
-    "FR": "France",
-    "GB": "United Kingdom",
-    "JP": "Japan",
-    "CA": "Canada",
-}
-
-
-class Refused(Exception):
-    """What the shop's people or callers asked for cannot be done; the words say why."""
 
 
 class Shop:
@@ -124,7 +127,7 @@ class Shop:
             raise Refused("an order needs at least one line")
         number = 1000 + len(self.orders) + 1
         country = text_at(wish, "country") or "US"
-        address = _address(wish, country)
+        address = address_of(wish, country)
         created = stamp(text_instant(wish, "created_at") or now)
         order: Node = {
             "id": identifier,
@@ -166,8 +169,10 @@ class Shop:
         off = decimal_at(wish, "discount")
         order["discount_applications"] = []
         if code and off:
-            order["discount_applications"] = [_code_application(code, off)]
-            _allocate(lines, off, currency)
+            order["discount_applications"] = [code_application(code, off)]
+            allocate(lines, off, currency)
+            for line in lines:
+                put_tax(line, rate, currency, included=included)
         order["discount_codes"] = (
             [{"code": code, "amount": amount_text(off, currency), "type": "fixed_amount"}] if code and off else []
         )
@@ -176,13 +181,13 @@ class Shop:
         order["line_items"] = lines
         order["refunds"] = []
         order["fulfillments"] = []
-        self._total(order, rate, first=True)
+        restate_totals(order, rate, first=True)
         self.save(order)
         return order
 
     def edit(self, order: Node, wish: Node, now: dt.datetime) -> None:
         """{lines: {sku or line id: new quantity}, add: [...], note, email}."""
-        rate = _rate_of(order)
+        rate = rate_of(order)
         for key, wanted in node_at(wish, "lines").items():
             for line in nodes_at(order, "line_items"):
                 if key in (text_at(line, "sku"), text_at(line, "id")):
@@ -197,7 +202,7 @@ class Shop:
                 order[key] = wish[key]
         if node_at(wish, "shipping_address"):
             order["shipping_address"] = {**node_at(order, "shipping_address"), **node_at(wish, "shipping_address")}
-        self._total(order, rate, first=False)
+        restate_totals(order, rate, first=False)
         self.touch(order, now)
         self.save(order)
 
@@ -209,13 +214,13 @@ class Shop:
             left = whole_at(line, "fulfillable_quantity") or 0
             line["current_quantity"] = (whole_at(line, "current_quantity") or 0) - left
             line["fulfillable_quantity"] = 0
-            _restate(line)
+            restate_line(line)
             self._restock(line, left)
         self.touch(order, now)
         order["cancelled_at"] = order["updated_at"]
         order["cancel_reason"] = reason
         order["financial_status"] = "voided" if order["financial_status"] == "authorized" else "refunded"
-        self._total(order, _rate_of(order), first=False)
+        restate_totals(order, rate_of(order), first=False)
         self.save(order)
 
     def refund(self, order: Node, wish: Node, now: dt.datetime) -> Node:
@@ -254,7 +259,7 @@ class Shop:
         }
         order["refunds"] = [*nodes_at(order, "refunds"), refund]
         order["financial_status"] = "partially_refunded"
-        self._total(order, _rate_of(order), first=False)
+        restate_totals(order, rate_of(order), first=False)
         if decimal_at(order, "current_total_price") == 0:
             order["financial_status"] = "refunded"
         self.save(order)
@@ -270,7 +275,7 @@ class Shop:
         for identifier, quantity in lines.items():
             line = by_id[identifier]
             line["fulfillable_quantity"] = (whole_at(line, "fulfillable_quantity") or 0) - quantity
-            _restate(line)
+            restate_line(line)
         self.touch(order, now)
         identifier = self.new_id()
         number, url = text_at(tracking, "number"), text_at(tracking, "url")
@@ -326,9 +331,7 @@ class Shop:
         put_money(line, "price", price, currency)
         put_money(line, "total_discount", Decimal(0), currency)
         line["discount_allocations"] = []
-        worth = price * quantity
-        tax = _cent(worth * rate / (1 + rate) if included else worth * rate, currency)
-        line["tax_lines"] = [_tax_line("VAT", rate, tax, currency)] if rate else []
+        put_tax(line, rate, currency, included=included)
         return line
 
     def _shipping_line(self, price: Decimal, currency: str) -> Node:
@@ -353,7 +356,7 @@ class Shop:
         line["current_quantity"] = wanted
         line["quantity"] = max(whole_at(line, "quantity") or 0, wanted)
         line["fulfillable_quantity"] = wanted - shipped
-        _restate(line)
+        restate_line(line)
         self._restock(line, -change)
 
     def _refund_line(self, line: Node, quantity: int, restock: str, currency: str) -> tuple[Node, Decimal]:
@@ -363,14 +366,14 @@ class Shop:
         ordered = whole_at(line, "quantity") or 1
         each = decimal_at(line, "price") or Decimal(0)
         tax = sum((decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0))
-        share = _cent(tax * quantity / ordered, currency)
-        subtotal = _cent((each * ordered - _discount_of(line)) * quantity / ordered, currency)
+        share = cent(tax * quantity / ordered, currency)
+        subtotal = cent((each * ordered - discount_of(line)) * quantity / ordered, currency)
         line["current_quantity"] = current - quantity
         if restock == "cancel":
             left = whole_at(line, "fulfillable_quantity") or 0
             line["fulfillable_quantity"] = max(0, left - quantity)
             self._restock(line, quantity)
-        _restate(line)
+        restate_line(line)
         entry: Node = {
             "id": self.new_id(),
             "line_item_id": line["id"],
@@ -387,153 +390,3 @@ class Shop:
         if sku and self.is_counted(sku):
             place = next(place for name, place in self.levels if name == sku)
             self.set_level(sku, place, self.level(sku, place) + quantity)
-
-    def _total(self, order: Node, rate: Decimal, *, first: bool) -> None:
-        """Restate the order's totals; the original ones stay as they were when the order was placed."""
-        currency = str(order["currency"])
-        included = order.get("taxes_included") is True
-        lines = nodes_at(order, "line_items")
-        goods = discounts = tax = Decimal(0)
-        for line in lines:
-            quantity = whole_at(line, "quantity" if first else "current_quantity") or 0
-            ordered = whole_at(line, "quantity") or 1
-            worth = (decimal_at(line, "price") or Decimal(0)) * quantity
-            goods += worth
-            discounts += _cent(_discount_of(line) * quantity / ordered, currency)
-            stated = sum(
-                (decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0)
-            )
-            tax += _cent(stated * quantity / ordered, currency)
-        shipping = sum(
-            (decimal_at(line, "price") or Decimal(0) for line in nodes_at(order, "shipping_lines")), Decimal(0)
-        )
-        if not first and goods == 0:
-            shipping = Decimal(0)
-        subtotal = goods - discounts
-        total = subtotal + shipping + (Decimal(0) if included else tax)
-        if first:
-            put_money(order, "total_price", total, currency)
-            put_money(order, "subtotal_price", subtotal, currency)
-            put_money(order, "total_tax", tax, currency)
-            put_money(order, "total_discounts", discounts, currency)
-            order["total_shipping_price_set"] = bag(shipping, currency)
-            order["total_outstanding"] = amount_text(Decimal(0), currency)
-            order["total_tip_received"] = amount_text(Decimal(0), currency)
-            order["original_total_duties_set"] = None
-            order["tax_lines"] = [_tax_line("VAT", rate, tax, currency)] if rate else []
-        put_money(order, "current_total_price", total, currency)
-        put_money(order, "current_subtotal_price", subtotal, currency)
-        put_money(order, "current_total_tax", tax, currency)
-        put_money(order, "current_total_discounts", discounts, currency)
-        every = sum(
-            ((decimal_at(line, "price") or Decimal(0)) * (whole_at(line, "quantity") or 0) for line in lines),
-            Decimal(0),
-        )
-        order["total_line_items_price"] = amount_text(every, currency)
-
-
-def stamp(at: dt.datetime) -> str:
-    """Whole seconds in UTC, as this shop writes instants everywhere."""
-    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def text_instant(wish: Node, key: str) -> dt.datetime | None:
-    text = text_at(wish, key)
-    if text is None:
-        return None
-    try:
-        at = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(f"{key} is no instant") from None
-    if at.tzinfo is None:
-        raise Refused(f"{key} needs an offset from UTC")
-    return at
-
-
-def put_money(target: Node, name: str, amount: Decimal, currency: str) -> None:
-    target[name] = amount_text(amount, currency)
-    target[f"{name}_set"] = bag(amount, currency)
-
-
-def bag(amount: Decimal, currency: str) -> Node:
-    money = {"amount": amount_text(amount, currency), "currency_code": currency}
-    return {"shop_money": dict(money), "presentment_money": dict(money)}
-
-
-def _restate(line: Node) -> None:
-    line["fulfillment_status"] = fulfilment_status(
-        whole_at(line, "current_quantity"), whole_at(line, "fulfillable_quantity")
-    )
-
-
-def _rate_of(order: Node) -> Decimal:
-    taxes = nodes_at(order, "tax_lines")
-    return (decimal_at(taxes[0], "rate") if taxes else None) or Decimal(0)
-
-
-def _tax_line(title: str, rate: Decimal, amount: Decimal, currency: str) -> Node:
-    # Rates are JSON numbers at the vendor; a float of two digits prints as it was written.
-    tax: Node = {"title": title, "rate": float(rate), "channel_liable": False}
-    put_money(tax, "price", amount, currency)
-    return tax
-
-
-def _code_application(code: str, amount: Decimal) -> Node:
-    return {
-        "type": "discount_code",
-        "value": format(amount, "f"),
-        "value_type": "fixed_amount",
-        "allocation_method": "across",
-        "target_selection": "all",
-        "target_type": "line_item",
-        "code": code,
-    }
-
-
-def _allocate(lines: list[Node], amount: Decimal, currency: str) -> None:
-    """Spread a discount over the lines by worth; the last line takes the remainder."""
-    worths = [(decimal_at(line, "price") or Decimal(0)) * (whole_at(line, "quantity") or 0) for line in lines]
-    whole, left = sum(worths, Decimal(0)), amount
-    for index, (line, worth) in enumerate(zip(lines, worths, strict=True)):
-        share = left if index == len(lines) - 1 else _cent(amount * worth / whole if whole else Decimal(0), currency)
-        left -= share
-        allocation: Node = {"discount_application_index": 0}
-        put_money(allocation, "amount", share, currency)
-        line["discount_allocations"] = [allocation]
-
-
-def _discount_of(line: Node) -> Decimal:
-    return sum(
-        (decimal_at(entry, "amount") or Decimal(0) for entry in nodes_at(line, "discount_allocations")), Decimal(0)
-    )
-
-
-def _cent(amount: Decimal, currency: str) -> Decimal:
-    step = Decimal(amount_text(Decimal(0), currency)).scaleb(0)
-    try:
-        return amount.quantize(step, rounding=ROUND_HALF_UP)
-    except InvalidOperation:
-        raise Refused("the amount is too large") from None
-
-
-def _address(wish: Node, country: str) -> Node:
-    given = node_at(wish, "shipping_address")
-    first, last = text_at(given, "first_name") or "Robin", text_at(given, "last_name") or "Example"
-    address: Node = {
-        "first_name": first,
-        "last_name": last,
-        "name": f"{first} {last}",
-        "company": None,
-        "address1": "1 Example Street",
-        "address2": None,
-        "city": "Springfield",
-        "province": "Illinois" if country == "US" else None,
-        "province_code": "IL" if country == "US" else None,
-        "zip": "62701" if country == "US" else "10115",
-        "country": _COUNTRIES.get(country, country),
-        "country_code": country,
-        "phone": None,
-        "latitude": None,
-        "longitude": None,
-    }
-    return {**address, **{key: value for key, value in given.items() if key in address}}
