@@ -55,6 +55,11 @@ class ClaimedReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
+    """`position` "" says that `body` is the receipt's whole body, to be read by the stream's codec with the receipt's
+    `content_type`; any other message has a body of its own, canonical JSON. `received_at` and `source` are the
+    receipt's; a message of the stream `replies` has none (its receipt_id is the attempt): then created_at and "reply".
+    """
+
     id: str
     receipt_id: str
     position: str
@@ -71,6 +76,7 @@ class ClaimedMessage:
     source: str
     claims: int
     token: str
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

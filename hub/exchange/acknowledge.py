@@ -1,0 +1,67 @@
+"""The late answer of a system that only took our document at first (docs: outbox, asynchronous acceptance)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.domain.decision import Decision, DueTask, ExceptionRequest, Incoming, Verdict
+from hub.domain.writeset import WriteSet
+from hub.exchange.closing import Word, close_delivery
+from hub.exchange.decisions import Writer
+from hub.exchange.resolution import FINAL
+from hub.exchange.settlement import block_dependants, delivery_exception
+
+ANSWERABLE = frozenset({"sent", "overdue", "unknown", "probing", "conflict", "suppressed", "parked"})
+
+
+def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
+    """Settle the delivery that the acknowledgement's key names; the OMS hears of it by a reply."""
+    record = incoming.record
+    key = str(record["key"])
+    row = writer.snapshot.row("deliveries", {"business_key": key})
+    if row is None or row["destination"] != incoming.connection:
+        return Decision(Verdict.WAITING, waits_for=f"delivery|{key}", message=f"no delivery of {key} is known")
+    subject = row["order_id"] or ""
+    if row["state"] in FINAL:
+        return Decision(Verdict.IGNORED, subject=subject, message=f"the delivery is {row['state']} already")
+    if row["state"] not in ANSWERABLE:
+        return Decision(Verdict.WAITING, subject=subject, waits_for=row["id"], message="the call is still under way")
+    writes = WriteSet()
+    raised: list[ExceptionRequest] = []
+    reason = str(record.get("reason", ""))
+    accepted = record["accepted"] is True
+    word = Word(
+        "acknowledged" if accepted else "refused",
+        by="acknowledgement",
+        origin=incoming.id,
+        external_id=record.get("external_id"),
+        words="" if accepted else reason,
+        body_id=_last_answer(writer, row["id"]),
+    )
+    close_delivery(writes, writer, row, word)
+    if not accepted:
+        refused = delivery_exception(
+            "refused", row["id"], row["destination"], row["capability"], row["order_id"], reason
+        )
+        raised = [refused, *block_dependants(writes, writer, key, row["order_id"], refused)]
+    return Decision(Verdict.APPLIED, subject=subject, writes=writes, exceptions=raised)
+
+
+def _last_answer(writer: Writer, delivery_id: str) -> str | None:
+    """The bytes with which the document was taken: they may hold the id that the acknowledgement leaves out."""
+    rows = writer.snapshot.rows("attempts", {"delivery_id": delivery_id}, order_by=("-number",), limit=1)
+    body_id: str | None = rows[0]["body_id"] if rows else None
+    return body_id
+
+
+def overdue(task: DueTask, writer: Writer) -> Decision:
+    """The acknowledgement is due: if it has not come, the delivery is overdue, still open, and a person hears of it."""
+    row: dict[str, Any] | None = writer.snapshot.row("deliveries", {"id": task.subject})
+    if row is None or row["state"] != "sent":
+        return Decision()
+    writes = WriteSet()
+    writes.update("deliveries", {"id": row["id"], "state": "sent"}, {"state": "overdue"})
+    request = delivery_exception(
+        "overdue", row["id"], row["destination"], row["capability"], row["order_id"], "no acknowledgement in time"
+    )
+    return Decision(writes=writes, exceptions=[request])

@@ -1,0 +1,134 @@
+"""Claimed messages become write sets, computed outside any transaction and applied fifty at a time (docs: applying)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hub.domain.decision import MessageHandler, TaskHandler
+from hub.domain.ids import IdSource
+from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import Applied, WriteSet
+from hub.exchange.backoff import backoff_seconds
+from hub.exchange.connections import Connections, Renderer
+from hub.exchange.defaults import DEFAULTS, Defaults
+from hub.exchange.isolation import Crashed, alone
+from hub.exchange.ports import ClaimedMessage, Store, StoreUnavailable
+from hub.exchange.verdicts import Computed, again_rows, compute, poison_rows
+from hub.sdk.ports import Clock
+
+log = logging.getLogger("hub.exchange")
+
+ALONE_ROUNDS = 20
+
+
+class Handlers(Protocol):
+    """The OMS, by stream and by kind of task; wired by the runtime."""
+
+    @property
+    def messages(self) -> Mapping[str, MessageHandler]: ...
+
+    @property
+    def tasks(self) -> Mapping[str, TaskHandler]: ...
+
+
+class Random(Protocol):
+    def uniform(self, a: float, b: float) -> float: ...
+
+
+@dataclass(slots=True)
+class Applier:
+    """What applying needs. `counts` adds up verdicts, for metrics and reports."""
+
+    store: Store
+    connections: Connections
+    handlers: Handlers
+    renderer: Renderer
+    clock: Clock
+    ids: IdSource
+    random: Any
+    defaults: Defaults = field(default_factory=lambda: DEFAULTS)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, verdict: str) -> None:
+        self.counts[verdict] = self.counts.get(verdict, 0) + 1
+
+
+def apply_messages(applier: Applier, limit: int) -> int:
+    """Claim and apply due messages; how many got a verdict."""
+    claimed = applier.store.claim_messages(limit)
+    for start in range(0, len(claimed), applier.defaults.batch):
+        _apply_batch(applier, claimed[start : start + applier.defaults.batch])
+    return len(claimed)
+
+
+def _apply_batch(applier: Applier, messages: Sequence[ClaimedMessage]) -> None:
+    """Five rounds together, then what still conflicts alone; what conflicts even then comes again later."""
+    waiting = list(messages)
+    for _ in range(1 + applier.defaults.conflict_rounds):
+        waiting = _round(applier, waiting)
+        if not waiting:
+            return
+    for message in waiting:
+        if not any(not _round(applier, [message]) for _ in range(ALONE_ROUNDS)):
+            log.warning("message %s conflicts with every change around it and is tried again", message.id)
+            applier.store.apply([_again(applier, message, "its rows keep changing")])
+
+
+def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[ClaimedMessage]:
+    """Compute all on one snapshot, apply all in one transaction; those that conflicted."""
+    now = applier.clock.now()
+    with applier.store.read() as snapshot:
+        computed = [_computed(applier, message, snapshot, now) for message in messages]
+    outcomes = applier.store.apply([one.writes for one in computed])
+    conflicted, applied = [], []
+    for message, one, outcome in zip(messages, computed, outcomes, strict=True):
+        if outcome.applied is Applied.CONFLICT:
+            conflicted.append(message)
+        else:
+            applier.count(one.verdict)
+            applied.append(one)
+    _wake_within(applier, applied, now)
+    return conflicted
+
+
+def _wake_within(applier: Applier, applied: Sequence[Computed], now: dt.datetime) -> None:
+    """One of a batch began to wait for what another of it made: neither saw the other."""
+    made = {subject for one in applied for subject in one.wakes}
+    writes = WriteSet()
+    for one in applied:
+        if one.waits_for and one.waits_for in made:
+            where = {"id": one.message_id, "state": "waiting"}
+            writes.update("messages", where, {"state": "stored", "due_at": now}, expect=None)
+    if writes.operations:
+        applier.store.apply([writes])
+
+
+def _computed(applier: Applier, message: ClaimedMessage, snapshot: Snapshot, now: dt.datetime) -> Computed:
+    """One message's rows. From the third claim in a process apart; at the fifth it is not touched any more."""
+    if message.claims >= applier.defaults.poison_parks_at:
+        return poison_rows(message, snapshot, now, "it was claimed five times and never finished")
+    try:
+        if message.claims >= applier.defaults.poison_alone_from:
+            return alone(lambda remote: _plain(applier, message, remote, now), snapshot, applier.defaults)
+        return _plain(applier, message, snapshot, now)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, Crashed) else f"{type(error).__name__} while it was computed"
+        log.warning("message %s: %s", message.id, why, exc_info=not isinstance(error, Crashed))
+        return Computed(message.id, "retry", _again(applier, message, why))
+
+
+def _plain(applier: Applier, message: ClaimedMessage, snapshot: Snapshot, now: dt.datetime) -> Computed:
+    return compute(
+        message, snapshot, applier.connections, applier.handlers.messages, applier.renderer, applier.ids, now
+    )
+
+
+def _again(applier: Applier, message: ClaimedMessage, why: str) -> WriteSet:
+    delay = backoff_seconds(message.claims, applier.random, applier.defaults)
+    return again_rows(message, applier.clock.now() + dt.timedelta(seconds=delay), why)
