@@ -199,3 +199,20 @@ def destinations_due(tx: Transaction, now: int) -> list[str]:
     sql = f"SELECT 1 FROM deliveries d WHERE d.destination = ? AND {_claimable(tx)} LIMIT 1"
     found = sorted(row[0] for row in tx.fetch(_OPEN_DESTINATIONS))
     return [destination for destination in found if tx.fetch(sql, (destination, now, now))]
+
+
+def blocked_deliveries(tx: Transaction, limit: int) -> list[tuple[str, str, str]]:
+    """(delivery, requirement, its state) of waiting deliveries whose requirement can no longer be acknowledged."""
+    each = (
+        "json_array_elements_text(CAST(d.requires AS json)) AS r(value)"
+        if tx.postgresql
+        else "json_each(d.requires) AS r"
+    )
+    rows = tx.fetch(
+        f"SELECT d.id, x.business_key, x.state FROM deliveries d, {each}, deliveries x"
+        " WHERE d.state IN ('pending', 'retry') AND d.requires <> '[]' AND x.business_key = r.value"
+        " AND x.state IN ('refused', 'abandoned', 'withdrawn', 'coalesced', 'suppressed')"
+        " ORDER BY d.sequence, x.business_key LIMIT ?",
+        (limit,),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

@@ -110,8 +110,6 @@ class Bell:
         while not self._closing.is_set():
             self._due.wait()
             self._due.clear()
-            if self._closing.is_set():
-                break
             try:
                 connection = connection or self._connect()
                 connection.execute(f"NOTIFY {CHANNEL}")
@@ -122,6 +120,7 @@ class Bell:
             connection.close()
 
     def close(self) -> None:
+        """The last notification is for our own hearing thread, which waits for one."""
         self._closing.set()
         self._due.set()
         for thread in self._threads:

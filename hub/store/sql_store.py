@@ -157,6 +157,10 @@ class SqlStore:
         now = self._now()
         return self._load(lambda tx: claims.destinations_due(tx, now))
 
+    def blocked_deliveries(self, limit: int) -> list[tuple[str, str, str]]:
+        """(delivery id, required business key, its state) where the required one will never be acknowledged."""
+        return self._load(lambda tx: claims.blocked_deliveries(tx, limit))
+
     # --- decisions ---
 
     def apply(self, write_sets: Sequence[WriteSet]) -> list[Outcome]:
