@@ -12,6 +12,18 @@ ZERO = Decimal(0)
 OPEN = frozenset({"received", "acknowledged", "in_progress", "packed"})
 
 
+STEPS: Mapping[str, Mapping[str, str]] = {
+    "auto": {"received": "acknowledge", "acknowledged": "pack", "in_progress": "pack", "packed": "ship"},
+    "hold": {"received": "acknowledge"},
+    "silent": {},
+    "reject": {"received": "reject", "acknowledged": "reject"},
+}
+"""By mode, what is done next with a request of a status."""
+
+ANY = ("", "")
+"""Where rules without a condition are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How the people of the warehouse treat a request.
@@ -82,6 +94,14 @@ class Request:
     @property
     def id(self) -> str:
         return f"FR-{self.number:06d}"
+
+    def names(self) -> set[tuple[str, str]]:
+        """Everything a rule's `match` may name it by."""
+        facts = ("client_order_id", "reference", "order_number", "warehouse")
+        return {(name, str(getattr(self, name))) for name in facts} | {("sku", line.sku) for line in self.lines}
+
+    def fits(self, match: Mapping[str, str]) -> bool:
+        return self.names().issuperset(match.items())
 
     def document(self) -> dict[str, object]:
         return {

@@ -7,8 +7,10 @@ document), `snapshot_seconds` ("0" = only when asked), and the usual behaviour u
 `documents.Behaviour` (`mode`, `acknowledge_seconds`, `pack_seconds`, `ship_seconds`, `cancels`, ...).
 
 Controls, `POST /_control/<verb>` with JSON: `set_stock` {rows: [{warehouse, sku, quantity}]}, `behave` {match: {...},
-...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|reject, lines?: {line:
-quantity}}, `snapshot` {warehouse, complete?, claimed_rows?}, `tick` {}, `show` {client_order_id}, `stock` {}.
+...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|ship_anyway|reject,
+lines?: {line: quantity}} (`ship_anyway` ships what was cancelled), `snapshot` {warehouse, complete?, claimed_rows?},
+`forget` {up_to} (events up to that sequence are kept no longer), `door` {open} (closed: 503 `not_accepting`), `tick`
+{}, `show` {client_order_id}, `stock` {}.
 """
 
 from __future__ import annotations
@@ -183,6 +185,8 @@ class WmsEmulator(Emulator):
         return _problem(Refused(404, "no_such_address", "There is nothing at this address"))
 
     def _take(self, body: Mapping[str, object]) -> EmulatedResponse:
+        if self.ledger.recall("door") == "closed":
+            raise Refused(503, "not_accepting", "We take no work now. The request was not processed.")
         reference, _, warehouse = (_text(body, name) for name in ("reference", "client_order_id", "warehouse"))
         existing = self._warehouse.request_of(reference)
         if existing is not None and self.config.get("unique_reference", "on") == "on":
@@ -249,11 +253,14 @@ class WmsEmulator(Emulator):
             raise Refused(400, "bad_query", "after and limit are whole numbers, from and to are instants") from None
         if after < 0 or not 0 < limit <= MAX_EVENTS or any(at is not None and at.tzinfo is None for at in (start, end)):
             raise Refused(400, "bad_query", f"limit is 1 to {MAX_EVENTS}, instants have an offset")
+        forgotten = int(self.ledger.recall("forgotten") or "0")
+        if 0 < after < forgotten:
+            raise Refused(410, "cursor_gone", f"Events up to {forgotten} are kept no longer")
         seen = self.clock.now() - dt.timedelta(seconds=self.faults.lookup_lag_seconds)
         types = frozenset(filter(None, query.get("types", "").split(",")))
         page: list[dict[str, object]] = []
         events = self._warehouse.events
-        position = min(after, len(events))
+        position = min(max(after, forgotten), len(events))
         while position < len(events) and len(page) < limit:
             event = events[position]
             at = dt.datetime.fromisoformat(str(event["occurred_at"]))
@@ -275,6 +282,8 @@ class WmsEmulator(Emulator):
             "behave": self._behave,
             "act": self._act,
             "snapshot": self._snapshot,
+            "forget": self._forget,
+            "door": lambda asked: self.ledger.remember("door", "open" if asked.get("open", True) is True else "closed"),
             "tick": lambda _: {"now": self.clock.now().isoformat()},
             "show": lambda asked: {"items": [one.document() for one in self._asked(asked)]},
             "stock": lambda _: {
@@ -324,6 +333,13 @@ class WmsEmulator(Emulator):
 
     def _asked(self, asked: Mapping[str, object]) -> list[Request]:
         return self._requests({name: str(value) for name, value in asked.items()})
+
+    def _forget(self, asked: Mapping[str, object]) -> object:
+        up_to = asked.get("up_to")
+        if not isinstance(up_to, int) or not 0 <= up_to <= len(self._warehouse.events):
+            raise Refused(422, "invalid", "up_to is the sequence of an event")
+        self.ledger.remember("forgotten", str(up_to))
+        return {"kept_after": up_to}
 
     def _snapshot(self, asked: Mapping[str, object]) -> object:
         claimed = asked.get("claimed_rows")

@@ -14,7 +14,9 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 
 from connectors.wms_rest.documents import (
+    ANY,
     OPEN,
+    STEPS,
     ZERO,
     Behaviour,
     Cancellation,
@@ -48,9 +50,10 @@ class Warehouse:
         self._tell = tell
         self._due: list[tuple[dt.datetime, int, str, int]] = []
         self._order = 0
-        self.rules: list[Rule] = [
-            Rule(match=item["match"], changes=item["changes"]) for item in json.loads(ledger.recall("rules") or "[]")
-        ]
+        self.rules = [Rule(**json.loads(data)) for _, data in ledger.recall_all("rule|")]
+        self._rules_by: dict[tuple[str, str], list[int]] = {}
+        for number, rule in enumerate(self.rules):
+            self._rules_by.setdefault(next(iter(rule.match.items()), ANY), []).append(number)
         self.stock: dict[tuple[str, str], Decimal] = {}
         for name, amount in ledger.recall_all("stock|"):
             _, warehouse, sku = name.split("|", 2)
@@ -62,6 +65,7 @@ class Warehouse:
         self._by_reference = {request.reference: request for request in reversed(self.requests)}
         self._by_order: dict[str, list[Request]] = {}
         self._boxed: dict[tuple[str, str], Decimal] = {}
+        self._open = {request.number: request for request in self.requests if request.status in OPEN}
         for request in self.requests:
             self._by_order.setdefault(request.client_order_id, []).append(request)
             for line in request.lines:
@@ -107,6 +111,7 @@ class Warehouse:
             lines=lines,
         )
         self.requests.append(request)
+        self._open[request.number] = request
         self._by_reference.setdefault(request.reference, request)
         self._by_order.setdefault(request.client_order_id, []).append(request)
         self._keep(request)
@@ -172,52 +177,55 @@ class Warehouse:
 
     def behaviour(self, request: Request) -> Behaviour:
         """The usual behaviour, changed by every rule that matches, in order."""
-        facts = {
-            "client_order_id": request.client_order_id,
-            "reference": request.reference,
-            "order_number": request.order_number,
-            "warehouse": request.warehouse,
-        }
-        skus = {line.sku for line in request.lines}
+        numbers = {number for name in request.names() for number in self._rules_by.get(name, ())}
+        numbers.update(self._rules_by.get(ANY, ()))
         changes: dict[str, object] = {}
-        for rule in self.rules:
-            if all(value in skus if name == "sku" else facts[name] == value for name, value in rule.match.items()):
-                changes |= rule.changes
+        for number in sorted(numbers):
+            if request.fits(self.rules[number].match):
+                changes |= self.rules[number].changes
         return replace(self._usual, **changes) if changes else self._usual  # type: ignore[arg-type]
 
     def behave(self, rule: Rule) -> None:
         """A rule from now on, also for requests that wait already."""
+        number = len(self.rules)
         self.rules.append(rule)
-        self._ledger.remember("rules", json.dumps([{"match": r.match, "changes": r.changes} for r in self.rules]))
-        self._due = [entry for entry in self._due if entry[2] == "answer"]
-        heapq.heapify(self._due)
-        for request in self.requests:
-            self._plan(request)
+        self._rules_by.setdefault(next(iter(rule.match.items()), ANY), []).append(number)
+        self._ledger.remember(f"rule|{number:010d}", json.dumps({"match": rule.match, "changes": rule.changes}))
+        for request in self._open.values():
+            if request.fits(rule.match):
+                self._plan(request)
 
     def act(self, request: Request, verb: str, quantities: Mapping[str, Decimal] | None = None) -> None:
-        """One step done by hand. Raises KeyError for a verb that is none."""
+        """One step done by hand; with a closed request only `ship_anyway` does anything. Raises KeyError for a verb
+        that is none."""
         steps: dict[str, Callable[[Request, Mapping[str, Decimal] | None], None]] = {
             "acknowledge": lambda one, _: self._acknowledge(one),
             "start": lambda one, _: self._say(one, "request.started", "in_progress"),
             "pack": self._pack,
             "short": self._short,
             "ship": self._ship,
+            "ship_anyway": self._ship_anyway,
             "reject": lambda one, _: self._reject(one),
         }
-        steps[verb](request, quantities)
+        step = steps[verb]
+        if request.status in OPEN or verb == "ship_anyway":
+            step(request, quantities)
+        if request.status not in OPEN:
+            self._open.pop(request.number, None)
         self._keep(request)
+        self._plan(request)
 
     def tick(self, now: dt.datetime) -> None:
         """Do what has become due."""
         while self._due and self._due[0][0] <= now:
-            _, _, step, number = heapq.heappop(self._due)
+            when, _, step, number = heapq.heappop(self._due)
             if step == "answer":
                 self._answer_late(self.cancellations[number - 1])
                 continue
             request = self.requests[number - 1]
-            if request.status in OPEN:
+            # People may have done it, or been told otherwise, since it was planned.
+            if self._next_step(request) == (when, step):
                 self.act(request, step)
-                self._plan(request)
 
     def next_due(self) -> dt.datetime | None:
         return self._due[0][0] if self._due else None
@@ -225,21 +233,24 @@ class Warehouse:
     # Steps.
 
     def _plan(self, request: Request) -> None:
+        planned = self._next_step(request)
+        if planned is not None:
+            self._at(*planned, request.number)
+
+    def _next_step(self, request: Request) -> tuple[dt.datetime, str] | None:
         if request.status not in OPEN:
-            return
+            return None
         behaviour = self.behaviour(request)
-        seconds = {"acknowledge": behaviour.acknowledge_seconds, "reject": behaviour.acknowledge_seconds}
-        seconds |= {"pack": behaviour.pack_seconds, "ship": behaviour.ship_seconds}
-        steps = {
-            "auto": {"received": "acknowledge", "acknowledged": "pack", "in_progress": "pack", "packed": "ship"},
-            "hold": {"received": "acknowledge"},
-            "silent": {},
-            "reject": {"received": "reject", "acknowledged": "reject"},
-        }[behaviour.mode]
-        step = steps.get(request.status)
-        if step is not None:
-            received = dt.datetime.fromisoformat(request.received_at)
-            self._at(received + dt.timedelta(seconds=seconds[step]), step, request.number)
+        step = STEPS[behaviour.mode].get(request.status)
+        if step is None:
+            return None
+        seconds = {
+            "acknowledge": behaviour.acknowledge_seconds,
+            "reject": behaviour.acknowledge_seconds,
+            "pack": behaviour.pack_seconds,
+            "ship": behaviour.ship_seconds,
+        }
+        return dt.datetime.fromisoformat(request.received_at) + dt.timedelta(seconds=seconds[step]), step
 
     def _at(self, when: dt.datetime, step: str, number: int) -> None:
         self._order += 1
@@ -312,8 +323,7 @@ class Warehouse:
             if taken > 0:
                 line.shipped += taken
                 self._box(request.warehouse, line.sku, -taken)
-                self.stock[request.warehouse, line.sku] = there - taken
-                self._ledger.remember(f"stock|{request.warehouse}|{line.sku}", str(there - taken))
+                self._take_from_stock(request.warehouse, line.sku, taken)
                 sent.append((line, taken))
         if lost:
             data = {"id": request.id, "lines": lines_of(lost)}
@@ -322,6 +332,22 @@ class Warehouse:
         if sent:
             self._send(request, sent)
         self._close_if_empty(request)
+
+    def _ship_anyway(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
+        """Somebody loaded what had been cancelled; as far as it is there, it is gone."""
+        sent: list[tuple[Line, Decimal]] = []
+        for line in request.lines:
+            spot = request.warehouse, line.sku
+            wanted = line.cancelled if quantities is None else quantities.get(line.reference, ZERO)
+            taken = min(line.cancelled, wanted, max(ZERO, self.stock.get(spot, ZERO) - self._boxed.get(spot, ZERO)))
+            if taken > 0:
+                line.cancelled -= taken
+                line.packed += taken
+                line.shipped += taken
+                self._take_from_stock(request.warehouse, line.sku, taken)
+                sent.append((line, taken))
+        if sent:
+            self._send(request, sent)
 
     def _send(self, request: Request, sent: list[tuple[Line, Decimal]]) -> None:
         number = int(self._ledger.recall("shipments") or "0") + 1
@@ -453,6 +479,11 @@ class Warehouse:
         self._ledger.remember(f"event|{number:010d}", json.dumps(event))
         self._tell(event)
         return event
+
+    def _take_from_stock(self, warehouse: str, sku: str, quantity: Decimal) -> None:
+        left = self.stock[warehouse, sku] - quantity
+        self.stock[warehouse, sku] = left
+        self._ledger.remember(f"stock|{warehouse}|{sku}", str(left))
 
     def _box(self, warehouse: str, sku: str, quantity: Decimal) -> None:
         self._boxed[warehouse, sku] = self._boxed.get((warehouse, sku), ZERO) + quantity

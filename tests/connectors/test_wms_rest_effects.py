@@ -65,6 +65,15 @@ def test_a_refusal_carries_the_warehouses_words(world: World) -> None:
     assert "quantity must be a decimal above zero" in failed.value.words
 
 
+def test_a_closed_door_says_that_nothing_was_done(world: World) -> None:
+    world.control("door", open=False)
+    with pytest.raises(CallFailed) as failed:
+        world.send()
+    assert failed.value.resolution is Resolution.RETRY
+    world.control("door", open=True)
+    assert world.send() == "FR-000001"
+
+
 def test_a_wrong_key_pauses_instead_of_refusing(world: World) -> None:
     stranger = world.connect(api_key="wrong")
     with pytest.raises(CallFailed) as failed:

@@ -181,6 +181,19 @@ def test_the_poll_never_skips_an_event_that_becomes_visible_late(world: World) -
     assert len(later) == 1
 
 
+def test_a_cursor_older_than_the_log_is_gone_and_a_new_one_starts_at_what_is_kept(world: World) -> None:
+    shipped(world)
+    shipped(world, "ful_2@1")
+    world.control("forget", up_to=4)
+    with pytest.raises(CallFailed) as failed:
+        list(world.connector.read("shipments", Cursor("3"), 100))
+    assert failed.value.resolution is Resolution.GONE
+    receipts = [receipt for batch in world.connector.read("shipments", None, 100) for receipt in batch.receipts]
+    assert [record.external_id for receipt in receipts for record in world.connector.parse(receipt)] == [
+        "evt_0000000006"
+    ]
+
+
 def test_only_events_since_the_start_are_polled(world: World) -> None:
     shipped(world)
     world.clock.pass_seconds(3600)
