@@ -1,7 +1,8 @@
 """A fulfilment order: the work of one location with one method, and the cancel requests beside it.
 
 planned > sent > acknowledged | rejected | unknown; acknowledged > in_progress > packed > completed |
-partially_completed; cancelled. Commands of ours obey the table; what a location reports fast-forwards (most report only "shipped").
+partially_completed; cancelled. Commands of ours obey the table; what a location reports fast-forwards (most report only
+"shipped").
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ FINISHED = frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED, W.REJECTED, W.CANCELLE
 class WorkLine:
     """One line of a fulfilment order. `buckets`: where its quantity stands, in the order line's own words.
 
-    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked, `by_hand`
-    what it still holds although the channel shipped it from elsewhere (a cancel request waits for it).
+    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked,
+    `by_hand` what it still holds although the channel shipped it from elsewhere (a cancel request waits for it).
     """
 
     line_id: str

@@ -62,8 +62,8 @@ class Hold:
 class OrderLine:
     """A line with its ledger. `wanted`: what its source still wants. `cancelled_by_facts`: what cancel requests and
     refunds took back beside restates. `refunded_beside`: what refunds took back without cancelling (returns,
-    goodwill). `channel_shipped`: what the channel said it shipped by hand, as facts; `stated_shipped`: what its restates
-    say has shipped in all; `hand_shipped`: what of it the ledger has seen."""
+    goodwill). `channel_shipped`: what the channel said it shipped by hand, as facts; `stated_shipped`: what its
+    restates say has shipped in all; `hand_shipped`: what of it the ledger has seen."""
 
     id: str
     order_id: str

@@ -1,4 +1,4 @@
-"""Reservations: which quantity of a line a location keeps for it. soft > firm > consumed; soft > expired; firm > released.
+"""Reservations: what a location keeps for a line. soft > firm > consumed; soft > expired; firm > released.
 
 A quantity that no location holds yet is kept as `unassigned`, without a location: it counts once against the promise.
 """

@@ -1,4 +1,4 @@
-"""Source totals, checked, never replaced: goods + shipping + fees + tax - discounts - gift cards = total, or a difference.
+"""Source totals, checked: goods + shipping + fees + tax - discounts - gift cards = total, or a difference.
 
 What is inside a price (taxes included) is not added again. The channel's tax is never recomputed. Payloads disagree
 with themselves in known ways (line discounts stated twice, tips outside); the difference is recorded and a policy

@@ -1,1 +1,1 @@
-"""Order management: capture, hold, allocate, source, fulfil, ship, cancel, edit. Decides on a snapshot, writes nothing."""
+"""Order management: capture, allocate, fulfil, ship, cancel. Decides on a snapshot, writes nothing itself."""

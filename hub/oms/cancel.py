@@ -1,0 +1,121 @@
+"""Cancelling: whole orders and quantities, by the channel, its customer, or a person here.
+
+A cancellation is remembered even before its order is known (a tombstone: the late create lands cancelled). What the
+hub still holds is cancelled at once; a location is asked for what it has, and its answer counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+
+from hub.domain.decision import Decision, Incoming, Verdict
+from hub.domain.money import decimal_text
+from hub.domain.order import Effects
+from hub.domain.quantity import AT_LOCATION, LEFT
+from hub.domain.snapshot import Snapshot
+from hub.oms.holds import release
+from hub.oms.load import Case, find_case, new_case, order_key
+from hub.oms.outgoing import cancel_order, update_order
+from hub.oms.ports import Rules
+from hub.oms.reconcile import reconcile
+from hub.oms.reserve import count_unassigned
+from hub.oms.save import save
+
+ZERO = Decimal(0)
+
+
+def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `cancel_requests`."""
+
+    def apply_cancel(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        record = incoming.record
+        external_id, scope = str(record["order_external_id"]), str(record.get("scope", incoming.scope))
+        case = find_case(snapshot, rules, now, incoming.id, incoming.connection, scope, external_id)
+        lines = record.get("lines") or ()
+        if case is None or (lines and not case.order.known):
+            if lines:
+                waits_for = order_key(incoming.connection, scope, external_id)
+                return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known yet")
+            if incoming.connection not in rules.channels:
+                return Decision(Verdict.PARKED, code="no_channel", message=f"{incoming.connection} is no channel")
+            case = _tombstone(snapshot, rules, now, incoming, scope, external_id)
+        reason = str(record.get("reason", ""))
+        if lines:
+            for said in lines:
+                line = case.order.external_line(str(said["external_line_id"]))
+                if line is None:
+                    waits_for = order_key(incoming.connection, scope, external_id)
+                    message = f"the order has no line {said['external_line_id']} yet"
+                    return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
+                line.cancelled_by_facts += Decimal(str(said["quantity"]))
+        else:
+            by = "channel" if record.get("executed") else "customer"
+            cancel_whole(case, by, reason, str(record.get("requested_at", "")))
+        settle_cancel(case, reason)
+        return save(case)
+
+    return apply_cancel
+
+
+def _tombstone(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, incoming: Incoming, scope: str, external_id: str
+) -> Case:
+    case = new_case(snapshot, rules, now, incoming.id, rules.channels[incoming.connection], scope, external_id)
+    case.order.effects = Effects.NONE
+    case.order.facts = {"tombstone": True}
+    return case
+
+
+def cancel_whole(case: Case, by: str, reason: str, at: str) -> None:
+    """Remember that nothing of the order is wanted any more. Said twice, the first stands."""
+    if not case.order.cancelled:
+        case.order.facts = {**case.order.facts, "cancelled": {"by": by, "reason": reason, "at": at}}
+
+
+def settle_cancel(case: Case, reason: str) -> None:
+    """Take back what can be taken back, ask for the rest, and tell who was told of the order."""
+    from_holds(case)
+    too_late = reconcile(case, reason or "cancelled")
+    too_late_to_cancel(case, too_late)
+    if case.order.confirmed_at is not None:
+        tell_erp(case, reason)
+    if case.order.known:
+        count_unassigned(case)
+
+
+def tell_erp(case: Case, reason: str) -> None:
+    """An order of which nothing is left anywhere is cancelled there, one that shrank is updated."""
+    order = case.order
+    left = sum((line.ledger.sum((*AT_LOCATION, *LEFT)) for line in order.lines), ZERO)
+    live = sum((line.live for line in order.lines), ZERO)
+    if "posted" not in order.facts or order.facts.get("cancel_told"):
+        return
+    if live == 0 and left == 0:
+        cancel_order(case, reason or "cancelled")
+        order.facts = {**order.facts, "cancel_told": True}
+    else:
+        update_order(case)
+
+
+def from_holds(case: Case) -> None:
+    """A cancelled order is held for nothing any more."""
+    if not case.order.cancelled:
+        return
+    for hold in case.order.holds:
+        if hold.open:
+            release(case, hold, "cancelled")
+
+
+def too_late_to_cancel(case: Case, units: Decimal) -> None:
+    if units <= 0:
+        return
+    case.raise_exception(
+        f"cancel-too-late/{case.order.id}",
+        "cancel_too_late",
+        "A cancellation came after the goods had left",
+        f"{decimal_text(units)} units were to be cancelled but have left already.",
+        "Agree on a return with the customer.",
+        f"hub orders show {case.order.id}",
+    )

@@ -1,0 +1,271 @@
+"""Capturing orders: the merged view of what a channel stated becomes the canonical order.
+
+Only what cannot be identified is parked. Everything else is captured, with holds that name rule, path and hint.
+Allocation is a task of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision, Incoming, Verdict
+from hub.domain.events import Fact
+from hub.domain.ids import derived_id
+from hub.domain.money import decimal_text
+from hub.domain.order import Effects, FulfilledBy, Order, OrderLine, OrderStatus, status
+from hub.domain.quantity import Ledger
+from hub.domain.snapshot import Snapshot
+from hub.domain.totals import check_totals
+from hub.oms.cancel import cancel_whole, from_holds, tell_erp, too_late_to_cancel
+from hub.oms.holds import sync_holds
+from hub.oms.load import Case, find_case, new_case, order_key
+from hub.oms.ports import Rules
+from hub.oms.reconcile import reconcile
+from hub.oms.reserve import count_unassigned
+from hub.oms.save import save, tell
+from hub.oms.times import instant
+
+ZERO = Decimal(0)
+
+_LINE_DETAILS = (
+    "title",
+    "unit",
+    "unit_price",
+    "price_base_quantity",
+    "total",
+    "adjustments",
+    "taxes",
+    "weight_grams",
+    "kit_parent",
+    "method",
+    "requested_by",
+    "promised_by",
+    "ship_by",
+    "cancel_by",
+)
+_FACTS = (
+    "aliases",
+    "presentment",
+    "payment_state",
+    "fulfilment_state",
+    "method",
+    "service_level",
+    "adjustments",
+    "shipping_charges",
+    "taxes_included",
+    "totals",
+    "tags",
+    "closed_at",
+)
+_CONTACTS = ("buyer", "bill_to", "ship_to")
+
+
+def handle_order(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `orders`."""
+
+    def capture_order(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        refused = _unidentified(incoming, rules)
+        if refused is not None:
+            return refused
+        channel = rules.channels[incoming.connection]
+        case = find_case(snapshot, rules, now, incoming.id, channel.id, incoming.scope, incoming.external_id)
+        if case is None:
+            case = new_case(snapshot, rules, now, incoming.id, channel, incoming.scope, incoming.external_id)
+        elif (contradiction := _contradiction(case.order, incoming.restate)) is not None:
+            return contradiction
+        first_sight = case.new or not case.order.known
+        if first_sight:
+            _begin(case, incoming)
+        _apply(case, incoming)
+        tell(case, Fact.ORDER_CAPTURED if first_sight else Fact.ORDER_CHANGED)
+        return save(case)
+
+    return capture_order
+
+
+def _unidentified(incoming: Incoming, rules: Rules) -> Decision | None:
+    if incoming.connection not in rules.channels:
+        return _parked(
+            "no_channel", "", f"{incoming.connection} is not configured as a channel", "add its orders stream"
+        )
+    if not incoming.external_id:
+        return _parked("required", "external_id", "the order has no id of its own", "map external_id")
+    if not incoming.record.get("currency"):
+        return _parked("required", "currency", "the order names no currency", "map currency")
+    return None
+
+
+def _parked(code: str, field: str, message: str, hint: str) -> Decision:
+    return Decision(Verdict.PARKED, code=code, error_field=field, message=message, hint=hint)
+
+
+def fingerprint(record: Mapping[str, Any]) -> dict[str, str]:
+    """What tells two orders of one id apart: when, in which money, and for whom (hashed)."""
+    found = {}
+    placed_at = instant(record.get("placed_at"))
+    if placed_at is not None:
+        found["placed_at"] = placed_at.isoformat()
+    if record.get("currency"):
+        found["currency"] = str(record["currency"])
+    buyer = (record.get("buyer") or {}).get("external_id")
+    if buyer:
+        found["buyer"] = derived_id("by", str(buyer))
+    return found
+
+
+def _contradiction(order: Order, restate: Mapping[str, Any]) -> Decision | None:
+    """A restate of another order under the same id. A buyer alone may change (accounts are merged), so it only counts
+    where there is no time to compare."""
+    known, said = order.facts.get("fingerprint", {}), fingerprint(restate)
+    differing = [
+        name for name in ("placed_at", "currency") if name in known and known[name] != said.get(name, known[name])
+    ]
+    if "placed_at" not in known and known.get("buyer", "") and said.get("buyer", known["buyer"]) != known["buyer"]:
+        differing.append("buyer")
+    if not differing:
+        return None
+    return _parked(
+        "identity_reused",
+        differing[0],
+        f"order {order.external_id} was placed with another {' and '.join(differing)} before",
+        "either the source re-uses ids (give the stream a scope) or it corrected the order (accept it as the same)",
+    )
+
+
+def _begin(case: Case, incoming: Incoming) -> None:
+    """First sight: decide once whether the hub may act for this order, and when its grace ends."""
+    order, record, channel = case.order, incoming.record, case.rules.channels[incoming.connection]
+    order.facts.pop("tombstone", None)
+    why = _without_effects(record, channel.start_from)
+    if why is not None:
+        order.effects = Effects.NONE
+        order.facts = {**order.facts, "no_effects": why}
+    else:
+        order.effects = Effects.ON if channel.effects and incoming.effects else Effects.OBSERVE
+        order.grace_until = incoming.received_at + dt.timedelta(seconds=channel.grace_seconds)
+    case.decision.wakes = [order_key(channel.id, incoming.scope, incoming.external_id)]
+
+
+def _without_effects(record: Mapping[str, Any], start_from: dt.datetime | None) -> str | None:
+    """Why an order is captured only: test, older than the start, fulfilled already, or fulfilled by its channel."""
+    placed_at = instant(record.get("placed_at"))
+    if record.get("test"):
+        return "test order"
+    if start_from is not None and placed_at is not None and placed_at < start_from:
+        return "placed before start_from"
+    if record.get("fulfilment_state") == "fulfilled":
+        return "fulfilled already"
+    lines = record.get("lines") or ()
+    if lines and all(line.get("fulfilled_by", "us") == "channel" for line in lines):
+        return "fulfilled by the channel"
+    return None
+
+
+def _apply(case: Case, incoming: Incoming) -> None:
+    order, record = case.order, incoming.record
+    _header(case, incoming)
+    _contacts(case, record)
+    if _lines(order, record, incoming.highest):
+        # Facts about lines that were not known yet have waited for this, as those about an unknown order.
+        case.decision.wakes = [order_key(order.channel, order.scope, order.external_id)]
+    if record.get("cancelled_at"):
+        cancel_whole(case, "channel", str(record.get("cancel_reason", "")), record["cancelled_at"])
+    sync_holds(case, record, incoming.holds if incoming.newest else None)
+    too_late = reconcile(case)
+    if order.cancelled:
+        too_late_to_cancel(case, too_late)
+        from_holds(case)
+    if order.confirmed_at is not None:
+        tell_erp(case, str(record.get("cancel_reason", "")))
+    _what_next(case, incoming)
+
+
+def _what_next(case: Case, incoming: Incoming) -> None:
+    order = case.order
+    if not case.acts:
+        return
+    if status(order) is OrderStatus.CANCELLED or order.open_holds():
+        count_unassigned(case)
+        return
+    if incoming.previous is None or _any_to_source(order):
+        case.task("allocate", order.id, case.now)
+    if order.confirmed_at is None and order.grace_until is not None and order.grace_until > case.now:
+        case.task("confirm", order.id, order.grace_until)
+
+
+def _any_to_source(order: Order) -> bool:
+    """Anything unconfirmed may be sourced anew; later, only what is open again."""
+    return order.confirmed_at is None or any(line.ledger.moves for line in order.lines)
+
+
+def _header(case: Case, incoming: Incoming) -> None:
+    order, record = case.order, incoming.record
+    order.number = record.get("number", order.number)
+    order.order_type = record.get("order_type", order.order_type)
+    order.currency = record.get("currency", order.currency)
+    order.placed_at = instant(record.get("placed_at")) or order.placed_at
+    order.source_version = record.get("source_version") or incoming.source_version or order.source_version
+    totals = record.get("totals") or {}
+    if "total" in totals:
+        order.total = _money(totals["total"])
+    facts = {**order.facts, **{name: record[name] for name in _FACTS if name in record}}
+    facts["fingerprint"] = {**facts.get("fingerprint", {}), **fingerprint(record)}
+    difference = check_totals(record).difference
+    facts.pop("totals_difference", None)
+    if difference:
+        facts["totals_difference"] = decimal_text(difference)
+    order.facts = facts
+
+
+def _contacts(case: Case, record: Mapping[str, Any]) -> None:
+    said = {role: record[role] for role in _CONTACTS if record.get(role)}
+    if not said:
+        return
+    contacts = case.contacts
+    moved = "ship_to" in said and "ship_to" in contacts and contacts["ship_to"] != said["ship_to"]
+    contacts.update(said)
+    if moved and any(line.at_location for work in case.work for line in work.lines):
+        case.raise_exception(
+            f"address-changed/{case.order.id}",
+            "address_changed",
+            "The address changed after the work was released",
+            "A location already works on this order with the address as it was.",
+            "Tell the location, or cancel its work so that it is planned again.",
+            f"hub orders show {case.order.id}",
+        )
+
+
+def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) -> bool:
+    """Take over the stated lines; True if one of them is new."""
+    before = len(order.lines)
+    delivered = record.get("fulfilment_state") == "fulfilled"
+    for position, stated in enumerate(record.get("lines") or ()):
+        external_id = str(stated["external_line_id"])
+        line = order.external_line(external_id)
+        if line is None:
+            line = OrderLine(
+                id=derived_id("ln", order.id, external_id),
+                order_id=order.id,
+                number=position + 1,
+                external_line_id=external_id,
+                sku=None,
+                ledger=Ledger(),
+            )
+            order.lines.append(line)
+        quantity = Decimal(str(stated.get("quantity", "0")))
+        line.number = position + 1
+        line.sku = stated.get("sku") or line.sku
+        line.wanted = Decimal(str(stated.get("current_quantity", quantity)))
+        line.fulfilled_by = FulfilledBy(stated.get("fulfilled_by", line.fulfilled_by))
+        line.requires_shipping = bool(stated.get("requires_shipping", line.requires_shipping))
+        line.stated_shipped = Decimal(str(stated.get("fulfilled_quantity", line.wanted if delivered else ZERO)))
+        line.details = {name: stated[name] for name in _LINE_DETAILS if name in stated}
+        line.ledger.grow(max(Decimal(highest.get(external_id, "0")), quantity))
+    return len(order.lines) > before
+
+
+def _money(text: str) -> Decimal:
+    return Decimal(text)

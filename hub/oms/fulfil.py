@@ -1,0 +1,284 @@
+"""What a location says of its work: acknowledged, in progress, packed, short, rejected, or the answer to a request.
+
+Nothing a location reports is refused. What cannot be (quantities it does not have, an answer nobody asked for) is
+applied as far as it goes and raises an exception. Quantity comes back only by its word, never by its silence.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision, DueTask, Incoming, Verdict
+from hub.domain.events import Fact
+from hub.domain.fulfilment import FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkLine, WorkState
+from hub.domain.money import decimal_text
+from hub.domain.order import OrderLine
+from hub.domain.quantity import AT_LOCATION, Bucket
+from hub.domain.snapshot import Snapshot
+from hub.oms.allocate import exclude_location, source_again
+from hub.oms.cancel import tell_erp
+from hub.oms.load import Case, open_case, work_key
+from hub.oms.ports import Rules
+from hub.oms.reconcile import ask, reconcile
+from hub.oms.reserve import count_unassigned, release_firm
+from hub.oms.save import save, tell
+
+ZERO = Decimal(0)
+_RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED)
+"""From where a location can give back; what is packed comes back through a cancel request."""
+
+_PROGRESS = {
+    "acknowledged": (WorkState.ACKNOWLEDGED, Bucket.ACCEPTED),
+    "in_progress": (WorkState.IN_PROGRESS, Bucket.ACCEPTED),
+    "picked": (WorkState.IN_PROGRESS, Bucket.PICKED),
+    "packed": (WorkState.IN_PROGRESS, Bucket.PACKED),
+}
+
+
+def handle_response(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `fulfilment_responses`."""
+
+    def apply_response(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        record = incoming.record
+        found = open_work(snapshot, rules, now, incoming.id, str(record["fulfilment_order"]))
+        if found is None:
+            waits_for = work_key(str(record["fulfilment_order"]))
+            return Decision(Verdict.WAITING, waits_for=waits_for, message="the fulfilment order is not known")
+        case, work = found
+        if record.get("external_id"):
+            work.external_id = str(record["external_id"])
+        report(case, work, str(record["status"]), record)
+        return save(case)
+
+    return apply_response
+
+
+def open_work(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, work_id: str
+) -> tuple[Case, FulfilmentOrder] | None:
+    """The order and its fulfilment order of that id, or None."""
+    row = snapshot.row("fulfilment_orders", {"id": work_id})
+    case = None if row is None else open_case(snapshot, rules, now, cause, row["order_id"])
+    if case is None:
+        return None
+    work = next((work for work in case.work if work.id == work_id), None)
+    return None if work is None else (case, work)
+
+
+def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any]) -> None:
+    """Apply one report to the work and the lines behind it."""
+    quantities = _quantities(record.get("lines") or ())
+    if said in _PROGRESS:
+        _progress(case, work, said, quantities)
+    elif said == "short":
+        _give_back(case, work, quantities, str(record.get("reason", "short")), rejected=False)
+    elif said == "rejected":
+        _give_back(case, work, quantities or _all(work), str(record.get("reason", "rejected")), rejected=True)
+    else:
+        answer = Answer.ACCEPTED if said == "cancel_accepted" else Answer.REFUSED
+        request = work.cancel_request(str(record.get("cancel_request", "")))
+        if request is None:
+            _unexpected(case, work, f"it answered a cancel request that is not ours ({said})")
+        else:
+            answer_cancel(case, work, request, {line: (answer, units) for line, units in quantities.items()}, answer)
+    tell(case, Fact.WORK_REPORTED, case.cause, fulfilment_order=work.id, status=said)
+
+
+def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str, Decimal]) -> None:
+    state, bucket = _PROGRESS[said]
+    lower = AT_LOCATION[: AT_LOCATION.index(bucket)]
+    for line_id, units in (quantities or _all(work)).items():
+        pair = _pair(case, work, line_id)
+        if pair is None:
+            continue
+        part, line = pair
+        for source, moved in part.take(tuple(reversed(lower)), units):
+            part.shift(source, bucket, moved)
+            line.ledger.advance(source, bucket, moved)
+    work.reach(state)
+    if said == "packed":
+        work.settle()
+
+
+def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal], reason: str, rejected: bool) -> None:
+    """A location cannot deliver: its reservation ends, the quantity is open again and sourced elsewhere."""
+    freed = ZERO
+    for line_id, units in quantities.items():
+        pair = _pair(case, work, line_id)
+        if pair is None:
+            continue
+        part, line = pair
+        left = units
+        for source, moved in part.take(_RETURNABLE, units):
+            part.shift(source, None, moved)
+            line.ledger.move(source, Bucket.OPEN, moved)
+            release_firm(case, work.id, line_id, moved)
+            left -= moved
+            freed += moved
+        withdrawn = min(part.by_hand, left)
+        if withdrawn > 0:
+            part.by_hand -= withdrawn
+            part.returned += withdrawn
+            release_firm(case, work.id, line_id, withdrawn)
+            left -= withdrawn
+        if left > 0:
+            _unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
+    work.settle(rejected=rejected)
+    _overtake(work)
+    if freed <= 0:
+        return
+    tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
+    exclude_location(case, work.location, reason)
+    reconcile(case)
+    count_unassigned(case)
+    if any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
+        source_again(case, reason)
+    else:
+        tell_erp(case, reason)
+
+
+def answer_cancel(
+    case: Case,
+    work: FulfilmentOrder,
+    request: CancelRequest,
+    answers: dict[str, tuple[Answer, Decimal]],
+    otherwise: Answer | None,
+) -> None:
+    """Apply per-line answers. No line named: `otherwise` answers everything that still waits."""
+    if not answers and otherwise is not None:
+        answers = {line.line_id: (otherwise, line.waiting) for line in request.lines}
+    for line_id, (answer, units) in answers.items():
+        asked, pair = request.line(line_id), _pair(case, work, line_id)
+        if asked is None or pair is None:
+            _unexpected(case, work, f"it answered for a line ({line_id}) that was not asked about")
+            continue
+        if answer is Answer.ACCEPTED:
+            _accept(case, work, request, pair, units)
+        else:
+            refused = asked.answer(answer, units)
+            if refused and request.purpose != "resource":
+                _refused(case, work, request, refused)
+    work.settle()
+    tell(case, Fact.WORK_CANCEL_ANSWERED, case.cause, fulfilment_order=work.id, cancel_request=request.id)
+    reconcile(case)
+    count_unassigned(case)
+    if request.purpose == "resource":
+        source_again(case, request.reason)
+    elif any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
+        case.task("allocate", case.order.id, case.now)
+    tell_erp(case, request.reason)
+
+
+def _accept(
+    case: Case, work: FulfilmentOrder, request: CancelRequest, pair: tuple[WorkLine, OrderLine], units: Decimal
+) -> None:
+    part, line = pair
+    asked = request.line(part.line_id)
+    assert asked is not None, "the caller has found the line"
+    accepted = asked.answer(Answer.ACCEPTED, units)
+    if request.purpose == "by_hand":
+        withdrawn = min(part.by_hand, accepted)
+        part.by_hand -= withdrawn
+        part.returned += withdrawn
+        release_firm(case, work.id, part.line_id, withdrawn)
+        return
+    for source, moved in part.take(AT_LOCATION, accepted):
+        part.shift(source, Bucket.CANCELLED, moved)
+        line.ledger.move(source, Bucket.CANCELLED, moved)
+        if request.purpose == "resource":
+            line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
+        accepted -= moved
+        release_firm(case, work.id, part.line_id, moved)
+    if accepted > 0:
+        _unexpected(case, work, f"it gave up {decimal_text(accepted)} of line {line.number} that it no longer has")
+
+
+def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: Decimal) -> None:
+    case.raise_exception(
+        f"cancel-refused/{work.id}",
+        "cancel_refused",
+        "A location will ship what should be cancelled",
+        f"{work.location} refused to cancel {decimal_text(units)} units ({request.reason}).",
+        "Tell the customer, or stop the parcel with the carrier.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def _overtake(work: FulfilmentOrder) -> None:
+    """Cancel requests for more than a location still has are overtaken by what it did."""
+    for request in work.cancel_requests:
+        for asked in request.lines:
+            part = work.line(asked.line_id)
+            held = part.at_location + part.by_hand if part else ZERO
+            if asked.waiting > held:
+                asked.answer(Answer.OVERTAKEN, asked.waiting - held)
+
+
+def overtake(work: FulfilmentOrder) -> None:
+    """After a shipment: what has left cannot be cancelled any more."""
+    _overtake(work)
+
+
+def _pair(case: Case, work: FulfilmentOrder, line_id: str) -> tuple[WorkLine, OrderLine] | None:
+    part, line = work.line(line_id), case.order.line(line_id)
+    if part is None or line is None:
+        _unexpected(case, work, f"it named a line ({line_id}) that it was not given")
+        return None
+    return part, line
+
+
+def _unexpected(case: Case, work: FulfilmentOrder, what: str) -> None:
+    case.raise_exception(
+        f"unexpected-report/{work.id}",
+        "unexpected_report",
+        f"{work.location} reported what cannot be",
+        f"Fulfilment order {work.id}: {what}.",
+        "Compare the location's record with the order's timeline.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def _quantities(lines: Sequence[dict[str, Any]]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for said in lines:
+        line_id = str(said["line"])
+        found[line_id] = found.get(line_id, ZERO) + max(Decimal(str(said.get("quantity", "0"))), ZERO)
+    return found
+
+
+def _all(work: FulfilmentOrder) -> dict[str, Decimal]:
+    return {line.line_id: line.at_location + line.by_hand for line in work.lines}
+
+
+def handle_silence(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `silence`: subject is a fulfilment order that should have been answered by now.
+
+    Silence frees nothing: a person is told, and the location is asked to give the work back.
+    """
+
+    def silence_task(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        found = open_work(snapshot, rules, now, task.id, task.subject)
+        if found is None:
+            return Decision(Verdict.IGNORED, message="there is no such fulfilment order any more")
+        case, work = found
+        silent = (WorkState.PLANNED, WorkState.SENT, WorkState.UNKNOWN)
+        if work.state in FINISHED or work.state not in silent:
+            return Decision(Verdict.IGNORED, message=f"it has been answered: {work.state}", subject=case.order.id)
+        case.raise_exception(
+            f"silence/{work.id}",
+            "silence",
+            f"{work.location} does not answer",
+            f"Fulfilment order {work.id} was asked for {rules.silence_hours} hours ago and is still {work.state}.",
+            "Ask the location. It has been asked to give the work back; nothing is freed until it answers.",
+            f"hub orders show {case.order.id}",
+        )
+        if work.state is not WorkState.PLANNED:
+            open_units = {line.line_id: line.at_location - work.waiting(line.line_id) for line in work.lines}
+            wishes = {line_id: units for line_id, units in open_units.items() if units > 0}
+            ask(case, {work.id: wishes} if wishes else {}, "resource", "no answer")
+        return save(case)
+
+    return silence_task

@@ -1,0 +1,56 @@
+"""The handler table: which use case takes which stream and which task. The exchange calls it, runtime wires it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.domain.decision import MessageHandler, TaskHandler
+from hub.oms.acknowledge import handle_acknowledgement
+from hub.oms.allocate import handle_allocate
+from hub.oms.cancel import handle_cancel_request
+from hub.oms.capture import handle_order
+from hub.oms.expire import handle_reservation_expiry
+from hub.oms.fulfil import handle_response, handle_silence
+from hub.oms.items import handle_item, handle_release_holds
+from hub.oms.ports import Rules
+from hub.oms.publish import handle_push_stock
+from hub.oms.refund import handle_refund
+from hub.oms.replies import handle_reply
+from hub.oms.ship import handle_notice
+from hub.oms.stock import handle_stock
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """`messages` by stream, `tasks` by kind."""
+
+    messages: Mapping[str, MessageHandler]
+    tasks: Mapping[str, TaskHandler]
+
+
+def build(rules: Rules) -> Handlers:
+    """All handlers under one revision of the configuration."""
+    allocate = handle_allocate(rules)
+    return Handlers(
+        messages={
+            "orders": handle_order(rules),
+            "cancel_requests": handle_cancel_request(rules),
+            "refunds": handle_refund(rules),
+            "fulfilment_responses": handle_response(rules),
+            "shipments": handle_notice(rules),
+            "stock": handle_stock(rules),
+            "items": handle_item(rules),
+            "acknowledgements": handle_acknowledgement(rules),
+            "replies": handle_reply(rules),
+        },
+        tasks={
+            "allocate": allocate,
+            "resource": allocate,
+            "confirm": allocate,
+            "push_stock": handle_push_stock(rules),
+            "release_holds": handle_release_holds(rules),
+            "reservation_expiry": handle_reservation_expiry(rules),
+            "silence": handle_silence(rules),
+        },
+    )

@@ -1,0 +1,136 @@
+"""Holds: placed by rules, mappings and people, released by their cause going away or by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hub.domain.decision import MappingHold
+from hub.domain.events import Fact
+from hub.domain.order import Hold, OrderStatus, status
+from hub.domain.validation import Finding, Policy, Rule, validate
+from hub.oms.load import Case, new_hold
+from hub.oms.ports import Rules
+from hub.oms.save import tell
+
+MANUAL = "manual"
+HUB = "hub"
+QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, MANUAL})
+"""Holds that are a normal wait, not trouble: they raise no exception."""
+
+
+def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingHold] | None) -> None:
+    """Place and release what the rules say of the order now. `mapping` None: keep what the mapping held before."""
+    findings = [] if _over(case) else validate(record, _known_skus(case, record), _policy(case.rules))
+    kept = [hold for hold in case.order.holds if hold.open and hold.rule == Rule.MAPPING]
+    wanted: dict[str, tuple[Hold, str]] = {}
+    for finding in findings:
+        hold = _hold(case, finding)
+        wanted[hold.id] = (hold, finding.cause)
+    if mapping is None:
+        wanted.update({hold.id: (hold, "") for hold in kept})
+    elif not _over(case):
+        for said in mapping:
+            hold = _mapping_hold(case, said, record)
+            wanted[hold.id] = (hold, f"{case.order.channel}/{said.rule}")
+    _place(case, wanted)
+    for hold in case.order.holds:
+        if hold.open and hold.kind != MANUAL and hold.id not in wanted:
+            release(case, hold, HUB)
+
+
+def release(case: Case, hold: Hold, by: str) -> None:
+    hold.released_at = case.now
+    hold.released_by = by
+    case.clear_exception(f"hold/{hold.rule}", by)
+    tell(case, Fact.ORDER_RELEASED, f"{case.cause}/{hold.id}", rule=hold.rule)
+
+
+def _place(case: Case, wanted: Mapping[str, tuple[Hold, str]]) -> None:
+    known = {hold.id: hold for hold in case.order.holds}
+    for hold_id, (hold, cause) in wanted.items():
+        before = known.get(hold_id)
+        if before is None:
+            case.order.holds.append(hold)
+            _trouble(case, hold, cause)
+        elif not before.open and before.released_by == HUB:
+            before.released_at = before.released_by = None
+            before.path, before.hint = hold.path, hold.hint
+            _trouble(case, before, cause)
+        elif before.open:
+            before.path, before.hint, before.line_id = hold.path, hold.hint, hold.line_id
+
+
+def _trouble(case: Case, hold: Hold, cause: str) -> None:
+    if hold.rule in QUIET:
+        return
+    case.raise_exception(
+        f"hold/{hold.rule}/{cause or case.order.channel}",
+        "hold",
+        f"Orders are held: {hold.rule.replace('_', ' ')}" + (f" {cause}" if cause else ""),
+        hold.hint,
+        "Remove the cause; the hold then releases itself. Or release it by hand.",
+        f"hub orders release {case.order.id}",
+    )
+
+
+def _hold(case: Case, finding: Finding) -> Hold:
+    line = case.order.external_line(finding.external_line_id) if finding.external_line_id else None
+    key = finding.external_line_id or finding.path
+    line_id = line.id if line is not None and not finding.holds_order else None
+    return new_hold(case, finding.kind, str(finding.rule), finding.path, finding.hint, line_id, key)
+
+
+def _mapping_hold(case: Case, said: MappingHold, record: Mapping[str, Any]) -> Hold:
+    """A mapping hold on `lines.N...` holds that line, any other the order."""
+    parts = said.field.split(".")
+    lines = record.get("lines") or ()
+    line = None
+    if parts[0] == "lines" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(lines):
+        line = case.order.external_line(str(lines[int(parts[1])]["external_line_id"]))
+    key = f"{line.external_line_id}.{'.'.join(parts[2:])}" if line else said.field
+    return new_hold(case, "validation", Rule.MAPPING, said.field, said.hint, line.id if line else None, key)
+
+
+def _over(case: Case) -> bool:
+    """Nothing can be held of an order that is cancelled, has ended, or is only captured."""
+    return case.order.cancelled or not case.acts or status(case.order) in (OrderStatus.CANCELLED, OrderStatus.CLOSED)
+
+
+def _policy(rules: Rules) -> Policy:
+    return Policy(
+        unknown_sku=rules.unknown_sku,
+        address=rules.address,
+        payment_require=rules.payment_require,
+        totals_difference_up_to=rules.totals_difference_up_to,
+        totals_otherwise=rules.totals_otherwise,
+    )
+
+
+def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:
+    if case.rules.unknown_sku == "accept":
+        return None
+    skus = tuple(sorted({str(line["sku"]) for line in record.get("lines") or () if line.get("sku")}))
+    return {row["sku"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else set()
+
+
+def release_known_skus(case: Case) -> None:
+    """Release unknown_sku holds whose SKU is an item now, and go on with the order."""
+    order = case.order
+    prefix = f"{order.id}/{Rule.UNKNOWN_SKU}/"
+    held = [
+        (hold, order.external_line(hold.id.removeprefix(prefix)))
+        for hold in _open(order.holds)
+        if hold.id.startswith(prefix)
+    ]
+    skus = tuple(sorted({line.sku for _, line in held if line is not None and line.sku}))
+    known = {row["sku"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else set()
+    for hold, line in held:
+        if line is not None and line.sku in known:
+            release(case, hold, HUB)
+    if case.acts and not order.open_holds():
+        case.task("allocate", order.id, case.now)
+
+
+def _open(holds: Sequence[Hold]) -> list[Hold]:
+    return [hold for hold in holds if hold.open]

@@ -1,0 +1,92 @@
+"""Invoicing by shipment: goods at their value, shares of the rest, and the last shipment takes the remainder."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.order import OrderLine
+from hub.domain.payment import NOTHING, Charge, charge_for
+from hub.domain.quantity import ENDED, LEFT
+from hub.domain.shipment import Shipment
+from hub.domain.totals import line_value
+from hub.oms.load import Case
+from hub.oms.outgoing import post_invoice
+
+ZERO = Decimal(0)
+
+
+def invoice(case: Case, shipment: Shipment) -> None:
+    """Post what this shipment is charged, and keep the ledger that makes all invoices add up to the source's total."""
+    order = case.order
+    if not case.rules.takers.get("post_invoice") or order.currency is None or not case.acts:
+        return
+    value, lines = ZERO, []
+    for line in order.lines:
+        units = sum(
+            (part.quantity for package in shipment.packages for part in package.lines if part.line_id == line.id), ZERO
+        )
+        if units > 0:
+            amount = line_value({**line.details, "quantity": decimal_text(line.ledger.ordered)}, units)
+            value += amount
+            shown: dict[str, Any] = {"line": line.id, "sku": line.sku, "quantity": decimal_text(units)}
+            shown["amount"] = decimal_text(round_to_minor(amount, order.currency))
+            lines.append({name: said for name, said in shown.items() if said is not None})
+    to_come = sum((_value(line, line.live - line.ledger.sum(LEFT)) for line in order.lines), ZERO)
+    last = all(line.ledger.sum(ENDED) >= line.ledger.ordered for line in order.lines)
+    before = _charged(case)
+    if order.facts.get("invoiced_last"):
+        return  # everything is charged already; more goods than that are an exception, not a second invoice
+    charge = charge_for(whole_of(case), before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
+    post_invoice(case, shipment, charge, lines, last)
+    facts = {**order.facts, "invoiced": _text(before + charge)}
+    if last:
+        facts["invoiced_last"] = True
+    order.facts = facts
+    case.decision.writes.insert(
+        "payments",
+        {
+            "id": case.new_id("py", shipment.id),
+            "order_id": order.id,
+            "kind": "invoiced",
+            "currency": order.currency,
+            "amount": charge.amount,
+            "external_id": None,
+            "document": {"shipment": shipment.id, **_text(charge)},
+            "at": case.now,
+        },
+    )
+
+
+def whole_of(case: Case) -> Charge:
+    """What all shipments together charge: the source's current total where it states one, divided by its own terms."""
+    order = case.order
+    totals = order.facts.get("totals") or {}
+    stated = totals.get("current_total", totals.get("total"))
+    goods = sum((_value(line, line.live) for line in order.lines), ZERO)
+    shipping = Decimal(totals.get("shipping", "0"))
+    tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0"))
+    total = Decimal(stated) if stated is not None else goods + shipping + tax
+    discounts = goods + shipping + tax - total
+    return Charge(goods, shipping, tax, discounts)
+
+
+def _value(line: OrderLine, units: Decimal) -> Decimal:
+    return line_value({**line.details, "quantity": decimal_text(line.ledger.ordered)}, units)
+
+
+def _charged(case: Case) -> Charge:
+    said = case.order.facts.get("invoiced")
+    if said is None:
+        return NOTHING
+    return Charge(*(Decimal(said[name]) for name in ("goods", "shipping", "tax", "discounts")))
+
+
+def _text(charge: Charge) -> dict[str, str]:
+    return {
+        "goods": decimal_text(charge.goods),
+        "shipping": decimal_text(charge.shipping),
+        "tax": decimal_text(charge.tax),
+        "discounts": decimal_text(charge.discounts),
+    }

@@ -1,0 +1,62 @@
+"""Items: what a SKU is. A new item releases the holds that waited for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from hub.domain.decision import Decision, DueTask, Incoming, TaskRequest, Verdict
+from hub.domain.snapshot import Snapshot
+from hub.domain.validation import Rule
+from hub.oms.holds import release_known_skus
+from hub.oms.load import open_case
+from hub.oms.ports import Rules
+from hub.oms.save import save
+
+_IDENTITY = ("external_id", "source_version")
+
+
+def handle_item(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `items`."""
+
+    def import_item(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        sku = str(incoming.record.get("sku", ""))
+        if not sku:
+            return Decision(Verdict.PARKED, code="required", error_field="sku", message="an item needs a SKU")
+        decision = Decision(subject=sku)
+        document = {name: value for name, value in incoming.record.items() if name not in _IDENTITY}
+        if snapshot.row("items", {"sku": sku}) is None:
+            decision.writes.insert("items", {"sku": sku, "document": document, "updated_at": now}, claim=True)
+            decision.tasks.append(TaskRequest("release_holds", sku, now, f"release_holds/{sku}/{incoming.id}"))
+        else:
+            decision.writes.update("items", {"sku": sku}, {"document": document, "updated_at": now})
+        return decision
+
+    return import_item
+
+
+def handle_release_holds(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `release_holds`: subject is a SKU that is known now, or (with payload `order`) one order that waited.
+
+    The SKU's task only finds the orders and asks for one task each, so that no decision touches many orders.
+    """
+
+    def release_holds(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        order_id = task.payload.get("order")
+        if order_id is not None:
+            case = open_case(snapshot, rules, now, task.id, str(order_id))
+            if case is None:
+                return Decision(Verdict.IGNORED, message="there is no such order any more")
+            release_known_skus(case)
+            return save(case)
+        decision = Decision(subject=task.subject)
+        held = snapshot.rows("holds", {"rule": Rule.UNKNOWN_SKU.value, "released_at": None})
+        orders = tuple(sorted({row["order_id"] for row in held}))
+        lines = snapshot.rows("order_lines", {"order_id": orders, "sku": task.subject}) if orders else []
+        for waiting in sorted({row["order_id"] for row in lines}):
+            payload = {"order": waiting}
+            key = f"release_holds/{task.subject}/{waiting}/{task.id}"
+            decision.tasks.append(TaskRequest("release_holds", task.subject, now, key, payload))
+        return decision
+
+    return release_holds

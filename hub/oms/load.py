@@ -1,0 +1,209 @@
+"""One order on the desk: the aggregate read from a snapshot, and everything decided about it so far.
+
+Parts that a decision does not touch are not read: work, reservations and contacts are fetched on first use.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest, TaskRequest
+from hub.domain.fulfilment import FulfilmentOrder
+from hub.domain.ids import derived_id
+from hub.domain.order import Effects, Hold, Order, OrderLine
+from hub.domain.reservation import Reservation, ReservationState
+from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import StockChange
+from hub.oms import rows
+from hub.oms.ports import Channel, LocationRule, Rules
+from hub.oms.rows import Row
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Case:
+    """`cause` is the message, task or action that is being applied; ids of new rows derive from it.
+
+    `loaded` keeps the rows as they were read, by table and id, so that saving writes the difference only.
+    """
+
+    order: Order
+    rules: Rules
+    snapshot: Snapshot
+    now: dt.datetime
+    cause: str
+    new: bool = False
+    decision: Decision = field(default_factory=Decision)
+    stock: list[StockChange] = field(default_factory=list)
+    journal: list[Row] = field(default_factory=list)
+    loaded: dict[str, dict[str, Row]] = field(default_factory=dict)
+    _work: list[FulfilmentOrder] | None = None
+    _reservations: list[Reservation] | None = None
+    _contacts: dict[str, dict[str, Any]] | None = None
+    counter: int = 0
+
+    @property
+    def channel(self) -> Channel | None:
+        """The channel's configuration; None for an order whose connection was removed."""
+        return self.rules.channels.get(self.order.channel)
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything may be done for the order (it was not captured without effects)."""
+        return self.order.effects != Effects.NONE and self.order.known
+
+    @property
+    def work(self) -> list[FulfilmentOrder]:
+        """All fulfilment orders, oldest first. Work exists only after confirmation."""
+        if self._work is None:
+            found: list[FulfilmentOrder] = []
+            if not self.new and self.order.confirmed_at is not None:
+                found = self._read("fulfilment_orders", rows.work_from, rows.work_row, order_by=("created_at", "id"))
+            self._work = found
+        return self._work
+
+    @property
+    def reservations(self) -> list[Reservation]:
+        """Live and unassigned reservations; finished ones are history."""
+        if self._reservations is None:
+            found: list[Reservation] = []
+            if not self.new:
+                states = (ReservationState.SOFT.value, ReservationState.FIRM.value, ReservationState.UNASSIGNED.value)
+                where = {"state": states}
+                found = self._read("reservations", rows.reservation_from, rows.reservation_row, where=where)
+            self._reservations = found
+        return self._reservations
+
+    @property
+    def contacts(self) -> dict[str, dict[str, Any]]:
+        """Role (buyer, bill_to, ship_to) -> what the source said."""
+        if self._contacts is None:
+            found = [] if self.new else self.snapshot.rows("contacts", {"order_id": self.order.id})
+            self.loaded["contacts"] = {row["id"]: row for row in found}
+            self._contacts = {row["role"]: row["data"] for row in found}
+        return self._contacts
+
+    @property
+    def touched_work(self) -> list[FulfilmentOrder]:
+        return self._work or []
+
+    @property
+    def touched_reservations(self) -> list[Reservation]:
+        return self._reservations or []
+
+    @property
+    def touched_contacts(self) -> dict[str, dict[str, Any]]:
+        return self._contacts or {}
+
+    def location(self, location_id: str) -> LocationRule | None:
+        return self.rules.locations.get(location_id)
+
+    def new_id(self, prefix: str, *parts: str) -> str:
+        """An id that computing the same cause again mints again."""
+        self.counter += 1
+        return derived_id(prefix, self.cause, str(self.counter), *parts)
+
+    def task(
+        self, kind: str, subject: str, due_at: dt.datetime, *parts: str, payload: Mapping[str, Any] | None = None
+    ) -> None:
+        """Ask for a task, once for this cause."""
+        dedupe_key = "/".join((kind, subject, *parts, self.cause))
+        self.decision.tasks.append(TaskRequest(kind, subject, due_at, dedupe_key, payload or {}))
+
+    def raise_exception(self, cause_key: str, kind: str, title: str, detail: str, next_step: str, hint: str) -> None:
+        """Raise an exception about this order."""
+        order = self.order
+        self.decision.exceptions.append(
+            ExceptionRequest(
+                cause_key, kind, title, detail, next_step, hint, "order", order.id, order.id, connection=order.channel
+            )
+        )
+
+    def clear_exception(self, cause_key: str, by: str) -> None:
+        self.decision.clears.append(ExceptionClear(cause_key, "order", self.order.id, by))
+
+    def _read(
+        self,
+        table: str,
+        make: Callable[[Mapping[str, Any]], T],
+        unmake: Callable[[T], Row],
+        *,
+        where: Mapping[str, Any] | None = None,
+        order_by: tuple[str, ...] = ("id",),
+    ) -> list[T]:
+        found = self.snapshot.rows(table, {"order_id": self.order.id, **(where or {})}, order_by=order_by)
+        things = [make(row) for row in found]
+        self.loaded[table] = {row["id"]: unmake(thing) for row, thing in zip(found, things, strict=True)}
+        return things
+
+
+def open_case(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str) -> Case | None:
+    """The order of that id, or None."""
+    row = snapshot.row("orders", {"id": order_id})
+    return None if row is None else _case(row, snapshot, rules, now, cause)
+
+
+def find_case(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, channel: str, scope: str, external_id: str
+) -> Case | None:
+    """The order its channel knows by that id, or None."""
+    row = snapshot.row("orders", {"channel": channel, "scope": scope, "external_id": external_id})
+    return None if row is None else _case(row, snapshot, rules, now, cause)
+
+
+def new_case(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, channel: Channel, scope: str, external_id: str
+) -> Case:
+    """An order that the hub sees for the first time."""
+    order = Order(
+        id=derived_id("or", channel.id, scope, external_id),
+        channel=channel.id,
+        scope=scope,
+        external_id=external_id,
+        seller_entity=channel.seller_entity,
+        created_at=now,
+    )
+    return Case(order, rules, snapshot, now, cause, new=True)
+
+
+def order_key(channel: str, scope: str, external_id: str) -> str:
+    """What a message that knows only the channel's id waits for."""
+    return f"order|{channel}|{scope}|{external_id}"
+
+
+def work_key(fulfilment_order_id: str) -> str:
+    return f"fulfilment_order|{fulfilment_order_id}"
+
+
+def _case(row: Mapping[str, Any], snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str) -> Case:
+    order = rows.order_from(row)
+    lines = snapshot.rows("order_lines", {"order_id": order.id}, order_by=("number", "id"))
+    holds = snapshot.rows("holds", {"order_id": order.id}, order_by=("id",))
+    order.lines = [rows.line_from(line) for line in lines]
+    order.holds = [rows.hold_from(hold) for hold in holds]
+    case = Case(order, rules, snapshot, now, cause)
+    case.loaded["orders"] = {order.id: rows.order_row(order)}
+    case.loaded["order_lines"] = {line.id: _copy(rows.line_row(line)) for line in order.lines}
+    case.loaded["holds"] = {hold.id: rows.hold_row(hold) for hold in order.holds}
+    return case
+
+
+def _copy(row: Row) -> Row:
+    return {**row, "document": dict(row["document"])}
+
+
+def lines_by_id(order: Order) -> dict[str, OrderLine]:
+    return {line.id: line for line in order.lines}
+
+
+def new_hold(case: Case, kind: str, rule: str, path: str, hint: str, line_id: str | None, key: str) -> Hold:
+    """An open hold; its id names order, rule and what it is about, so that placing it twice is placing it once."""
+    return Hold(f"{case.order.id}/{rule}/{key}", case.order.id, line_id, kind, rule, path, hint, case.now)
+
+
+ZERO = Decimal(0)

@@ -1,0 +1,283 @@
+"""The calls an order causes: canonical payloads (openapi/schemas) and their business keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import EffectRequest
+from hub.domain.fulfilment import CancelRequest, FulfilmentOrder
+from hub.domain.money import decimal_text
+from hub.domain.order import Effects, OrderLine
+from hub.domain.payment import Charge
+from hub.domain.shipment import Package, Shipment
+from hub.oms.load import Case
+from hub.oms.times import instant_text
+
+Record = dict[str, Any]
+
+
+def order_key(case: Case) -> str:
+    return f"order/{case.order.id}"
+
+
+def request(case: Case, effect: EffectRequest) -> None:
+    case.decision.effects.append(effect)
+
+
+def submit_order(case: Case) -> None:
+    """Tell every system that takes orders (the ERP) about this one, once."""
+    for destination in case.rules.takers.get("submit_order", ()):
+        _posted(case, destination, "submit_order", order_key(case))
+    case.order.facts = {**case.order.facts, "posted": posted_hash(case)}
+
+
+def update_order(case: Case) -> None:
+    """Tell them what changed since; nothing when nothing they see has changed."""
+    posted = posted_hash(case)
+    if "posted" not in case.order.facts or case.order.facts["posted"] == posted:
+        return
+    for destination in case.rules.takers.get("update_order", ()):
+        _posted(case, destination, "update_order", f"{order_key(case)}@{case.order.version + 1}")
+    case.order.facts = {**case.order.facts, "posted": posted}
+
+
+def cancel_order(case: Case, reason: str) -> None:
+    """Tell them that the whole order is no longer wanted; withdraws what was not sent yet."""
+    order = case.order
+    for destination in case.rules.takers.get("cancel_order", ()):
+        key = f"{order_key(case)}/cancel"
+        record = _present(
+            key=key,
+            order=order.id,
+            order_external_id=order.external_id,
+            order_number=order.number,
+            reference=f"{destination}/submit_order/{order_key(case)}",
+            reason=reason,
+        )
+        withdraws = (f"{destination}/submit_order/{order_key(case)}", f"{destination}/update_order/{order_key(case)}@")
+        request(case, _effect(case, destination, "cancel_order", key, order.id, "order", record, withdraws=withdraws))
+
+
+def send_work(case: Case, work: FulfilmentOrder) -> None:
+    """Ask a location to do its work."""
+    if not work.connection:
+        return
+    order, rule = case.order, case.location(work.location)
+    key = f"fulfilment-order/{work.id}@{work.version}"
+    lines = []
+    for part in work.lines:
+        line = order.line(part.line_id)
+        details = line.details if line else {}
+        lines.append(
+            _present(
+                line=part.line_id,
+                sku=part.sku,
+                title=details.get("title"),
+                quantity=decimal_text(part.quantity),
+                unit=details.get("unit"),
+            )
+        )
+    record = _present(
+        key=key,
+        fulfilment_order=work.id,
+        order=order.id,
+        order_number=order.number or order.external_id,
+        channel=order.channel,
+        location=work.location,
+        external_location_id=rule.wms_code if rule else None,
+        method=work.method,
+        service_level=order.facts.get("service_level"),
+        ship_to=case.contacts.get("ship_to"),
+        currency=order.currency,
+        lines=lines,
+    )
+    request(case, _effect(case, work.connection, "send_fulfilment_request", key, work.id, "work", record))
+
+
+def cancel_work(case: Case, work: FulfilmentOrder, asked: CancelRequest) -> None:
+    """Ask a location not to ship quantities; a request for everything withdraws work that was not sent yet."""
+    if not work.connection:
+        return
+    key = f"cancel/{asked.id}"
+    skus = {line.line_id: line.sku for line in work.lines}
+    lines = [
+        _present(line=line.line_id, sku=skus.get(line.line_id), quantity=decimal_text(line.quantity))
+        for line in asked.lines
+    ]
+    record = _present(
+        key=key,
+        fulfilment_order=work.id,
+        fulfilment_order_external_id=work.external_id,
+        cancel_request=asked.id,
+        location=work.location,
+        reason=asked.reason,
+        lines=lines,
+    )
+    whole = all(work.waiting(line.line_id) == line.quantity for line in work.lines)
+    sent = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@"
+    withdraws = (sent,) if whole else ()
+    refs = {"cancel_request": asked.id, "fulfilment_order": work.id}
+    effect = _effect(
+        case, work.connection, "cancel_fulfilment_request", key, work.id, "work", record, withdraws=withdraws, refs=refs
+    )
+    request(case, effect)
+
+
+def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
+    """Tell the channel what left in a package and how to follow it."""
+    order, channel = case.order, case.channel
+    if channel is None or "push_shipment" not in channel.capabilities:
+        return
+    lines: list[Record] = []
+    for part in package.lines:
+        line = order.line(part.line_id) if part.line_id else None
+        if line is not None:
+            lines.append(
+                {
+                    "external_line_id": line.external_line_id,
+                    "sku": part.sku,
+                    "quantity": decimal_text(part.quantity),
+                }
+            )
+    if not lines:
+        return
+    key = f"package/{package.id}/{channel.id}"
+    record = _present(
+        key=key,
+        order_external_id=order.external_id,
+        order_number=order.number,
+        shipment=shipment.id,
+        package=package.external_id,
+        carrier=shipment.carrier or None,
+        service=shipment.service or None,
+        tracking_number=package.tracking_number or None,
+        tracking_url=package.tracking_url or None,
+        shipped_at=instant_text(shipment.shipped_at),
+        location=shipment.location,
+        notify_customer=True,
+        lines=lines,
+    )
+    match = {"tracking_number": package.tracking_number, "order_external_id": order.external_id}
+    effect = _effect(
+        case, channel.id, "push_shipment", key, order.id, "shipment", record, echo="ShipmentNotice", echo_match=match
+    )
+    request(case, effect)
+
+
+def post_invoice(case: Case, shipment: Shipment, charge: Charge, lines: list[Record], last: bool) -> None:
+    """Tell the ERP what a shipment is charged, after it knows the order."""
+    order = case.order
+    for destination in case.rules.takers.get("post_invoice", ()):
+        key = f"shipment/{shipment.id}/invoice"
+        submitted = f"{destination}/submit_order/{order_key(case)}"
+        record = _present(
+            key=key,
+            order=order.id,
+            order_number=order.number,
+            reference=submitted,
+            shipment=shipment.id,
+            currency=order.currency,
+            issued_at=instant_text(shipment.shipped_at),
+            goods=decimal_text(charge.goods),
+            shipping=decimal_text(charge.shipping),
+            tax=decimal_text(charge.tax),
+            discounts=decimal_text(charge.discounts),
+            amount=decimal_text(charge.amount),
+            last=last,
+            lines=lines,
+        )
+        takes_orders = destination in case.rules.takers.get("submit_order", ())
+        requires = (submitted,) if takes_orders and "posted" in order.facts else ()
+        request(case, _effect(case, destination, "post_invoice", key, order.id, "order", record, requires=requires))
+
+
+def posted_hash(case: Case) -> str:
+    """Hash of what an ERP sees of the order; equal content is not posted twice."""
+    content = json.dumps(_content(case), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _posted(case: Case, destination: str, capability: str, key: str) -> None:
+    record = {"key": key, "version": str(case.order.version + 1), **_content(case)}
+    request(case, _effect(case, destination, capability, key, case.order.id, "order", record))
+
+
+def _content(case: Case) -> Record:
+    order = case.order
+    buyer = case.contacts.get("buyer", {})
+    return _present(
+        order=order.id,
+        order_external_id=order.external_id,
+        order_number=order.number,
+        channel=order.channel,
+        seller_entity=order.seller_entity,
+        placed_at=instant_text(order.placed_at) if order.placed_at else None,
+        currency=order.currency,
+        buyer_name=buyer.get("name"),
+        buyer_email=buyer.get("email"),
+        bill_to=case.contacts.get("bill_to"),
+        ship_to=case.contacts.get("ship_to"),
+        totals=order.facts.get("totals"),
+        lines=[_posted_line(line) for line in order.lines if line.live > 0],
+    )
+
+
+def _posted_line(line: OrderLine) -> Record:
+    details = line.details
+    discounts = [item for item in details.get("adjustments", ()) if item["type"] == "discount"]
+    taxes = details.get("taxes", ())
+    return _present(
+        line=line.id,
+        external_line_id=line.external_line_id,
+        sku=line.sku,
+        title=details.get("title"),
+        quantity=decimal_text(line.live),
+        unit=details.get("unit"),
+        unit_price=details.get("unit_price"),
+        discount=_sum(discounts),
+        tax=_sum(taxes),
+    )
+
+
+def _sum(rows: Any) -> str | None:
+    amounts = [Decimal(row["amount"]) for row in rows]
+    return decimal_text(sum(amounts, Decimal(0))) if amounts else None
+
+
+def _effect(
+    case: Case,
+    destination: str,
+    capability: str,
+    key: str,
+    aggregate: str,
+    lane: str,
+    record: Record,
+    *,
+    requires: tuple[str, ...] = (),
+    withdraws: tuple[str, ...] = (),
+    echo: str = "",
+    echo_match: dict[str, str] | None = None,
+    refs: dict[str, str] | None = None,
+) -> EffectRequest:
+    return EffectRequest(
+        destination=destination,
+        capability=capability,
+        key=key,
+        aggregate=aggregate,
+        lane=lane,
+        record=record,
+        order_id=case.order.id,
+        requires=requires,
+        withdraws=withdraws,
+        echo=echo,
+        echo_match=echo_match or {},
+        refs=refs or {},
+        suppressed=case.order.effects == Effects.OBSERVE,
+    )
+
+
+def _present(**fields: Any) -> Record:
+    return {name: value for name, value in fields.items() if value is not None}

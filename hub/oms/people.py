@@ -1,0 +1,120 @@
+"""What a person can do to orders and stock. Each returns a Decision; authorising and auditing are the caller's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from hub.domain.decision import Decision, EventRequest, Verdict
+from hub.domain.events import Fact
+from hub.domain.ids import derived_id
+from hub.domain.order import OrderStatus, status
+from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import StockChange
+from hub.oms.cancel import cancel_whole, settle_cancel
+from hub.oms.holds import MANUAL, release
+from hub.oms.load import Case, new_hold, open_case
+from hub.oms.ports import Rules
+from hub.oms.save import push_tasks, save, tell
+from hub.oms.stock import waiting_orders
+from hub.oms.times import instant_text
+
+NOT_FOUND = "not_found"
+NOT_POSSIBLE = "not_possible"
+
+
+def hold_order(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+) -> Decision:
+    """Stop an order where it is; what has been released to locations goes on there."""
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return _missing(order_id)
+    if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
+        return _not_possible(case, f"the order is {status(case.order)}")
+    hold = new_hold(case, MANUAL, MANUAL, "", f"{who}: {reason}", None, cause)
+    case.order.holds.append(hold)
+    return save(case)
+
+
+def release_order(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+) -> Decision:
+    """Release every open hold; what a person released is not held for the same cause again."""
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return _missing(order_id)
+    held = [hold for hold in case.order.holds if hold.open]
+    if not held:
+        return _not_possible(case, "nothing holds the order")
+    for hold in held:
+        release(case, hold, f"{who}: {reason}")
+    if case.acts:
+        case.task("allocate", order_id, now)
+    return save(case)
+
+
+def cancel_order(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+) -> Decision:
+    """Cancel what is left of an order; locations that work on it are asked."""
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return _missing(order_id)
+    if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
+        return _not_possible(case, f"the order is {status(case.order)}")
+    cancel_whole(case, who, reason, instant_text(now))
+    settle_cancel(case, reason)
+    tell(case, Fact.ORDER_CHANGED)
+    return save(case)
+
+
+def adjust_stock(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    sku: str,
+    location: str,
+    delta: Decimal,
+    who: str,
+    reason: str,
+) -> Decision:
+    """Correct what is on hand at a location by a difference; the next count of its authority takes over again."""
+    if location not in rules.locations:
+        return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no location {location}")
+    if not delta:
+        return Decision(Verdict.IGNORED, code=NOT_POSSIBLE, message="an adjustment of nothing changes nothing")
+    decision = Decision(subject=f"{sku}@{location}")
+    decision.writes.stock(StockChange(sku, location, on_hand=delta))
+    decision.writes.insert(
+        "stock_events",
+        {
+            "id": derived_id("se", cause, sku, location),
+            "sku": sku,
+            "location": location,
+            "bucket": "on_hand",
+            "kind": "adjustment",
+            "delta": delta,
+            "absolute": None,
+            "source": who,
+            "source_time": now,
+            "reason": reason,
+            "cause": cause,
+            "sequence": f"{now.isoformat()}/{cause}",
+        },
+    )
+    decision.tasks += push_tasks(rules, now, [sku])
+    if delta > 0:
+        decision.tasks += waiting_orders(snapshot, [sku], now, cause)
+    data = {"sku": sku, "location": location}
+    decision.events.append(EventRequest(Fact.STOCK_ADJUSTED.value, sku, f"adjusted/{cause}", None, data))
+    return decision
+
+
+def _missing(order_id: str) -> Decision:
+    return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
+
+
+def _not_possible(case: Case, why: str) -> Decision:
+    return Decision(Verdict.IGNORED, subject=case.order.id, code=NOT_POSSIBLE, message=why)

@@ -1,0 +1,115 @@
+"""Bringing the ledgers of an order in step with what its source wants now.
+
+Called after every fact that may change what is wanted or what has shipped. It takes quantities back where nobody else
+holds them, asks locations for the rest, and never frees what a location has until it says so.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hub.domain.events import Fact
+from hub.domain.fulfilment import FINISHED, Asked, CancelRequest, FulfilmentOrder
+from hub.domain.money import decimal_text
+from hub.domain.order import OrderLine
+from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
+from hub.oms.load import Case
+from hub.oms.outgoing import cancel_work
+from hub.oms.reserve import trim
+from hub.oms.save import tell
+
+ZERO = Decimal(0)
+
+
+def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
+    """Settle every line. Returns what should be cancelled but has left already (the caller decides if that matters)."""
+    too_late = ZERO
+    wishes: dict[str, dict[str, Decimal]] = {}
+    for line in case.order.lines:
+        _see_hand_shipments(case, line, wishes)
+        asked = sum((work.asked(line.id) for work in case.work), ZERO)
+        missing = line.settle_wanted(case.order.cancelled, asked)
+        trim(case, line)
+        if missing > 0:
+            too_late += _wish(case, line, missing, wishes)
+    ask(case, wishes, "cancel", reason)
+    return too_late
+
+
+def ask(case: Case, wishes: dict[str, dict[str, Decimal]], purpose: str, reason: str) -> None:
+    """Write one cancel request a fulfilment order: `wishes` is work id -> line id -> quantity."""
+    for work in case.work:
+        quantities = wishes.get(work.id)
+        if not quantities:
+            continue
+        request = CancelRequest(
+            id=case.new_id("cr", work.id),
+            purpose=purpose,
+            reason=reason,
+            lines=[Asked(line_id, quantity) for line_id, quantity in sorted(quantities.items())],
+        )
+        work.cancel_requests.append(request)
+        cancel_work(case, work, request)
+        units = decimal_text(sum(quantities.values(), ZERO))
+        tell(case, Fact.WORK_CANCEL_ASKED, request.id, fulfilment_order=work.id, units=units, purpose=purpose)
+
+
+def _wish(case: Case, line: OrderLine, missing: Decimal, wishes: dict[str, dict[str, Decimal]]) -> Decimal:
+    """Spread a quantity over the work that has it, the latest planned first. Returns what nobody has any more."""
+    for work in reversed(case.work):
+        part = work.line(line.id)
+        if part is None or work.state in FINISHED:
+            continue
+        free = part.at_location - _waiting(work, line.id, wishes)
+        units = min(missing, free)
+        if units > 0:
+            quantities = wishes.setdefault(work.id, {})
+            quantities[line.id] = quantities.get(line.id, ZERO) + units
+            missing -= units
+    return missing
+
+
+def _waiting(work: FulfilmentOrder, line_id: str, wishes: dict[str, dict[str, Decimal]]) -> Decimal:
+    asked = work.waiting(line_id) + wishes.get(work.id, {}).get(line_id, ZERO)
+    part = work.line(line_id)
+    return max(asked - (part.by_hand if part else ZERO), ZERO)
+
+
+def _see_hand_shipments(case: Case, line: OrderLine, wishes: dict[str, dict[str, Decimal]]) -> None:
+    """The channel fulfilled by hand: the goods are gone, so ours must not go too."""
+    unseen = line.unseen_hand_shipments()
+    if unseen <= 0:
+        return
+    line.hand_shipped += unseen
+    for bucket, units in line.ledger.take(DECREASE, unseen):
+        line.ledger.advance(bucket, Bucket.SHIPPED, units)
+        unseen -= units
+    withdrawn: dict[str, dict[str, Decimal]] = {}
+    for work in reversed(case.work):
+        part = work.line(line.id)
+        if part is None:
+            continue
+        for bucket, units in part.take(AT_LOCATION, unseen):
+            part.buckets[bucket] = part[bucket] - units
+            part.by_hand += units
+            line.ledger.advance(bucket, Bucket.SHIPPED, units)
+            quantities = withdrawn.setdefault(work.id, {})
+            quantities[line.id] = quantities.get(line.id, ZERO) + units
+            unseen -= units
+    ask(case, withdrawn, "by_hand", "the channel has shipped it already")
+    for bucket, units in line.ledger.take((Bucket.CANCELLED,), unseen):
+        line.ledger.advance(bucket, Bucket.SHIPPED, units)
+        unseen -= units
+        _shipped_though_cancelled(case, line, units)
+    line.ledger.over_shipped += unseen
+
+
+def _shipped_though_cancelled(case: Case, line: OrderLine, units: Decimal) -> None:
+    case.raise_exception(
+        f"cancelled-shipped/{case.order.id}",
+        "cancelled_shipped",
+        "Cancelled goods were shipped",
+        f"{decimal_text(units)} of line {line.number} ({line.sku}) left although they were cancelled.",
+        "Decide with the customer: keep and charge, or send back.",
+        f"hub orders show {case.order.id}",
+    )

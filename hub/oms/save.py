@@ -1,0 +1,161 @@
+"""The difference between an order as it was loaded and as it was decided, as a write set under the order's version."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from hub.domain.decision import Decision, EventRequest, TaskRequest
+from hub.domain.events import Fact
+from hub.domain.ids import derived_id
+from hub.domain.order import OrderStatus, status
+from hub.domain.writeset import StockChange, WriteSet
+from hub.oms import rows
+from hub.oms.load import Case
+from hub.oms.ports import Rules
+from hub.oms.rows import Row
+
+ZERO = Decimal(0)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+PUSH_WINDOW = dt.timedelta(seconds=5)
+COMMIT_MARGIN = dt.timedelta(seconds=2)
+"""A write set may commit after the window it was computed in; the push waits so long that it sees it."""
+
+_STATUS_FACTS = {
+    OrderStatus.HELD: Fact.ORDER_HELD,
+    OrderStatus.CONFIRMED: Fact.ORDER_CONFIRMED,
+    OrderStatus.CANCELLED: Fact.ORDER_CANCELLED,
+    OrderStatus.CLOSED: Fact.ORDER_CLOSED,
+}
+
+
+def save(case: Case) -> Decision:
+    """Write what changed. The order's row always guards the rest, so that two decisions about it never mix."""
+    order, writes = case.order, case.decision.writes
+    row = rows.order_row(order)
+    before = case.loaded.get("orders", {}).get(order.id)
+    body = WriteSet()
+    _save_lines(case, body)
+    _save(case, body, "holds", {hold.id: rows.hold_row(hold) for hold in order.holds}, stamped=False)
+    _save(case, body, "fulfilment_orders", {work.id: rows.work_row(work) for work in case.touched_work})
+    _save(case, body, "reservations", {r.id: rows.reservation_row(r) for r in case.touched_reservations})
+    _save_contacts(case, body)
+    _save_stock(case, body)
+    if case.new:
+        stamps = {"version": 1, "created_at": case.now, "updated_at": case.now}
+        writes.insert("orders", {**row, **stamps}, claim=True)
+    elif row != before or body.operations or case.decision.effects or writes.operations:
+        changed = {name: value for name, value in row.items() if before is None or value != before[name]}
+        values = {**changed, "version": order.version + 1, "updated_at": case.now}
+        writes.update("orders", {"id": order.id, "version": order.version}, values)
+    writes.extend(body)
+    _tell_status(case, str(row["status"]), None if before is None else str(before["status"]))
+    case.decision.subject = case.decision.subject or order.id
+    case.decision.held = order.held
+    return case.decision
+
+
+def _save_lines(case: Case, writes: WriteSet) -> None:
+    _save(case, writes, "order_lines", {line.id: rows.line_row(line) for line in case.order.lines}, stamped=False)
+    for line in case.order.lines:
+        for number, move in enumerate(line.ledger.moves):
+            writes.insert(
+                "quantity_moves",
+                {
+                    "id": derived_id("qm", case.cause, line.id, str(number)),
+                    "order_id": case.order.id,
+                    "line_id": line.id,
+                    "from_bucket": move.source.value if move.source else "",
+                    "to_bucket": move.target.value,
+                    "quantity": move.quantity,
+                    "cause": case.cause,
+                    "implied": move.implied,
+                    "at": case.now,
+                },
+            )
+
+
+def _save(case: Case, writes: WriteSet, table: str, wanted: Mapping[str, Row], stamped: bool = True) -> None:
+    loaded = case.loaded.get(table, {})
+    for row_id, row in wanted.items():
+        before = loaded.get(row_id)
+        if before is None:
+            stamps = {"created_at": case.now, "updated_at": case.now} if stamped else {}
+            writes.insert(table, {**row, **stamps})
+        elif row != before:
+            values = {name: value for name, value in row.items() if value != before[name]}
+            if stamped:
+                values["updated_at"] = case.now
+            writes.update(table, {"id": row_id}, values)
+
+
+def _save_contacts(case: Case, writes: WriteSet) -> None:
+    loaded = case.loaded.get("contacts", {})
+    for role, data in case.touched_contacts.items():
+        row_id = f"{case.order.id}/{role}"
+        if row_id not in loaded:
+            row = {"id": row_id, "order_id": case.order.id, "role": role, "data": data, "created_at": case.now}
+            writes.insert("contacts", row)
+        elif loaded[row_id]["data"] != data:
+            writes.update("contacts", {"id": row_id}, {"data": data})
+
+
+def _save_stock(case: Case, writes: WriteSet) -> None:
+    changes = merge_changes(case.stock)
+    for change in changes:
+        writes.stock(change)
+    for entry in case.journal:
+        writes.insert("stock_events", entry)
+    case.decision.tasks += push_tasks(case.rules, case.now, sorted({change.sku for change in changes}))
+
+
+def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
+    """One change a (sku, location), sorted: what is reserved more on balance must be there, the rest always applies."""
+    merged: dict[tuple[str, str], StockChange] = {}
+    for change in changes:
+        key = (change.sku, change.location)
+        known = merged.get(key, StockChange(change.sku, change.location))
+        merged[key] = StockChange(
+            change.sku,
+            change.location,
+            soft=known.soft + change.soft,
+            firm=known.firm + change.firm,
+            on_hand=known.on_hand + change.on_hand,
+            safety=max(known.safety, change.safety),
+        )
+    result = []
+    for key in sorted(merged):
+        change = merged[key]
+        if change.soft or change.firm or change.on_hand:
+            reserve = change.soft + change.firm > 0
+            safety = change.safety if reserve else ZERO
+            result.append(StockChange(*key, change.soft, change.firm, change.on_hand, safety=safety, reserve=reserve))
+    return result
+
+
+def push_tasks(rules: Rules, now: dt.datetime, skus: Sequence[str]) -> list[TaskRequest]:
+    """One push of a SKU in five seconds: every change inside a window asks for the task of that window."""
+    if not rules.takers.get("push_inventory"):
+        return []
+    window = (now - EPOCH) // PUSH_WINDOW
+    due_at = EPOCH + PUSH_WINDOW * (window + 1) + COMMIT_MARGIN
+    return [TaskRequest("push_stock", sku, due_at, f"push_stock/{sku}/{window}", {"sku": sku}) for sku in skus]
+
+
+def _tell_status(case: Case, now: str, before: str | None) -> None:
+    fact = _STATUS_FACTS.get(OrderStatus(now))
+    if fact is not None and now != before:
+        tell(case, fact)
+
+
+def tell(case: Case, fact: Fact, key: str = "", **data: str) -> None:
+    """Record an event; data hold ids and quantities as text, never personal data."""
+    order = case.order
+    case.decision.events.append(
+        EventRequest(fact.value, order.id, f"{fact}/{order.id}/{key or case.cause}", order.id, data)
+    )
+
+
+def current_status(case: Case) -> OrderStatus:
+    return status(case.order)

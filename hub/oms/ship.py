@@ -1,0 +1,262 @@
+"""Shipping: a location (or a channel, by hand) says that goods have left.
+
+One write set moves the ledger, consumes the reservation and takes the goods from stock, then tells the channel and the
+ERP. Skipped steps are implied; more than was asked, or what was cancelled, is kept as shipped and raises an exception.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision, Incoming, Verdict
+from hub.domain.events import Fact
+from hub.domain.fulfilment import FulfilmentOrder, WorkLine
+from hub.domain.money import decimal_text
+from hub.domain.order import OrderLine
+from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
+from hub.domain.shipment import Package, PackageLine, Shipment
+from hub.domain.snapshot import Snapshot
+from hub.domain.stock import Mark, Means, movement_effect
+from hub.domain.writeset import StockChange
+from hub.oms.fulfil import open_work, overtake
+from hub.oms.invoice import invoice
+from hub.oms.load import Case, find_case, order_key, work_key
+from hub.oms.outgoing import push_shipment
+from hub.oms.ports import Rules
+from hub.oms.reconcile import reconcile
+from hub.oms.reserve import consume_firm, count_unassigned, trim
+from hub.oms.save import save, tell
+from hub.oms.times import instant
+
+ZERO = Decimal(0)
+_AT_LOCATION_NEAREST = tuple(reversed(AT_LOCATION))
+
+
+def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `shipments`."""
+
+    def apply_notice(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        work_id = incoming.record.get("fulfilment_order")
+        if work_id is None:
+            return _shipped_by_hand(incoming, snapshot, rules, now)
+        found = open_work(snapshot, rules, now, incoming.id, str(work_id))
+        if found is None:
+            waits_for = work_key(str(work_id))
+            return Decision(Verdict.WAITING, waits_for=waits_for, message="the fulfilment order is not known")
+        case, work = found
+        _ship(case, work, incoming.record)
+        return save(case)
+
+    return apply_notice
+
+
+def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
+    shipped_at = instant(record.get("shipped_at")) or case.now
+    packages = []
+    trouble: list[str] = []
+    taken: dict[str, Decimal] = {}
+    for stated in record["packages"]:
+        parts = []
+        for said in stated["lines"]:
+            units = Decimal(str(said["quantity"]))
+            line = _line(case, work, said)
+            sku = str(said.get("sku") or (line.sku if line else "") or "")
+            if line is None:
+                trouble.append(f"{decimal_text(units)} of {sku or 'something'} that is not on the order")
+            elif units > 0:
+                trouble += _ship_line(case, work, line, units)
+            if sku and units > 0:
+                taken[sku] = taken.get(sku, ZERO) + units
+            parts.append(PackageLine(line.id if line else None, sku, units))
+        package_id = case.new_id("pk", work.id, str(stated["package"]))
+        packages.append(
+            Package(
+                package_id,
+                str(stated["package"]),
+                str(stated.get("tracking_number", "")),
+                str(stated.get("tracking_url", "")),
+                tuple(parts),
+            )
+        )
+    shipment = Shipment(
+        id=case.new_id("sh", work.id),
+        order_id=case.order.id,
+        fulfilment_order_id=work.id,
+        location=work.location,
+        external_id=str(record["external_id"]),
+        shipped_at=shipped_at,
+        carrier=str(record.get("carrier", "")),
+        service=str(record.get("service", "")),
+        packages=tuple(packages),
+    )
+    _take_from_stock(case, work, taken, shipped_at)
+    overtake(work)
+    work.settle()
+    case.decision.writes.insert("shipments", _row(case, shipment))
+    tell(case, Fact.SHIPMENT_SHIPPED, shipment.id, shipment=shipment.id, location=shipment.location)
+    if trouble:
+        _unexpected(case, work, trouble)
+    for package in packages:
+        push_shipment(case, shipment, package)
+    invoice(case, shipment)
+    reconcile(case)
+    count_unassigned(case)
+
+
+def _line(case: Case, work: FulfilmentOrder, said: dict[str, Any]) -> OrderLine | None:
+    """The order line a notice means: our line id, the channel's, or the only one of that SKU."""
+    if said.get("line"):
+        return case.order.line(str(said["line"]))
+    if said.get("external_line_id"):
+        return case.order.external_line(str(said["external_line_id"]))
+    of_sku = [part for part in work.lines if part.sku == said.get("sku")]
+    open_first = sorted(of_sku, key=lambda part: (part.at_location == 0, part.line_id))
+    return case.order.line(open_first[0].line_id) if open_first else None
+
+
+def _ship_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decimal) -> list[str]:
+    """Move what has left to shipped, from the nearest bucket; returns what was not as it should be."""
+    trouble = []
+    part = work.line(line.id)
+    if part is None:
+        part = WorkLine(line.id, line.sku or "", ZERO)
+        work.lines.append(part)
+    left = units
+    for bucket, moved in part.take(_AT_LOCATION_NEAREST, left):
+        part.shift(bucket, Bucket.SHIPPED, moved)
+        line.ledger.advance(bucket, Bucket.SHIPPED, moved)
+        consume_firm(case, work.id, line.id, moved)
+        left -= moved
+    if left > 0 and part.by_hand > 0:
+        twice = min(left, part.by_hand)
+        part.by_hand -= twice
+        consume_firm(case, work.id, line.id, twice)
+        line.ledger.over_shipped += twice
+        part.extra += twice
+        left -= twice
+        trouble.append(f"{decimal_text(twice)} of {line.sku} that the channel had shipped by hand already")
+    cancelled = min(part[Bucket.CANCELLED], line.ledger[Bucket.CANCELLED], left)
+    if cancelled > 0:
+        part.shift(Bucket.CANCELLED, Bucket.SHIPPED, cancelled)
+        line.ledger.advance(Bucket.CANCELLED, Bucket.SHIPPED, cancelled)
+        left -= cancelled
+        trouble.append(f"{decimal_text(cancelled)} of {line.sku} that were cancelled")
+    late = min(part.returned, left)
+    for bucket, moved in line.ledger.take((*DECREASE, Bucket.CANCELLED), late):
+        line.ledger.advance(bucket, Bucket.SHIPPED, moved)
+        part.returned -= moved
+        part.buckets[Bucket.SHIPPED] = part.shipped + moved
+        left -= moved
+        trouble.append(f"{decimal_text(moved)} of {line.sku} that it had said it could not ship")
+    trim(case, line)
+    if left > 0:
+        line.ledger.over_shipped += left
+        part.extra += left
+        trouble.append(f"{decimal_text(left)} of {line.sku} more than it was asked for")
+    return trouble
+
+
+def _take_from_stock(case: Case, work: FulfilmentOrder, taken: dict[str, Decimal], shipped_at: dt.datetime) -> None:
+    """Take the goods off the location's stock, unless a newer count has done so; journal it either way."""
+    rule = case.location(work.location)
+    means = rule.stock_means if rule else Means.ON_HAND
+    where = {"sku": tuple(sorted(taken)), "location": work.location}
+    known = {row["sku"]: row for row in case.snapshot.rows("stock", where)} if taken else {}
+    for sku in sorted(taken):
+        row = known.get(sku)
+        snapshot = Mark(row["as_of"]) if row and row["as_of"] is not None else None
+        delta = -taken[sku]
+        # A source that excludes work in progress does not say when goods left: on hand still holds them here.
+        effect = delta if means != Means.ON_HAND else movement_effect(delta, Mark(shipped_at), snapshot)
+        if effect:
+            case.stock.append(StockChange(sku, work.location, on_hand=effect))
+        case.journal.append(
+            {
+                "id": case.new_id("se", sku, work.location),
+                "sku": sku,
+                "location": work.location,
+                "bucket": "on_hand",
+                "kind": "shipment",
+                "delta": effect,
+                "absolute": None,
+                "source": work.connection,
+                "source_time": shipped_at,
+                "reason": f"shipped for {case.order.id}",
+                "cause": case.cause,
+                "sequence": f"{case.now.isoformat()}/{case.cause}",
+            }
+        )
+
+
+def _row(case: Case, shipment: Shipment) -> dict[str, Any]:
+    return {
+        "id": shipment.id,
+        "order_id": shipment.order_id,
+        "fulfilment_order_id": shipment.fulfilment_order_id,
+        "location": shipment.location,
+        "external_id": shipment.external_id,
+        "shipped_at": shipment.shipped_at,
+        "document": {
+            "carrier": shipment.carrier,
+            "service": shipment.service,
+            "packages": [
+                {
+                    "id": package.id,
+                    "package": package.external_id,
+                    "tracking_number": package.tracking_number,
+                    "tracking_url": package.tracking_url,
+                    "lines": [
+                        {"line": part.line_id, "sku": part.sku, "quantity": decimal_text(part.quantity)}
+                        for part in package.lines
+                    ],
+                }
+                for package in shipment.packages
+            ],
+        },
+        "created_at": case.now,
+    }
+
+
+def _unexpected(case: Case, work: FulfilmentOrder, trouble: list[str]) -> None:
+    case.raise_exception(
+        f"shipped-unexpected/{work.id}",
+        "shipped_unexpected",
+        f"{work.location} shipped what it should not have",
+        f"Fulfilment order {work.id}: " + "; ".join(trouble) + ".",
+        "The goods are gone and are counted as shipped. Decide with the customer.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def _shipped_by_hand(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime) -> Decision:
+    """The channel says that an order left without us: its lines move by observation, our work is withdrawn."""
+    record = incoming.record
+    scope = str(record.get("scope", incoming.scope))
+    external_id = str(record.get("order_external_id", ""))
+    case = find_case(snapshot, rules, now, incoming.id, incoming.connection, scope, external_id)
+    waits_for = order_key(incoming.connection, scope, external_id)
+    if case is None or not case.order.known:
+        return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known")
+    for package in record["packages"]:
+        for said in package["lines"]:
+            line = _channel_line(case, said)
+            if line is None:
+                return Decision(Verdict.WAITING, waits_for=waits_for, message="the order has no such line yet")
+            line.channel_shipped += Decimal(str(said["quantity"]))
+        if not package["lines"]:
+            for line in case.order.lines:
+                line.channel_shipped = max(line.channel_shipped, line.live)
+    reconcile(case)
+    count_unassigned(case)
+    tell(case, Fact.SHIPMENT_SHIPPED, incoming.fact_key, by="channel")
+    return save(case)
+
+
+def _channel_line(case: Case, said: dict[str, Any]) -> OrderLine | None:
+    if said.get("external_line_id"):
+        return case.order.external_line(str(said["external_line_id"]))
+    of_sku = [line for line in case.order.lines if line.sku and line.sku == said.get("sku")]
+    return of_sku[0] if len(of_sku) == 1 else None

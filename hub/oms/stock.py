@@ -1,0 +1,247 @@
+"""Stock counts: a snapshot replaces what was on hand as of its time, and movements after it stay on top.
+
+A feed that is empty, shorter than it says, or negative in every row is a broken feed, not an empty warehouse: it is
+refused as a whole. One location has one authority; counts of others are kept as drift observations only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision, EventRequest, ExceptionRequest, Incoming, TaskRequest, Verdict
+from hub.domain.events import Fact
+from hub.domain.fulfilment import WorkState
+from hub.domain.ids import derived_id
+from hub.domain.money import decimal_text
+from hub.domain.reservation import ReservationState
+from hub.domain.snapshot import Snapshot
+from hub.domain.stock import Mark, Means, Order, on_hand_from_snapshot, relation
+from hub.domain.writeset import StockChange
+from hub.oms.ports import LocationRule, Rules
+from hub.oms.save import push_tasks
+from hub.oms.times import instant
+
+ZERO = Decimal(0)
+CHUNK = 500
+EXCLUDED_BY_MEANS: dict[str, tuple[str, ...]] = {
+    Means.ON_HAND: (),
+    Means.NET_OF_ACKNOWLEDGED: (WorkState.ACKNOWLEDGED, WorkState.IN_PROGRESS, WorkState.PACKED),
+    Means.NET_OF_PICKED: (WorkState.IN_PROGRESS, WorkState.PACKED),
+}
+"""States of work whose reservations a snapshot of that meaning already excludes."""
+
+
+def handle_stock(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `stock`."""
+
+    def apply_snapshot(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        record = incoming.record
+        rule = _location(rules, incoming.connection, str(record["location"]))
+        if rule is None:
+            message = f"no location is called {record['location']} at {incoming.connection}"
+            return Decision(Verdict.PARKED, code="unknown_location", error_field="location", message=message)
+        broken = _broken(record)
+        if broken is not None:
+            return _refuse(incoming, rule, broken)
+        rows = _on_hand_rows(record)
+        if rule.stock_authority not in (None, incoming.connection):
+            return Decision(
+                Verdict.IGNORED,
+                subject=rule.id,
+                code="drift",
+                message=f"{rule.stock_authority} is the authority for {rule.id}; this count is an observation only",
+            )
+        return _apply(incoming, snapshot, rules, rule, rows, now)
+
+    return apply_snapshot
+
+
+def _location(rules: Rules, connection: str, code: str) -> LocationRule | None:
+    for rule in sorted(rules.locations.values(), key=lambda rule: rule.id):
+        if connection in (rule.wms, rule.stock_authority) and code in (rule.wms_code, rule.id):
+            return rule
+    return rules.locations.get(code)
+
+
+def _broken(record: dict[str, Any]) -> str | None:
+    rows = record["rows"]
+    if not rows:
+        return "the feed has no rows"
+    if "row_count" in record and record["row_count"] != len(rows):
+        return f"the feed says {record['row_count']} rows and has {len(rows)}"
+    return None
+
+
+def _refuse(incoming: Incoming, rule: LocationRule, why: str) -> Decision:
+    decision = Decision(Verdict.PARKED, subject=rule.id, code="stock_feed_refused", error_field="rows", message=why)
+    decision.hint = "the last good count stays in force; the next one supersedes this"
+    decision.exceptions.append(
+        ExceptionRequest(
+            f"stock-feed/{incoming.connection}/{rule.id}",
+            "stock_feed",
+            f"A stock feed of {rule.id} was refused",
+            why,
+            "Ask the sender for a complete feed; nothing was changed.",
+            f"hub inventory list --location {rule.id}",
+            "connection",
+            incoming.connection,
+            connection=incoming.connection,
+        )
+    )
+    return decision
+
+
+def _on_hand_rows(record: dict[str, Any]) -> dict[str, Decimal]:
+    """SKU -> units on hand. A SKU that stands in several rows (bins) is their sum."""
+    rows: dict[str, Decimal] = {}
+    for row in record["rows"]:
+        if row.get("bucket", "on_hand") == "on_hand":
+            sku = str(row["sku"])
+            rows[sku] = rows.get(sku, ZERO) + Decimal(str(row["quantity"]))
+    return rows
+
+
+def _apply(
+    incoming: Incoming,
+    snapshot: Snapshot,
+    rules: Rules,
+    rule: LocationRule,
+    rows: dict[str, Decimal],
+    now: dt.datetime,
+) -> Decision:
+    record = incoming.record
+    mark = Mark(instant(record.get("as_of")) or incoming.received_at, record.get("sequence"))
+    decision = Decision(subject=rule.id)
+    outside = _held_outside(snapshot, rule)
+    changed: list[str] = []
+    late = 0
+    listed = dict(rows)
+    if record.get("complete"):
+        for row in snapshot.rows("stock", {"location": rule.id}):
+            if row["on_hand"] > 0:
+                listed.setdefault(row["sku"], ZERO)
+    skus = sorted(listed)
+    for start in range(0, len(skus), CHUNK):
+        chunk = tuple(skus[start : start + CHUNK])
+        known = {row["sku"]: row for row in snapshot.rows("stock", {"sku": chunk, "location": rule.id})}
+        since = _moved_since(snapshot, rule.id, chunk, mark)
+        for sku in chunk:
+            row = known.get(sku)
+            before = Mark(row["as_of"], row["sequence"]) if row and row["as_of"] is not None else None
+            if relation(mark, before) is not Order.AFTER:
+                late += 1
+                continue
+            target = on_hand_from_snapshot(max(listed[sku], ZERO), outside.get(sku, ZERO)) + since.get(sku, ZERO)
+            delta = target - (row["on_hand"] if row else ZERO)
+            if listed[sku] < 0:
+                _negative(decision, incoming, rule, sku, listed[sku])
+            decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
+            values = {"as_of": mark.at, "sequence": mark.sequence, "updated_at": now}
+            decision.writes.update("stock", {"sku": sku, "location": rule.id}, values)
+            decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
+            if delta:
+                changed.append(sku)
+    if late and late == len(skus):
+        return Decision(
+            Verdict.SUPERSEDED, subject=rule.id, code="older", message="a newer count of these SKUs was applied"
+        )
+    _after(decision, incoming, snapshot, rules, rule, changed, now)
+    return decision
+
+
+def _moved_since(snapshot: Snapshot, location: str, skus: tuple[str, ...], mark: Mark) -> dict[str, Decimal]:
+    """Movements after the snapshot's time: those stay on top of it. (What it counts itself is inside.)"""
+    moved: dict[str, Decimal] = {}
+    where = {"sku": skus, "location": location, "kind": ("shipment", "movement", "adjustment")}
+    for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
+        if event["source_time"] > mark.at:
+            moved[event["sku"]] = moved.get(event["sku"], ZERO) + event["delta"]
+    return moved
+
+
+def _held_outside(snapshot: Snapshot, rule: LocationRule) -> dict[str, Decimal]:
+    """Live reservations of the stages that the location's count already excludes, by SKU."""
+    states = tuple(str(state) for state in EXCLUDED_BY_MEANS[rule.stock_means])
+    if not states:
+        return {}
+    work = snapshot.rows("fulfilment_orders", {"location": rule.id, "state": states})
+    held: dict[str, Decimal] = {}
+    orders = tuple(sorted({row["order_id"] for row in work}))
+    ids = {row["id"] for row in work}
+    for start in range(0, len(orders), CHUNK):
+        where = {"order_id": orders[start : start + CHUNK], "state": ReservationState.FIRM.value}
+        for row in snapshot.rows("reservations", where):
+            if row["fulfilment_order_id"] in ids:
+                held[row["sku"]] = held.get(row["sku"], ZERO) + row["quantity"]
+    return held
+
+
+def _event(
+    incoming: Incoming,
+    rule: LocationRule,
+    sku: str,
+    delta: Decimal,
+    stated: Decimal,
+    mark: Mark,
+    now: dt.datetime,
+) -> dict[str, Any]:
+    return {
+        "id": derived_id("se", incoming.id, sku, rule.id),
+        "sku": sku,
+        "location": rule.id,
+        "bucket": "on_hand",
+        "kind": "snapshot",
+        "delta": delta,
+        "absolute": stated,
+        "source": incoming.connection,
+        "source_time": mark.at,
+        "reason": "counted",
+        "cause": incoming.id,
+        "sequence": f"{now.isoformat()}/{incoming.id}",
+    }
+
+
+def _negative(decision: Decision, incoming: Incoming, rule: LocationRule, sku: str, stated: Decimal) -> None:
+    decision.exceptions.append(
+        ExceptionRequest(
+            f"stock-negative/{rule.id}",
+            "stock_negative",
+            f"{rule.id} reports negative stock",
+            f"{sku}: {decimal_text(stated)}. It counts as nothing until it is corrected.",
+            "Correct the count at the location.",
+            f"hub inventory show {sku}",
+            "connection",
+            incoming.connection,
+            connection=incoming.connection,
+        )
+    )
+
+
+def _after(
+    decision: Decision,
+    incoming: Incoming,
+    snapshot: Snapshot,
+    rules: Rules,
+    rule: LocationRule,
+    changed: list[str],
+    now: dt.datetime,
+) -> None:
+    """Tell the channels, and give orders that wait for these SKUs another chance, oldest first."""
+    decision.tasks += push_tasks(rules, now, changed)
+    decision.tasks += waiting_orders(snapshot, changed, now, incoming.id)
+    data = {"location": rule.id, "skus": str(len(changed))}
+    decision.events.append(EventRequest(Fact.STOCK_COUNTED.value, rule.id, f"stock/{incoming.id}", None, data))
+
+
+def waiting_orders(snapshot: Snapshot, skus: list[str], now: dt.datetime, cause: str) -> list[TaskRequest]:
+    """A task for each order with demand of these SKUs that no location holds; the order that waited longest first."""
+    found: dict[str, dt.datetime] = {}
+    for start in range(0, len(skus), CHUNK):
+        where = {"sku": tuple(skus[start : start + CHUNK]), "state": ReservationState.UNASSIGNED.value}
+        for row in snapshot.rows("reservations", where, order_by=("created_at",)):
+            found.setdefault(row["order_id"], row["created_at"])
+    oldest_first = sorted(found, key=lambda order_id: (found[order_id], order_id))
+    return [TaskRequest("allocate", order_id, now, f"allocate/{order_id}/{cause}") for order_id in oldest_first]
