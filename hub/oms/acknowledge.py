@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.snapshot import Snapshot
@@ -24,7 +25,8 @@ def handle_acknowledgement(rules: Rules) -> Callable[[Incoming, Snapshot, dt.dat
             return Decision(Verdict.WAITING, waits_for=f"delivery|{said['key']}", message=message)
         destination, capability = delivery["destination"], delivery["capability"]
         accepted = bool(said["accepted"])
-        reply = {"accepted": accepted, **{name: said[name] for name in ("external_id", "reason") if name in said}}
+        reply: dict[str, Any] = {"accepted": accepted}
+        reply.update({name: said[name] for name in ("external_id", "reason") if name in said})
         record = {
             "delivery": delivery["business_key"],
             "capability": capability,

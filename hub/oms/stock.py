@@ -120,9 +120,9 @@ def _apply(
     late = 0
     listed = dict(rows)
     if record.get("complete"):
-        for row in snapshot.rows("stock", {"location": rule.id}):
-            if row["on_hand"] > 0:
-                listed.setdefault(row["sku"], ZERO)
+        for held in snapshot.rows("stock", {"location": rule.id}):
+            if held["on_hand"] > 0:
+                listed.setdefault(held["sku"], ZERO)
     skus = sorted(listed)
     for start in range(0, len(skus), CHUNK):
         chunk = tuple(skus[start : start + CHUNK])
@@ -138,9 +138,16 @@ def _apply(
             delta = target - (row["on_hand"] if row else ZERO)
             if listed[sku] < 0:
                 _negative(decision, incoming, rule, sku, listed[sku])
-            decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
             values = {"as_of": mark.at, "sequence": mark.sequence, "updated_at": now}
-            decision.writes.update("stock", {"sku": sku, "location": rule.id}, values)
+            if row is None:
+                decision.writes.insert(
+                    "stock", {"sku": sku, "location": rule.id, "on_hand": target, **values}, claim=True
+                )
+            else:
+                # A difference, so that goods that ship meanwhile stay subtracted; never two counts at once.
+                where = {"sku": sku, "location": rule.id, "as_of": row["as_of"]}
+                decision.writes.update("stock", where, values)
+                decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
             decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
             if delta:
                 changed.append(sku)
