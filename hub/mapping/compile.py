@@ -3,7 +3,8 @@ that can be decided here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -241,7 +242,8 @@ class _Compiler:
         if kind is not None and (not isinstance(kind, str) or kind not in OPTIONS):
             self._wrong(spot / "as", f"{kind!r} is no type; there are {', '.join(OPTIONS)}")
             return _nothing, {}
-        self._known_keys(spot, _LEAF_KEYS | (OPTIONS[kind] if kind else frozenset()))
+        if not self._known_keys(spot, _LEAF_KEYS | (OPTIONS[kind] if kind else frozenset())):
+            return _nothing, {}
         source, paths, get = self._source(spot)
         if kind == "money":
             get = _remembering_node(get)
@@ -378,10 +380,11 @@ class _Compiler:
             return ""
         return value
 
-    def _known_keys(self, spot: Spot, allowed: frozenset[str]) -> None:
-        for key in _dict(spot):
-            if key not in allowed:
-                self._wrong(spot / key, f"`{key}` is not known here; there are {', '.join(sorted(allowed))}", key=True)
+    def _known_keys(self, spot: Spot, allowed: frozenset[str]) -> bool:
+        unknown = [key for key in _dict(spot) if key not in allowed]
+        for key in unknown:
+            self._wrong(spot / key, f"`{key}` is not known here; {among(key, allowed)}", key=True)
+        return not unknown
 
     def _check_target(self, spot: Spot, target: schemas.Schema | None, name: str, *, key: bool) -> None:
         if target is None or target.get("additionalProperties") is not False:
@@ -389,10 +392,17 @@ class _Compiler:
         known = target.get("properties")
         if isinstance(known, dict) and name not in known:
             title = target.get("title", "the target")
-            self._wrong(spot, f"{title} has no field {name}; it has {', '.join(known)}", key=key)
+            self._wrong(spot, f"{title} has no field {name}; {among(name, known)}", key=key)
 
     def _wrong(self, spot: Spot, message: str, *, key: bool = False) -> None:
         self.problems.append(spot.wrong(message, key=key))
+
+
+def among(word: str, known: Iterable[str]) -> str:
+    """What to say of a word that is none of the known ones."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, 1)
+    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(choices)}"
 
 
 def _dict(spot: Spot) -> dict[str, Plain]:

@@ -56,12 +56,14 @@ def read_definition(path: Path, name: str) -> Definition:
 
 
 def overlaid(site: Definition, base: Definition) -> Definition:
-    """The site's file over its base: `fields` and `tables` merge by name (null takes one away), a field that is not
-    itself an object of fields is replaced whole, everything else too. Tests are not inherited."""
+    """The site's file over its base: `fields` merge by name (null takes one away), a field that is not itself an
+    object of fields is replaced whole; tables merge by entry; everything else is replaced. Tests are not inherited."""
     content: dict[str, Plain] = {key: value for key, value in base.content.items() if key != "tests"}
     for key, value in site.content.items():
-        if key in ("fields", "tables"):
+        if key == "fields":
             content[key] = _merged(content.get(key), value)
+        elif key == "tables":
+            content[key] = _merged_tables(content.get(key), value)
         elif key not in ("extends", "mapping"):
             content[key] = value
     content["mapping"] = site.content.get("mapping", base.name)
@@ -80,6 +82,16 @@ def _merged(base: Plain, site: Plain) -> Plain:
             result[name] = {**below, **spec, "fields": _merged(below["fields"], spec["fields"])}
         else:
             result[name] = spec
+    return result
+
+
+def _merged_tables(base: Plain, site: Plain) -> Plain:
+    if not isinstance(base, dict) or not isinstance(site, dict):
+        return site
+    result = dict(base)
+    for name, table in site.items():
+        below = base.get(name)
+        result[name] = {**below, **table} if isinstance(below, dict) and isinstance(table, dict) else table
     return result
 
 

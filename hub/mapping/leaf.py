@@ -110,7 +110,7 @@ def mark_unread(path: Path, node: object, scope: Scope) -> None:
         return
     for segment in path.segments[:-1]:
         node = step(node, segment)
-    if isinstance(node, dict):
+    if isinstance(node, dict) and path.segments[-1] in node:
         scope.unread.add((id(node), path.segments[-1]))
 
 

@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from hub.config.source import SourceError, load
 from hub.mapping import schemas
-from hub.mapping.compile import Shared, compile_definition
+from hub.mapping.compile import Shared, among, compile_definition
 from hub.mapping.definition import Definition, Spot
 from hub.mapping.errors import FileProblem, Hold, MappingError, MappingFileError, Note, Unusable
 from hub.mapping.functions import Function
@@ -95,9 +95,8 @@ class Mapping:
 def build(definition: Definition, library: Shared, functions: MappingType[str, Function]) -> Mapping:
     """Check the head of a mapping, compile its fields. Raises MappingFileError with every mistake."""
     top = Spot(definition, (), definition.content)
-    known = ", ".join(sorted(_TOP_KEYS))
     problems = [
-        (top / key).wrong(f"`{key}` is not known here; there are {known}", key=True)
+        (top / key).wrong(f"`{key}` is not known here; {among(key, _TOP_KEYS)}", key=True)
         for key in top.names()
         if key not in _TOP_KEYS
     ]

@@ -72,7 +72,7 @@ def _prune_object(consumed: Consumed) -> Prune:
             return node
         left = {key: value for key, value in node.items() if key not in whole}
         for key, prune in parts.items():
-            if key in left:
+            if left.get(key) is not None:
                 remainder = prune(left[key], scope)
                 if remainder is None or remainder == {} or remainder == []:
                     del left[key]

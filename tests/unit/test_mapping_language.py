@@ -138,7 +138,8 @@ def test_a_list_of_one_may_come_as_an_object_and_an_empty_one_as_empty_text(tmp_
     assert run(tmp_path, LINES, {"id": 1, "items": {"n": 1, "q": "2.50"}}).record["lines"] == [
         {"external_line_id": "1", "quantity": "2.50"}
     ]
-    for empty in ("", [], {}):
+    empties: list[object] = ["", [], {}]
+    for empty in empties:
         assert run(tmp_path, LINES, {"id": 1, "items": empty}).record["lines"] == []
     assert "lines" not in run(tmp_path, LINES, {"id": 1, "items": None}).record
 
