@@ -48,8 +48,9 @@ class TokenBucket:
             if self._tokens >= tokens:
                 self._tokens -= tokens
                 return 0.0
+            held = max(0.0, self._at - self._clock.monotonic())
             # Waking a hair early by rounding would only make the caller ask again.
-            return (tokens - self._tokens) / self._limit.rate + 1e-6
+            return held + (tokens - self._tokens) / self._limit.rate + 1e-6
 
     def hold(self, seconds: float) -> None:
         """The other side said to wait: no token before `seconds` from now."""
