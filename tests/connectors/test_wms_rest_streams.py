@@ -45,6 +45,24 @@ def test_a_webhook_and_the_poll_give_one_and_the_same_record(world: World) -> No
     assert [len(bodies) for bodies in pushed.values()] == [2, 1, 1]
 
 
+def test_lost_doubled_and_reordered_webhooks_tell_in_the_end_what_the_poll_tells(world: World) -> None:
+    world.faults.lose_webhook = world.faults.reorder_webhook = world.faults.duplicate_webhook = 0.4
+    for number in range(4):
+        world.send(f"ful_{number}@1", MUG="1")
+    world.pass_seconds(2)
+    arrived: list[object] = []
+    while world.emulator.waiting():
+        for webhook in world.webhooks():
+            arrived += [record.external_id for record in world.connector.parse(world.receive(webhook))]
+        world.clock.pass_seconds(0.1)
+    faults = world.emulator.ledger.faults()
+    assert min(faults[kind] for kind in ("lose_webhook", "reorder_webhook", "duplicate_webhook")) > 0
+    polled = [event for stream in ("fulfilment_responses", "shipments") for event in world.events(stream)]
+    assert len(arrived) == len(polled) + faults["duplicate_webhook"]
+    assert {*arrived} == {event["id"] for event in polled if isinstance(event, dict)}
+    assert arrived != sorted(arrived, key=str)
+
+
 def test_a_receipt_is_named_by_its_headers_alone(world: World) -> None:
     webhook = one_webhook(world)
     receipt = world.connector.receipt(replace(webhook, body=b"not json"), None)

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -221,6 +223,31 @@ def test_it_is_served_from_its_manifest() -> None:
     }
     assert manifest.emulator == "connectors.wms_rest.emulator:WmsEmulator"
     assert all(hasattr(Registry().implementation(manifest), name.value) for name in manifest.capabilities)
+
+
+@pytest.mark.parametrize(
+    ("config", "good"),
+    [
+        ({"base_url": "https://wms.example/api", "api_key": "k", "webhook_secrets": ["s"]}, True),
+        ({"base_url": "http://127.0.0.1:8080", "api_key": "k", "warehouse": "EAST"}, True),
+        (
+            {
+                "base_url": "https://wms.example",
+                "api_key": "k",
+                "webhook_secrets": [{"secret": "s", "not_after": "2026-12-01T00:00:00Z"}],
+            },
+            True,
+        ),
+        ({"base_url": "https://wms.example/", "api_key": "k"}, False),
+        ({"base_url": "https://wms.example"}, False),
+        ({"base_url": "https://wms.example", "api_key": "k", "webhook_secrets": []}, False),
+        ({"base_url": "https://wms.example", "api_key": "k", "webhook_tolerance_seconds": 0}, False),
+    ],
+)
+def test_the_configuration_is_checked(config: dict[str, object], good: bool) -> None:
+    folder = Path(Registry().manifests["wms_rest"].folder)
+    schema = yaml.safe_load((folder / "config.schema.yaml").read_bytes())
+    assert jsonschema.Draft7Validator(schema).is_valid(config) is good
 
 
 def test_the_manifest_and_the_connector_agree_on_topics() -> None:
