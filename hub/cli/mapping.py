@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -83,7 +83,7 @@ def try_(place: Place, name: str, input_file: Path, trace: bool, items: str | No
         records = reader.split(raw, None, {"items": items} if items else None)
     except FormatError as error:
         raise Failure(f"{input_file}: {error}", FAILED) from error
-    results = []
+    results: list[dict[str, Any]] = []
     failed = False
     for position, tree in records:
         try:
@@ -129,10 +129,10 @@ def test(place: Place, names: tuple[str, ...], as_json: bool) -> None:
     from hub.mapping import run_tests
 
     library = _library(place)
-    results = []
+    results: list[dict[str, Any]] = []
     for name in names or library.names():
         results += [
-            {"mapping": name, "test": result.name, "passed": result.passed, "differences": list(result.differences)}
+            {"mapping": name, "test": result.name, "passed": result.passed, "problems": list(result.problems)}
             for result in run_tests(_find(place, name))
         ]
     broken = [result for result in results if not result["passed"]]
@@ -141,7 +141,7 @@ def test(place: Place, names: tuple[str, ...], as_json: bool) -> None:
     else:
         for result in broken:
             click.echo(f"FAILED {result['mapping']}: {result['test']}")
-            for difference in result["differences"]:  # type: ignore[attr-defined]
+            for difference in result["problems"]:
                 click.echo(f"  {difference}")
         click.echo(f"{len(results) - len(broken)} passed, {len(broken)} failed")
     if broken:

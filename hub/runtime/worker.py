@@ -4,56 +4,34 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
+from hub.exchange.engine import Engine
 from hub.exchange.ports import StoreUnavailable
 
 log = logging.getLogger("hub.worker")
 
 SWEEP_SECONDS = 1.0
 AFTER_FAILURE_SECONDS = 1.0
-CLAIM = 50
-
-
-class Work(Protocol):
-    """What the exchange's engine does, piece by piece; every method says how much it found to do."""
-
-    def parse(self, limit: int = ...) -> int: ...
-
-    def apply(self, limit: int = ...) -> int: ...
-
-    def decide(self, limit: int = ...) -> int:
-        """Tasks that only compute."""
-        ...
-
-    def ask(self, limit: int = ...) -> int:
-        """Tasks that talk to other systems (polls, fetches) or walk much data."""
-        ...
-
-    def destinations_due(self) -> Sequence[str]: ...
-
-    def drain(self, destination: str, limit: int = ...) -> int: ...
-
-    def upkeep(self) -> int:
-        """Schedules, alerts, saved gates."""
-        ...
 
 
 class Worker:
-    """`wait(seconds)` returns early when somebody committed work. Stop lets what is under way finish."""
+    """`engine()` is the one of the active revision; `wait(seconds)` returns early when somebody committed work.
+
+    Stopping lets what is under way finish.
+    """
 
     def __init__(
         self,
-        work: Work,
+        engine: Callable[[], Engine],
         wait: Callable[[float], bool],
         *,
         wake: Callable[[], None],
         senders: int = 8,
         failed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._work = work
+        self._engine = engine
         self._wait = wait
         self._wake = wake
         self._failed = failed
@@ -70,7 +48,7 @@ class Worker:
         if work or scheduler:
             loops.append(("ask", self._ask))
         if scheduler:
-            loops.append(("upkeep", self._work.upkeep))
+            loops.append(("upkeep", lambda: self._engine().upkeep()))
         for name, once in loops:
             thread = threading.Thread(target=self._loop, args=(name, once), name=name, daemon=True)
             self._threads.append(thread)
@@ -101,14 +79,15 @@ class Worker:
                 self._wait(SWEEP_SECONDS)
 
     def _decide(self) -> int:
-        return self._work.parse(CLAIM) + self._work.apply(CLAIM) + self._work.decide(CLAIM)
+        engine = self._engine()
+        return engine.parse() + engine.apply() + engine.decide()
 
     def _ask(self) -> int:
-        return self._work.ask(CLAIM)
+        return self._engine().ask()
 
     def _dispatch(self) -> int:
         started = 0
-        for destination in self._work.destinations_due():
+        for destination in self._engine().destinations_due():
             running = self._sending.get(destination)
             if running is None or running.done():
                 self._sending[destination] = self._pool.submit(self._send, destination)
@@ -123,7 +102,7 @@ class Worker:
         sent = 0
         try:
             while not self._stop.is_set():
-                found = self._work.drain(destination, CLAIM)
+                found = self._engine().drain(destination)
                 sent += found
                 if not found:
                     break

@@ -1,0 +1,35 @@
+"""Pausing and resuming a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.exchange import gates
+from hub.exchange.verbs import Refused
+from hub.runtime.hub import Hub
+
+
+def _known(hub: Hub, connection: str) -> None:
+    if connection not in hub.connections.ids():
+        raise Refused(f"There is no connection {connection!r}; there are {', '.join(hub.connections.ids())}")
+
+
+def pause(hub: Hub, who: str, connection: str, reason: str = "") -> dict[str, Any]:
+    _known(hub, connection)
+    words = reason or "paused by a person"
+    hub.commit(lambda writer: gates.pause_by_person(writer.snapshot, connection, words, who, writer.now), connection)
+    hub.engine.gates.refresh()
+    return {"connection": connection, "message": f"{connection} is paused; its work waits"}
+
+
+def resume(hub: Hub, who: str, connection: str, reason: str = "") -> dict[str, Any]:
+    del reason
+    _known(hub, connection)
+    with hub.store.read() as snapshot:
+        held = gates.held(snapshot, connection, hub.clock.now())
+    hub.commit(lambda writer: gates.resume_rows(writer.snapshot, connection, who, writer.now), connection)
+    hub.engine.gates.refresh()
+    words = (
+        f"{connection} goes on with {held['deliveries']:.0f} deliveries, the oldest {held['oldest_seconds']:.0f} s old"
+    )
+    return {"connection": connection, **held, "message": words}

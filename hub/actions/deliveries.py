@@ -1,0 +1,58 @@
+"""What a person may say of an outgoing call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import WriteSet
+from hub.exchange import verbs
+from hub.exchange.decisions import Writer
+from hub.exchange.verbs import Refused
+from hub.runtime.hub import Hub
+
+
+def find(snapshot: Snapshot, reference: str) -> str:
+    """A delivery's id from its id or business key. Raises Refused."""
+    row = snapshot.row("deliveries", {"id": reference}) or snapshot.row("deliveries", {"business_key": reference})
+    if row is None:
+        raise Refused(f"There is no delivery {reference!r}")
+    return str(row["id"])
+
+
+def _say(hub: Hub, delivery: str, verb: Callable[[Writer, str], WriteSet], words: str) -> dict[str, Any]:
+    found: list[str] = []
+
+    def compute(writer: Writer) -> WriteSet:
+        found[:] = [find(writer.snapshot, delivery)]
+        return verb(writer, found[0])
+
+    hub.commit(compute, f"deliveries/{delivery}")
+    return {"delivery": found[0], "message": f"{found[0]} {words}"}
+
+
+def retry(hub: Hub, who: str, delivery: str) -> dict[str, Any]:
+    return _say(hub, delivery, lambda writer, one: verbs.retry(writer, one, who), "is due again")
+
+
+def happened(hub: Hub, who: str, delivery: str, external_id: str, reason: str = "") -> dict[str, Any]:
+    del reason  # the external id is the evidence
+    words = f"counts as done, as {external_id} over there"
+    return _say(hub, delivery, lambda writer, one: verbs.happened(writer, one, external_id, who), words)
+
+
+def did_not_happen(hub: Hub, who: str, delivery: str, reason: str = "") -> dict[str, Any]:
+    del reason
+    words = "is sent again with the same content"
+    return _say(hub, delivery, lambda writer, one: verbs.did_not_happen(writer, one, who), words)
+
+
+def abandon(hub: Hub, who: str, delivery: str, reason: str) -> dict[str, Any]:
+    words = "is given up; what needed it is blocked"
+    return _say(hub, delivery, lambda writer, one: verbs.abandon(writer, one, reason, who), words)
+
+
+def resend(hub: Hub, who: str, delivery: str, reason: str) -> dict[str, Any]:
+    words = "is made a second time under a key of its own"
+    return _say(hub, delivery, lambda writer, one: verbs.resend_as_new(writer, one, reason, who), words)

@@ -1,0 +1,43 @@
+"""Everything a person can do, by name: what the control socket, the API and the command line call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hub.actions import configuration, connections, deliveries, exceptions, intake, orders
+from hub.exchange.verbs import Refused
+from hub.runtime.control import ActionRefused
+from hub.runtime.hub import Busy, Hub
+
+Action = Callable[..., Mapping[str, Any]]
+
+ACTIONS: dict[str, Action] = {
+    "ingest": intake.ingest,
+    "import.items": intake.import_items,
+    "orders.hold": orders.hold,
+    "orders.release": orders.release,
+    "orders.cancel": orders.cancel,
+    "deliveries.retry": deliveries.retry,
+    "deliveries.happened": deliveries.happened,
+    "deliveries.did_not_happen": deliveries.did_not_happen,
+    "deliveries.abandon": deliveries.abandon,
+    "deliveries.resend": deliveries.resend,
+    "exceptions.retry": exceptions.retry,
+    "exceptions.resolve": exceptions.resolve,
+    "exceptions.assign": exceptions.assign,
+    "connections.pause": connections.pause,
+    "connections.resume": connections.resume,
+    "config.apply": configuration.apply,
+}
+
+
+def act(hub: Hub, name: str, arguments: dict[str, Any]) -> Mapping[str, Any]:
+    """Do it. `who` is among the arguments. Raises ActionRefused with words for a person."""
+    action = ACTIONS.get(name)
+    if action is None:
+        raise ActionRefused(f"there is no action {name}")
+    try:
+        return action(hub, **arguments)
+    except (Refused, Busy) as error:
+        raise ActionRefused(str(error)) from error
