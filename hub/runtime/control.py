@@ -95,7 +95,7 @@ def _answer(act: Act, line: bytes) -> dict[str, Any]:
         return {"result": act(str(request["action"]), dict(request["arguments"]))}
     except ActionRefused as error:
         return {"refused": str(error)}
-    except (ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # the person who asked must hear of it, and the hub must go on
         log.exception("a control request failed")
         return {"refused": f"the request could not be carried out: {type(error).__name__}: {error}"}
 
