@@ -75,6 +75,7 @@ class _Compiler:
     def __init__(
         self, definition: Definition, library: Shared, otherwise: str, functions: dict[str, Function], traced: bool
     ) -> None:
+        self._definition = definition
         self._library = library
         self._otherwise = otherwise
         self._functions = functions
@@ -110,6 +111,8 @@ class _Compiler:
             emit, reads = self._field(below / name, name, schemas.describe_child(target, name), using)
             emits.append(emit)
             consumed = merged(consumed, reads)
+        if below.place[:-1] or spot.definition is not self._definition:
+            self._check_covered(below, target)
         return Fields(emits, consumed)
 
     def _use(self, spot: Spot, target: schemas.Schema | None, using: frozenset[str]) -> Fields:
@@ -175,8 +178,8 @@ class _Compiler:
         scalars = not (spot.has("fields") or spot.has("use"))
         if scalars:
             inner = {"from": ".", **{key: value for key, value in _dict(spot).items() if key not in _LIST_KEYS}}
-            for key in ("otherwise", "required"):
-                inner.pop(key, None)
+            if _dict(spot).get("otherwise") == "error":
+                inner["otherwise"] = "error"
             fill, reads = self._leaf(Spot(spot.definition, spot.place, inner), "", items)
             below: Consumed | None = None
         else:
@@ -393,6 +396,12 @@ class _Compiler:
         if isinstance(known, dict) and name not in known:
             title = target.get("title", "the target")
             self._wrong(spot, f"{title} has no field {name}; {among(name, known)}", key=key)
+
+    def _check_covered(self, spot: Spot, target: schemas.Schema | None) -> None:
+        required = target.get("required") if target is not None else None
+        for name in required if isinstance(required, list) else []:
+            if not spot.has(str(name)):
+                self._wrong(spot, f"{(target or {}).get('title', 'the target')} needs {name}, but no field sets it")
 
     def _wrong(self, spot: Spot, message: str, *, key: bool = False) -> None:
         self.problems.append(spot.wrong(message, key=key))

@@ -47,9 +47,11 @@ def compile_expression(text: str, extra: dict[str, Function] | None = None) -> G
         raise ExpressionError(f"an expression has at most {MAX_EXPRESSION_CHARACTERS} characters")
     try:
         tree: Node = dict(jmespath.parser.Parser().parse(text).parsed)
+        return _Compiler({**FUNCTIONS, **(extra or {})}).build(tree)
     except jmespath.exceptions.JMESPathError as error:
         raise ExpressionError(str(error).strip()) from error
-    return _Compiler({**FUNCTIONS, **(extra or {})}).build(tree)
+    except RecursionError as error:
+        raise ExpressionError("the expression is nested too deeply") from error
 
 
 def is_false(value: object) -> bool:
@@ -65,7 +67,7 @@ def equal(left: object, right: object) -> bool:
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
-    return type(left) is type(right) and left == right if not _both_numbers(left, right) else left == right
+    return left == right and (type(left) is type(right) or _both_numbers(left, right))
 
 
 def _both_numbers(left: object, right: object) -> bool:

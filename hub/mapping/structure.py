@@ -42,9 +42,9 @@ def fields_of(emits: Sequence[Emit], keep: tuple[tuple[str, ...], Rest] | None) 
 def _put(out: dict[str, object], place: tuple[str, ...], left: dict[str, object]) -> None:
     here = out
     for name in place[:-1]:
-        inner = here.setdefault(name, {})
-        if not isinstance(inner, dict):
-            return
+        present = here.get(name)
+        inner = dict(present) if isinstance(present, dict) else {}
+        here[name] = inner
         here = inner
     present = here.get(place[-1])
     here[place[-1]] = {**left, **present} if isinstance(present, dict) else left

@@ -144,6 +144,8 @@ def test_only_the_branch_that_is_needed_is_evaluated() -> None:
         ("lines[?", ""),
         ("a[::0]", "step 0"),
         ("a" * 3000, "at most"),
+        ("(" * 1500, ""),
+        ("!" * 1900 + "a", "nested too deeply"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_when_compiling(expression: str, says: str) -> None:

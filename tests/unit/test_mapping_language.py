@@ -174,6 +174,23 @@ def test_gather_makes_one_list_of_several_sources(tmp_path: Path) -> None:
     assert "aliases" not in run(tmp_path, fields, {"id": 1}).record
 
 
+def test_scalars_that_cannot_be_used_are_held_or_stop_the_mapping_as_it_says(tmp_path: Path) -> None:
+    tree = {"id": 1, "words": ["a", {"b": 1}, None, "c"]}
+    mapped = run(tmp_path, ID + "  tags: { each: words, as: text }\n", tree)
+    assert (mapped.record["tags"], [hold.field for hold in mapped.holds]) == (["a", "c"], ["tags.1"])
+    with pytest.raises(MappingError, match=r"tags\.1"):
+        run(tmp_path, ID + "  tags: { each: words, as: text, otherwise: error }\n", tree)
+
+
+def test_a_constant_is_the_same_in_every_run(tmp_path: Path) -> None:
+    path = tmp_path / "o.in.yaml"
+    head = "mapping: t/o.in\ntarget: Order\nkind: state\n"
+    path.write_text(head + ID + "  attributes: { const: { from: us } }\nkeep_rest: attributes.shop\n", encoding="utf-8")
+    mapping = compile_mapping(path, library=MappingLibrary())
+    assert mapping.run({"id": 1, "x": 1}).record["attributes"] == {"from": "us", "shop": {"x": 1}}
+    assert mapping.run({"id": 1}).record["attributes"] == {"from": "us"}
+
+
 def test_the_context_is_in_reach(tmp_path: Path) -> None:
     fields = (
         ID + "  scope: { from: context.config.store }\n  note: { expr: \"concat(context().connection, '/', id)\" }\n"
