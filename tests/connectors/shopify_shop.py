@@ -14,6 +14,7 @@ from connectors.shopify.emulator import ShopifyEmulator
 from hub.formats.registry import codec
 from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary
+from hub.sdk import ports
 from hub.sdk.capabilities import Capability
 from hub.sdk.connector import Context
 from hub.sdk.emulator import EmulatedRequest, Emulator, Faults, Ledger, Outgoing
@@ -59,7 +60,7 @@ def loads(name: str, body: bytes) -> Tree:
         raise DataError(str(error)) from error
 
 
-def context_for(http: Any, clock: Clock, config: Mapping[str, Any]) -> Context:
+def context_for(http: Any, clock: ports.Clock, config: Mapping[str, Any]) -> Context:
     return Context(
         connection="shopify-us",
         config=config,
