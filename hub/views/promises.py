@@ -132,7 +132,7 @@ PROMISES: tuple[Promise, ...] = (
         "An applied fact's key is remembered for ever, so that it cannot be applied twice",
         "SELECT m.id AS subject, 'applied, but its key is not remembered' AS detail FROM messages m"
         " WHERE m.kind = 'fact' AND m.state = 'applied' AND m.fact_key IS NOT NULL"
-        " AND NOT EXISTS (SELECT 1 FROM fact_keys f WHERE f.message_id = m.id)",
+        " AND m.stream <> 'replies' AND NOT EXISTS (SELECT 1 FROM fact_keys f WHERE f.message_id = m.id)",
     ),
     Promise(
         "facts_once",
@@ -145,8 +145,8 @@ PROMISES: tuple[Promise, ...] = (
         "parked_seen",
         "Every parked message is shown to a person",
         "SELECT m.id AS subject, 'parked (' || COALESCE(m.error_code, '') || ') and no open exception tells of it'"
-        f" AS detail FROM messages m WHERE m.state = 'parked' AND NOT EXISTS ({OPEN_EXCEPTION} AND s.subject_kind = 'message'"
-        " AND s.subject_id = m.id)",
+        f" AS detail FROM messages m WHERE m.state = 'parked' AND NOT EXISTS ({OPEN_EXCEPTION}"
+        " AND s.subject_kind = 'message' AND s.subject_id = m.id)",
     ),
     Promise(
         "waiting_named",
