@@ -18,6 +18,7 @@ from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
+from hub.oms.accept import accept
 from hub.oms.allocate import exclude_location, source_again
 from hub.oms.cancel import tell_erp
 from hub.oms.load import Case, open_case, work_key
@@ -156,7 +157,9 @@ def answer_cancel(
             _unexpected(case, work, f"it answered for a line ({line_id}) that was not asked about")
             continue
         if answer is Answer.ACCEPTED:
-            _accept(case, work, request, pair, units)
+            missing = accept(case, work, request, *pair, units)
+            if missing > 0:
+                _unexpected(case, work, f"it gave up {decimal_text(missing)} of {pair[1].sku} that it no longer has")
         else:
             refused = asked.answer(answer, units)
             if refused and request.purpose != "resource":
@@ -170,30 +173,6 @@ def answer_cancel(
     elif any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
         case.task("allocate", case.order.id, case.now)
     tell_erp(case, request.reason)
-
-
-def _accept(
-    case: Case, work: FulfilmentOrder, request: CancelRequest, pair: tuple[WorkLine, OrderLine], units: Decimal
-) -> None:
-    part, line = pair
-    asked = request.line(part.line_id)
-    assert asked is not None, "the caller has found the line"
-    accepted = asked.answer(Answer.ACCEPTED, units)
-    if request.purpose == "by_hand":
-        withdrawn = min(part.by_hand, accepted)
-        part.by_hand -= withdrawn
-        part.returned += withdrawn
-        release_firm(case, work.id, part.line_id, withdrawn)
-        return
-    for source, moved in part.take(AT_LOCATION, accepted):
-        part.shift(source, Bucket.CANCELLED, moved)
-        line.ledger.move(source, Bucket.CANCELLED, moved)
-        if request.purpose == "resource":
-            line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
-        accepted -= moved
-        release_firm(case, work.id, part.line_id, moved)
-    if accepted > 0:
-        _unexpected(case, work, f"it gave up {decimal_text(accepted)} of line {line.number} that it no longer has")
 
 
 def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: Decimal) -> None:

@@ -116,7 +116,7 @@ def cancel_work(case: Case, work: FulfilmentOrder, asked: CancelRequest) -> None
         reason=asked.reason,
         lines=lines,
     )
-    whole = all(work.waiting(line.line_id) == line.quantity for line in work.lines)
+    whole = all(work.waiting(line.line_id) == line.at_location + line.by_hand for line in work.lines)
     sent = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@"
     withdraws = (sent,) if whole else ()
     refs = {"cancel_request": asked.id, "fulfilment_order": work.id}

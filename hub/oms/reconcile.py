@@ -13,6 +13,7 @@ from hub.domain.fulfilment import FINISHED, Asked, CancelRequest, FulfilmentOrde
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
+from hub.oms.accept import accept_if_never_sent
 from hub.oms.load import Case
 from hub.oms.outgoing import cancel_work
 from hub.oms.reserve import trim
@@ -52,6 +53,7 @@ def ask(case: Case, wishes: dict[str, dict[str, Decimal]], purpose: str, reason:
         cancel_work(case, work, request)
         units = decimal_text(sum(quantities.values(), ZERO))
         tell(case, Fact.WORK_CANCEL_ASKED, request.id, fulfilment_order=work.id, units=units, purpose=purpose)
+        accept_if_never_sent(case, work, request)
 
 
 def _wish(case: Case, line: OrderLine, missing: Decimal, wishes: dict[str, dict[str, Decimal]]) -> Decimal:

@@ -283,6 +283,16 @@ class Bench:
         }
         return self._handle(self._incoming(effect.destination, "replies", record, effect.key))
 
+    def send(self) -> None:
+        """Everything that waits to leave is on its way: from here on it can only be cancelled by asking."""
+        self.store.apply(WriteSet([Update("deliveries", {"attempts": 0}, {"attempts": 1, "state": "sent"}, {}, None)]))
+
+    def _withdraw(self, *keys: str) -> None:
+        for key in keys:
+            update = Update("deliveries", {"business_key": key}, {"state": "withdrawn"})
+            self.store.apply(WriteSet([update]))
+            self.effects.pop(key)
+
     def run(self, *kinds: str) -> None:
         """Run every task that is due, and those that they cause, until none is left."""
         while due := [
@@ -381,6 +391,12 @@ class Bench:
             key = f"{effect.destination}/{effect.capability}/{effect.key}"
             assert key not in self.effects, f"{key} was asked for twice"
             self.effects[key] = effect
+            row = {"business_key": key, "state": "pending", "attempts": 0, "order_id": effect.order_id}
+            row |= {"destination": effect.destination, "capability": effect.capability}
+            self.store.apply(WriteSet([Insert("deliveries", row)]))
+            for delivery in self.store.rows("deliveries", {"attempts": 0}):
+                if any(delivery["business_key"].startswith(prefix) for prefix in effect.withdraws):
+                    self._withdraw(delivery["business_key"], key)
         for request in decision.tasks:
             if request.dedupe_key not in self._done:
                 self._done.add(request.dedupe_key)

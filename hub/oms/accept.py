@@ -1,0 +1,57 @@
+"""Quantity that a location gives up on request: the only way it comes back once it was released."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hub.domain.fulfilment import Answer, CancelRequest, FulfilmentOrder, WorkLine
+from hub.domain.order import OrderLine
+from hub.domain.quantity import AT_LOCATION, Bucket
+from hub.oms.load import Case
+from hub.oms.reserve import release_firm
+
+WITHDRAWABLE = ("pending", "retry", "in_flight", "parked", "suppressed")
+"""States of a delivery of which, while it has no attempt, nobody outside has heard."""
+
+
+def accept(
+    case: Case, work: FulfilmentOrder, request: CancelRequest, part: WorkLine, line: OrderLine, units: Decimal
+) -> Decimal:
+    """Apply an accepted quantity. Returns how much of it the location no longer had."""
+    asked = request.line(part.line_id)
+    assert asked is not None, "callers answer for lines that were asked about"
+    accepted = asked.answer(Answer.ACCEPTED, units)
+    if request.purpose == "by_hand":
+        withdrawn = min(part.by_hand, accepted)
+        part.by_hand -= withdrawn
+        part.returned += withdrawn
+        release_firm(case, work.id, part.line_id, withdrawn)
+        return accepted - withdrawn
+    for source, moved in part.take(AT_LOCATION, accepted):
+        part.shift(source, Bucket.CANCELLED, moved)
+        line.ledger.move(source, Bucket.CANCELLED, moved)
+        if request.purpose == "resource":
+            line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
+        release_firm(case, work.id, part.line_id, moved)
+        accepted -= moved
+    return accepted
+
+
+def accept_if_never_sent(case: Case, work: FulfilmentOrder, request: CancelRequest) -> bool:
+    """A request for all that a fulfilment order has takes back its unsent request with it: nobody is to answer.
+
+    The outbox withdraws both under the same condition, in the same write set: no attempt has started. If one starts in
+    between, the write set conflicts and this is decided anew.
+    """
+    whole = all(work.waiting(line.line_id) == line.at_location + line.by_hand for line in work.lines)
+    key = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@{work.version}"
+    sent = case.snapshot.row("deliveries", {"business_key": key}) if whole and work.connection else None
+    nobody_heard = sent is not None and sent["attempts"] == 0 and sent["state"] in WITHDRAWABLE
+    if not whole or (work.connection and not nobody_heard):
+        return False
+    for asked in request.lines:
+        part, line = work.line(asked.line_id), case.order.line(asked.line_id)
+        if part is not None and line is not None:
+            accept(case, work, request, part, line, asked.waiting)
+    work.settle()
+    return True
