@@ -73,7 +73,7 @@ class Server:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """One migrated template is made; databases copy it."""
-    with _some_server() as server:
+    with some_server() as server:
         server.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
         server.execute(f"CREATE DATABASE {TEMPLATE}")
         migrations.upgrade_postgres(server.url(TEMPLATE))
@@ -82,7 +82,7 @@ def postgresql_server() -> Iterator[Server]:
 
 
 @contextmanager
-def _some_server() -> Iterator[Server]:
+def some_server() -> Iterator[Server]:
     given = os.environ.get("HUB_TEST_POSTGRESQL")
     binaries = _local_binaries()
     if given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ class SimulatedDatabase:
         self._clock, self._ids, self._hooks = clock, ids, hooks
         self._connection = connect_memory()
         self._lock = threading.RLock()
+        self._commits = itertools.count(1)
         migrations.create_in_memory(self._connection)
 
     def open(self) -> SqlStore:
@@ -142,6 +144,7 @@ class SimulatedDatabase:
             lock=self._lock,
             changes=lambda: connection.total_changes,
             hooks=self._hooks,
+            numbers=self._commits,
         )
         readers = MemoryReaders(connection, self._lock, epoch, clock.now)
         with readers.read() as tx:

@@ -110,17 +110,21 @@ class Bell:
         while not self._closing.is_set():
             self._due.wait()
             self._due.clear()
-            try:
-                connection = connection or self._connect()
-                connection.execute(f"NOTIFY {CHANNEL}")
-            except psycopg.Error:  # the others' sweep finds the work
-                connection = None
+            connection = self._notify(connection)
             self._closing.wait(0.01)
+        connection = self._notify(connection)  # for our own hearing thread, which waits for one
         if connection is not None:
             connection.close()
 
+    def _notify(self, connection: psycopg.Connection[SqlRow] | None) -> psycopg.Connection[SqlRow] | None:
+        try:
+            connection = connection or self._connect()
+            connection.execute(f"NOTIFY {CHANNEL}")
+        except psycopg.Error:  # the others' sweep finds the work
+            return None
+        return connection
+
     def close(self) -> None:
-        """The last notification is for our own hearing thread, which waits for one."""
         self._closing.set()
         self._due.set()
         for thread in self._threads:

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -224,7 +224,8 @@ class GroupWriter(Generic[Item]):
             entry.resolve()
         if self.broken is not None:
             with self._changed:
-                waiting = [future for _, future in self._arrivals] + [f for entry in self._jobs for f in entry.futures]
+                waiting = [future for _, future in self._arrivals]
+                waiting += [future for entry in self._jobs for future in entry.futures]
                 self._arrivals.clear()
                 self._jobs.clear()
             for future in waiting:
@@ -256,7 +257,10 @@ class ClosedWriter:
 
 @dataclass(slots=True)
 class Hooks:
-    """Called around every commit that changes something, with its number; raising there is the simulated crash."""
+    """Called around every commit that changes something, with its number since the database began.
+
+    Raising there is the simulated crash: nothing of that commit stands, or all of it does but nobody was told.
+    """
 
     before_commit: Callable[[int], None] = field(default=lambda number: None)
     after_commit: Callable[[int], None] = field(default=lambda number: None)
@@ -274,21 +278,21 @@ class InlineWriter(Generic[Item]):
         lock: threading.RLock,
         changes: Callable[[], int],
         hooks: Hooks,
+        numbers: Iterator[int],
     ) -> None:
         self._session, self._intake, self._committed = session, intake, committed
-        self._lock, self._changes, self._hooks = lock, changes, hooks
-        self.commits = 0
+        self._lock, self._changes, self._hooks, self._numbers = lock, changes, hooks, numbers
         self.broken: str | None = None
 
     def run(self, job: Job[T], *, wakes: bool = False) -> T:
         with self._lock:
             before = self._changes()
+            number = 0
             try:
                 result = job(self._session.begin())
-                changed = self._changes() != before
-                if changed:
-                    self.commits += 1
-                    self._hooks.before_commit(self.commits)
+                if self._changes() != before:
+                    number = next(self._numbers)
+                    self._hooks.before_commit(number)
                 self._session.commit()
             except DRIVER_ERRORS as error:
                 self._session.rollback()
@@ -298,8 +302,8 @@ class InlineWriter(Generic[Item]):
             except BaseException:
                 self._session.rollback()
                 raise
-            if changed:
-                self._hooks.after_commit(self.commits)
+            if number:
+                self._hooks.after_commit(number)
             if wakes:
                 self._committed()
             return result
