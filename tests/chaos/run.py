@@ -1,0 +1,205 @@
+"""One run from an empty database to its audit."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hub.runtime.configuration import database_address
+from tests.chaos.audit import audit, open_work, outgoing
+from tests.chaos.crowd import Crowd
+from tests.chaos.database import count, database_url, integrity, looking
+from tests.chaos.fleet import Blows, Fleet, UpProbe, rampage
+from tests.chaos.ledgers import read_truth
+from tests.chaos.report import Measured, report_of
+from tests.chaos.scenario import AMBIGUOUS, Scenario
+from tests.chaos.world import World, environment, fill_shelf, write_configuration
+
+START_SECONDS = 60.0
+SETTLE_SECONDS = 120.0
+STEADY_LOOKS = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`database`: sqlite, postgresql (a server of its own) or a URL."""
+
+    orders: int
+    seconds: float
+    seed: int
+    database: str = "sqlite"
+    processes: int = 1
+    sabotage: str | None = None
+    keep: Path | None = None
+    settle_seconds: float = SETTLE_SECONDS
+
+
+def run(scenario: Scenario, options: Options, say: Say = lambda _: None) -> dict[str, Any]:
+    """Raises RuntimeError where the run could not even begin; everything else is in the report."""
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="hub-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    if scenario.needs_postgresql and options.database == "sqlite":
+        options = replace(options, database="postgresql")
+    options = replace(options, processes=max(options.processes, scenario.processes))
+    try:
+        with database_url(options.database) as database:
+            return _Run(scenario, options, folder, database, say).go()
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run:
+    def __init__(self, scenario: Scenario, options: Options, folder: Path, database: str, say: Say) -> None:
+        self.scenario, self.options, self.folder, self.say = scenario, options, folder, say
+        self.home = folder / "home"
+        self.home.mkdir(exist_ok=True)
+        self.shelf = fill_shelf(options.orders, scenario, random.Random(options.seed))
+        self.log = (folder / "emulators.log").open("ab")
+        self.world = World(folder, seed=options.seed, scenario=scenario, shelf=self.shelf, log=self.log)
+        write_configuration(folder / "config", self.world, database)
+        self.address = database_address(folder / "config", environment())
+        self.fleet = Fleet(
+            folder / "config", self.home, environment(), processes=options.processes, sabotage=options.sabotage
+        )
+        self.crowd = Crowd(
+            self.world.shop,
+            self.fleet.port,
+            self.shelf,
+            scenario.habits,
+            orders=options.orders,
+            seconds=options.seconds * 0.9,
+            seed=options.seed,
+        )
+        self.blows = Blows()
+
+    def go(self) -> dict[str, Any]:
+        try:
+            self._open_shop()
+            up_share = self._storm()
+            drained = self._settle()
+            return self._audit(up_share, drained)
+        finally:
+            self.fleet.stop()
+            self.world.close()
+            self.log.close()
+
+    def _open_shop(self) -> None:
+        """Start, let the warehouse count, and wait until the shop shows what the hub says of every article."""
+        self.fleet.start()
+        self.world.point_at(self.fleet.url)
+        self.world.stock_up()
+        self.world.count_stock()
+        deadline = time.monotonic() + START_SECONDS
+        wanted = {sku: self.shelf.total(sku) for sku in self.shelf.guarded}
+        levels: dict[str, int] = {}
+        while time.monotonic() < deadline:
+            levels = self.world.shop.control("levels")["levels"]
+            if all(levels.get(sku) == units for sku, units in wanted.items()):
+                return
+            time.sleep(0.1)
+        missing = [sku for sku, units in wanted.items() if levels.get(sku) != units]
+        raise RuntimeError(f"the shop never showed the stock of {len(missing)} articles, {missing[:3]} among them")
+
+    def _storm(self) -> float:
+        options, stop = self.options, threading.Event()
+        self.say(f"{options.orders} orders in {options.seconds:g} s, {self.scenario.note}")
+        self.world.unleash()
+        threads = [threading.Thread(target=self.crowd.run, args=(stop,), name="crowd")]
+        if self.scenario.monkey.kills:
+            arguments = (self.fleet, self.scenario.monkey, self.blows, stop, random.Random(options.seed))
+            threads.append(threading.Thread(target=rampage, args=arguments, name="monkey"))
+        probe = UpProbe(self.fleet)
+        for thread in threads:
+            thread.start()
+        if self.scenario.deaf_seconds:
+            self.world.shop.connect_hub("http://127.0.0.1:9", "nobody")
+        stop.wait(options.seconds)
+        threads[0].join(options.seconds)
+        stop.set()
+        for thread in threads:
+            thread.join(90)
+        share = probe.close()
+        for member in self.fleet.members:
+            if not member.process.alive:
+                member.start()
+                member.await_ready()
+        self.say(f"quiet after {self.blows.kills} kills and {self.blows.stops} stops, up {share:.0%}")
+        return share
+
+    def _settle(self) -> float:
+        """Seconds until nothing is under way; what still is then is what the audit finds."""
+        started = time.monotonic()
+        self.world.calm()
+        self.world.point_at(self.fleet.url)
+        self.world.release_silent()
+        self.world.bring_late_goods(self.options.orders)
+        steady, told = 0, ""
+        while time.monotonic() - started < self.options.settle_seconds:
+            time.sleep(0.5)
+            with looking(self.address, self._home()) as connection:
+                found = open_work(connection)
+                captured = count(connection, "SELECT COUNT(*) FROM orders")
+            waiting = self.world.waiting_webhooks()
+            missing = len(self.crowd.seen.placed) - captured
+            steady = steady + 1 if not found and not waiting and missing <= 0 else 0
+            if steady >= STEADY_LOOKS:
+                break
+            now = "; ".join([*found, f"{waiting} webhooks under way", f"{missing} orders missing"])
+            if now != told:
+                self.say(f"{time.monotonic() - started:5.1f} s: {now}")
+                told = now
+        return time.monotonic() - started
+
+    def _audit(self, up_share: float, drained: float) -> dict[str, Any]:
+        calls = self.world.calls()
+        self.fleet.stop()
+        self.world.close()
+        truth = read_truth(self.folder)
+        with looking(self.address, self._home()) as connection:
+            findings = audit(truth, connection, self.shelf)
+            deliveries = outgoing(connection)
+        seen = self.crowd.seen
+        return report_of(
+            findings,
+            Measured(
+                seed=self.options.seed,
+                scenario=self.scenario,
+                database=self.options.database,
+                processes=self.options.processes,
+                sabotage=self.options.sabotage,
+                seconds=self.options.seconds,
+                drain_seconds=drained,
+                up_share=up_share,
+                blows=self.blows,
+                answers_ms=seen.answers_ms,
+                calls=calls,
+                ambiguous=sum(truth.faults[kind] for kind in AMBIGUOUS),
+                faults=truth.faults,
+                sold_out=seen.sold_out,
+                forged=seen.forged,
+                corrupt=seen.corrupt,
+                forged_accepted=seen.forged_accepted,
+                server_errors=seen.server_errors,
+                deliveries=deliveries,
+                integrity=integrity(self.address, self._home()),
+            ),
+        )
+
+    def _home(self) -> Path:
+        return self.home
+
+
+def to_stderr(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
