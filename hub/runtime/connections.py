@@ -19,12 +19,14 @@ from hub.config.secrets import Secrets, resolve_tree
 from hub.exchange.connections import ConnectionView, StreamView
 from hub.exchange.mappings import MappedReply, MappedStream
 from hub.formats.registry import codec
+from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.mapping.mapping import Mapping as CompiledMapping
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.connector import Context
+from hub.sdk.errors import DataError
 from hub.sdk.manifest import CapabilityInfo, Manifest
 from hub.sdk.ports import Clock, HttpPort
 from hub.transport.breaker import Breaker, BreakerSnapshot, Permit, State
@@ -174,8 +176,8 @@ class RuntimeConnections:
             http=http,
             clock=self._clock,
             log=ConnectionLog(config.id),
-            loads=codec("json").loads,
-            loads_xml=codec("xml").loads,
+            loads=_reader("json"),
+            loads_xml=_reader("xml"),
             soap=_soap_opener(http),
             start_from={name: stream.start_from for name, stream in config.streams.items() if stream.start_from},
         )
@@ -213,6 +215,19 @@ class RuntimeConnections:
             if mapping is not None:
                 readers[capability] = MappedReply(_record_of(mapping))
         return readers
+
+
+def _reader(name: str) -> Callable[[bytes], Any]:
+    """The codec as connectors are promised it: DataError for bytes it cannot read."""
+    read = codec(name).loads
+
+    def reader(body: bytes) -> Any:
+        try:
+            return read(body)
+        except FormatError as error:
+            raise DataError(error.message, position=str(error.position or "")) from error
+
+    return reader
 
 
 def _record_of(mapping: CompiledMapping) -> Callable[[object], Mapping[str, Any]]:
