@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hub.cli.failure import FAILED, REFUSED, Failure
+from hub.cli.failure import FAILED, REFUSED, UNREACHABLE, Failure
 from hub.runtime.place import Place
 
 if TYPE_CHECKING:
@@ -84,9 +84,16 @@ def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
             raise Failure(str(answer["refused"]), FAILED)
         return dict(answer["result"])
     from hub.app import opened_hub
+    from hub.exchange.ports import StoreUnavailable
+    from hub.store.owner import OwnerRunning
 
+    load(place)
     try:
         with opened_hub(place, environ=environment(place)) as hub:
             return hub.act(action, {**arguments, "who": who})
     except ActionRefused as error:
         raise Failure(str(error), FAILED) from error
+    except OwnerRunning as error:
+        raise Failure(f"Another process has just taken this data: {error}. Try again.", REFUSED) from error
+    except StoreUnavailable as error:
+        raise Failure(f"The database cannot be used: {error}. Nothing was done.", UNREACHABLE) from error
