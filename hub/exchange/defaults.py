@@ -16,6 +16,7 @@ class Defaults:
     retry_after_spread: float = 0.1
     lease: float = 120.0
     claim_limit: int = 50
+    ask_limit: int = 4
     batch: int = 50
     connect_timeout: float = 5.0
     read_timeout: float = 30.0

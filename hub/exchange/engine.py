@@ -36,7 +36,7 @@ PARSE_ROUNDS = 10
 
 
 class Engine:
-    """`workers` adds kinds of tasks that do I/O. `schedules` are enqueued by `tick`."""
+    """`workers` adds kinds of tasks that do I/O. `schedules` are enqueued by `upkeep`."""
 
     def __init__(
         self,
@@ -94,16 +94,16 @@ class Engine:
 
     def step(self) -> bool:
         """One round of everything; True if anything was done."""
-        done = self.tick()
-        done = self.parse(self.defaults.claim_limit) > 0 or done
-        done = self.apply(self.defaults.claim_limit) > 0 or done
-        done = self.run_tasks(self.defaults.claim_limit) > 0 or done
-        for destination in self.store.destinations_due():
-            done = self.drain(destination, self.defaults.claim_limit) > 0 or done
+        done = self.upkeep() > 0
+        done = self.parse() > 0 or done
+        done = self.apply() > 0 or done
+        done = self.run_tasks() > 0 or done
+        for destination in self.destinations_due():
+            done = self.drain(destination) > 0 or done
         return done
 
-    def tick(self) -> bool:
-        """What time alone brings: schedules, expired leases, saved breakers. True if work was made."""
+    def upkeep(self) -> int:
+        """What time alone brings: schedules, expired leases, saved breakers. How much work was made."""
         now = self.clock.now()
         made = sum(enqueue_due(self.store, schedule, now) for schedule in self.schedules)
         self.gates.save()
@@ -111,9 +111,9 @@ class Engine:
         if self._swept_at is None or monotonic - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = monotonic
             made += sum(self.store.recover().values())
-        return made > 0
+        return made
 
-    def parse(self, limit: int) -> int:
+    def parse(self, limit: int = DEFAULTS.claim_limit) -> int:
         """Cut due receipts into messages; how many receipts were claimed."""
         claimed = self.store.claim_receipts(limit)
         read = [(receipt, self._records(receipt)) for receipt in claimed]
@@ -161,14 +161,32 @@ class Engine:
         raise_rows(writes, snapshot, raised, receipt.id, now)
         return writes
 
-    def apply(self, limit: int) -> int:
+    def apply(self, limit: int = DEFAULTS.claim_limit) -> int:
+        """Give due messages their verdicts; how many were claimed."""
         return apply_messages(self.applier, limit)
 
-    def run_tasks(self, limit: int, kinds: tuple[str, ...] | None = None) -> int:
+    def run_tasks(self, limit: int = DEFAULTS.claim_limit, kinds: tuple[str, ...] | None = None) -> int:
+        """Run due tasks; how many were claimed. A kind that nothing here does fails with an exception."""
         return run_tasks(self.task_runner, limit, kinds)
 
-    def drain(self, destination: str, limit: int) -> int:
-        """Thread safe: claims are disjoint."""
+    def decide(self, limit: int = DEFAULTS.claim_limit) -> int:
+        """Tasks that only compute."""
+        return self.run_tasks(limit, tuple(sorted({*self.task_runner.own, *self.task_runner.handlers})))
+
+    def ask(self, limit: int = DEFAULTS.ask_limit) -> int:
+        """Tasks that talk to other systems."""
+        return self.run_tasks(limit, tuple(sorted(self.task_runner.workers)))
+
+    def destinations_due(self) -> list[str]:
+        """Destinations with something to send or to look up that are not held back."""
+        return [name for name in self.store.destinations_due() if not self._held_back(name)]
+
+    def _held_back(self, destination: str) -> bool:
+        view = self.connections.get(destination)
+        return view is None or view.gate.wait_seconds() > 0
+
+    def drain(self, destination: str, limit: int = DEFAULTS.claim_limit) -> int:
+        """Send what is due at one destination; how many were moved. Thread safe: claims are disjoint."""
         return drain(self.outbox, destination, limit)
 
     def run_until_idle(self, max_rounds: int = 1_000) -> int:

@@ -152,8 +152,14 @@ def _state(
 
 
 def received_order(message: ClaimedMessage) -> str:
-    """Sorts as text by the time of receipt; of one moment, by the message's id."""
-    return f"{message.received_at.isoformat(timespec='microseconds')}|{message.id}"
+    """Sorts as text by the time of receipt, then by receipt and place in it; the same for a re-driven copy."""
+    receipt, digits, place = _arrival(message.receipt_id, message.position)
+    return f"{message.received_at.isoformat(timespec='microseconds')}|{receipt}|{digits:03d}{place}"
+
+
+def _arrival(receipt_id: str, position: str) -> tuple[str, int, str]:
+    """Receipt ids are in order of arrival; within one, `orders.9` comes before `orders.10`."""
+    return receipt_id, len(position), position
 
 
 def _subject(row: Mapping[str, Any] | None) -> str:
@@ -296,17 +302,17 @@ def _parked_before(
     for row in parked:
         if row["id"] == message.id or row["stream"] != message.stream:
             continue
-        mine = (
-            (incoming.source_version, message.id)
-            if incoming.source_version and row["source_version"]
-            else ("", message.id)
-        )
-        theirs = (row["source_version"], row["id"]) if mine[0] else ("", row["id"])
-        if theirs < mine:
+        versions = (row["source_version"], incoming.source_version)
+        theirs, mine = versions if all(versions) else ("", "")
+        if (theirs, *_arrival(row["receipt_id"], row["position"])) < (
+            mine,
+            *_arrival(message.receipt_id, message.position),
+        ):
             values: dict[str, Any] = {"state": "superseded", "error": f"superseded by {message.id}"}
             clears.append(ExceptionClear("", "message", row["id"], "superseded"))
         else:
             values = {"state": "stored", "claims": 0, "due_at": now}
+            clears.append(ExceptionClear("", "message", row["id"], "tried again"))
         writes.operations.append(Update("messages", {"id": row["id"], "state": "parked"}, values, expect=None))
     return writes, tuple(clears)
 

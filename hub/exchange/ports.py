@@ -32,7 +32,7 @@ class NewReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receipt is durable. `duplicate`: the same delivery id and body stood already; `id` is then the first one's."""
+    """The receipt is durable. `duplicate`: the same delivery id and body stood already; `id` is the first one's."""
 
     id: str
     duplicate: bool
