@@ -73,6 +73,7 @@ class ShopifyEmulator(Emulator):
             "FulfilmentState": self._fulfilment_state,
             "FulfilmentCreate": self._fulfilment_create,
             "InventoryItem": self._inventory_item,
+            "InventoryLevel": self._inventory_level,
             "InventorySet": self._inventory_set,
             "Shop": self._shop_info,
         }
@@ -275,6 +276,14 @@ class ShopifyEmulator(Emulator):
             if sku.casefold() == wanted
         ]
         return {"inventoryItems": {"nodes": nodes[:2]}}
+
+    def _inventory_level(self, variables: Node) -> Node:
+        sku = self.shop.sku_of(legacy_id(text_at(variables, "item")) or 0)
+        if sku is None:
+            return {"inventoryItem": None}
+        level = self.shop.level(sku, str(legacy_id(text_at(variables, "location"))))
+        quantities = [{"name": "available", "quantity": level}]
+        return {"inventoryItem": {"inventoryLevel": {"quantities": quantities}}}
 
     def _shop_info(self, _: Node) -> Node:
         scopes = ("read_orders", "write_merchant_managed_fulfillment_orders", "write_inventory")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
 from connectors.shopify import queries
-from connectors.shopify.admin_api import AdminApi
+from connectors.shopify.admin_api import AdminApi, Answer
 from connectors.shopify.tree import Node, decimal_at, gid, node_at, nodes_at, text_at, whole_at
 from hub.sdk.capabilities import SafetyMode
 from hub.sdk.connector import Context
@@ -84,26 +84,35 @@ class Pushes:
         location = text_at(payload, "locationId") or str(self._context.config.get("location") or "")
         if not location:
             raise CallFailed(Resolution.REJECTED, "neither the stock level nor the connection names a location")
+        level = {
+            "inventoryItemId": gid("InventoryItem", item),
+            "locationId": gid("Location", location),
+            "quantity": quantity,
+            "changeFromQuantity": _whole_units(payload, "changeFromQuantity"),
+        }
         variables = {
             "key": str(uuid.uuid5(_NAMESPACE, f"{self._context.connection}/{effect.key}")),
-            "input": {
-                "name": "available",
-                "reason": "correction",
-                "quantities": [
-                    {
-                        "inventoryItemId": gid("InventoryItem", item),
-                        "locationId": gid("Location", location),
-                        "quantity": quantity,
-                        "changeFromQuantity": _whole_units(payload, "changeFromQuantity"),
-                    }
-                ],
-            },
+            "input": {"name": "available", "reason": "correction", "quantities": [level]},
         }
         mode = SafetyMode.IDEMPOTENCY_KEY
         answer = self._api.write("InventorySet", queries.INVENTORY_SET, variables, mode, effect.deadline)
-        if not _is_stale(node_at(answer.data, "inventorySetQuantities")):
+        raw = answer.response.body
+        if _is_stale(node_at(answer.data, "inventorySetQuantities")):
+            raw = self._with_observed(answer, level, effect.deadline)
+        else:
             self._api.refuse_user_errors(answer, "inventorySetQuantities", mode)
-        return Reply(answer.response.body, "application/json", answer.response.status, external_id=item)
+        return Reply(raw, "application/json", answer.response.status, external_id=item)
+
+    def _with_observed(self, answer: Answer, level: Node, deadline: dt.datetime) -> bytes:
+        """The answer of a missed comparison, and beside it what the shop shows now."""
+        variables = {"item": level["inventoryItemId"], "location": level["locationId"]}
+        found = self._api.read("InventoryLevel", queries.INVENTORY_LEVEL, variables, deadline)
+        shown = nodes_at(node_at(node_at(found.data, "inventoryItem"), "inventoryLevel"), "quantities")
+        available = next((whole_at(entry, "quantity") for entry in shown if entry.get("name") == "available"), None)
+        body: Node = {"data": answer.data}
+        if available is not None:
+            body["observed"] = {"available": available}
+        return json.dumps(body, default=str, ensure_ascii=False).encode("utf-8")
 
     def _state(self, payload: Node, deadline: dt.datetime) -> Node:
         order_id = gid("Order", text_at(payload, "orderId") or "0")

@@ -143,6 +143,12 @@ INVENTORY_ITEM = """query InventoryItem($query: String!) {
   inventoryItems(first: 2, query: $query) { nodes { id sku } }
 }"""
 
+INVENTORY_LEVEL = """query InventoryLevel($item: ID!, $location: ID!) {
+  inventoryItem(id: $item) {
+    inventoryLevel(locationId: $location) { quantities(names: ["available"]) { name quantity } }
+  }
+}"""
+
 INVENTORY_SET = """mutation InventorySet($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
     inventoryAdjustmentGroup { id changes { name delta quantityAfterChange } }

@@ -143,7 +143,8 @@ class ShopWorld:
         return self.effect(Capability.PUSH_INVENTORY, level if previous is None else level | {"previous": previous})
 
     def effect(self, capability: Capability, record: Mapping[str, Any]) -> Effect:
-        mapped = MAPPINGS.get(f"shopify/{capability}.out").run(dict(record))
+        options = {"config": {"push_inventory": {"compare": True}}}
+        mapped = MAPPINGS.get(f"shopify/{capability}.out").run(dict(record), context=options)
         key = str(record.get("key") or f"{record['sku']}/{record['sequence']}")
         deadline = self.clock.now() + dt.timedelta(seconds=60)
         return Effect(payload=mapped.record, key=key, refs={}, deadline=deadline)

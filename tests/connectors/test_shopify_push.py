@@ -207,7 +207,11 @@ def test_a_level_compared_with_what_the_shop_no_longer_has_is_an_answer_not_an_e
     shop.control("stock", levels={"A": 10})
     shop.control("sell", lines=[{"sku": "A", "quantity": 4, "price": "1.00"}])
     reply = shop.connector.push_inventory(shop.level("A", "12", "1", previous="10"))
-    assert reply_record(Capability.PUSH_INVENTORY, reply.raw) == {"accepted": False, "reason": "compare_miss"}
+    assert reply_record(Capability.PUSH_INVENTORY, reply.raw) == {
+        "accepted": False,
+        "reason": "compare_miss",
+        "attributes": {"available": "6"},
+    }
     assert shop.control("levels")["levels"] == {"A": 6}
     shop.connector.push_inventory(shop.level("A", "8", "2", previous="6"))
     assert shop.control("levels")["levels"] == {"A": 8}
