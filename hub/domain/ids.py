@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import random
+import re
 import threading
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -42,7 +43,18 @@ class IdSource:
         return f"{prefix}_{_base32(millis, 10)}{_base32(tail, 12)}"
 
 
+_OURS = re.compile(r"[a-z]{2}_([0-9a-hjkmnp-tv-z]{10})[0-9a-hjkmnp-tv-z]{12}")
+
+
 def derived_id(prefix: str, *parts: str) -> str:
-    """The same parts give the same id, in every process, for ever (26 digits of SHA-256, base 32)."""
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return f"{prefix}_{_base32(int.from_bytes(digest[:17], 'big'), 26)}"
+    """The same parts give the same id, in every process, for ever (26 digits of base 32).
+
+    Where a part holds an id of ours, the first one's leading ten digits lead here too, before 80 bits of SHA-256: what
+    follows from one cause lies together in every index. Scattered ids cost a page of the database's log each.
+    """
+    joined = "\x1f".join(parts)
+    digest = hashlib.sha256(joined.encode()).digest()
+    ours = _OURS.search(joined)
+    if ours is None:
+        return f"{prefix}_{_base32(int.from_bytes(digest[:17], 'big'), 26)}"
+    return f"{prefix}_{ours[1]}{_base32(int.from_bytes(digest[:10], 'big'), 16)}"
