@@ -53,7 +53,7 @@ def derived_id(prefix: str, *parts: str) -> str:
     follows from one cause lies together in every index. Scattered ids cost a page of the database's log each.
     """
     joined = "\x1f".join(parts)
-    digest = hashlib.sha256(joined.encode()).digest()
+    digest = hashlib.sha256(joined.encode("utf-8", "surrogatepass")).digest()
     ours = _OURS.search(joined)
     if ours is None:
         return f"{prefix}_{_base32(int.from_bytes(digest[:17], 'big'), 26)}"
