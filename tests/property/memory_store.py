@@ -11,12 +11,13 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from hub.domain.decision import Decision, DueTask, EffectRequest, ExceptionRequest, Incoming, MappingHold, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.restate import View, merge, view_from_json, view_to_json
+from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Delete, Insert, StockChange, Update, WriteSet
 from hub.oms.handlers import build
 from hub.oms.ports import Channel, LocationRule, Rules, Strategy
@@ -209,12 +210,18 @@ def order_record(*lines: tuple[str, str, int | str], **changes: Any) -> Row:
     return {**record, **changes}
 
 
+class Tables(Snapshot, Protocol):
+    """A store as the bench needs it: read, and apply a write set or raise Conflict."""
+
+    def apply(self, writes: WriteSet) -> None: ...
+
+
 @dataclass(slots=True)
 class Bench:
     """The OMS with everything around it in memory. `now` moves only when told."""
 
     rules: Rules
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: Tables = field(default_factory=MemoryStore)
     now: dt.datetime = START
     effects: dict[str, EffectRequest] = field(default_factory=dict)
     exceptions: list[ExceptionRequest] = field(default_factory=list)
@@ -286,6 +293,29 @@ class Bench:
     def send(self) -> None:
         """Everything that waits to leave is on its way: from here on it can only be cancelled by asking."""
         self.store.apply(WriteSet([Update("deliveries", {"attempts": 0}, {"attempts": 1, "state": "sent"}, {}, None)]))
+
+    def _delivery(self, key: str, effect: EffectRequest) -> Row:
+        return {
+            "id": derived_id("dl", key),
+            "destination": effect.destination,
+            "capability": effect.capability,
+            "aggregate": effect.aggregate,
+            "lane": effect.lane,
+            "business_key": key,
+            "subject": effect.subject,
+            "order_id": effect.order_id,
+            "state": "pending",
+            "safety": "none",
+            "body_id": "",
+            "body_hash": "",
+            "refs": {},
+            "requires": list(effect.requires),
+            "due_at": self.now,
+            "give_up_at": self.now,
+            "attempts": 0,
+            "cause": "test",
+            "created_at": self.now,
+        }
 
     def _withdraw(self, *keys: str) -> None:
         for key in keys:
@@ -391,9 +421,7 @@ class Bench:
             key = f"{effect.destination}/{effect.capability}/{effect.key}"
             assert key not in self.effects, f"{key} was asked for twice"
             self.effects[key] = effect
-            row = {"business_key": key, "state": "pending", "attempts": 0, "order_id": effect.order_id}
-            row |= {"destination": effect.destination, "capability": effect.capability}
-            self.store.apply(WriteSet([Insert("deliveries", row)]))
+            self.store.apply(WriteSet([Insert("deliveries", self._delivery(key, effect))]))
             for delivery in self.store.rows("deliveries", {"attempts": 0}):
                 if any(delivery["business_key"].startswith(prefix) for prefix in effect.withdraws):
                     self._withdraw(delivery["business_key"], key)

@@ -1,0 +1,135 @@
+"""The same use cases on the real tables: every row, constraint and precondition of the store holds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.domain.ids import IdSource
+from hub.domain.writeset import Applied, WriteSet
+from hub.store.open import open_store
+from hub.store.sql_store import SqlStore
+from tests.conftest import SettableClock
+from tests.property.memory_store import Bench, Conflict, channel, location, order_record, rules
+
+D = Decimal
+
+
+class SqlTables:
+    """A SqlStore as the bench reads and writes it."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    def rows(
+        self, table: str, where: Mapping[str, Any], *, order_by: Sequence[str] = (), limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        with self._store.read() as snapshot:
+            return snapshot.rows(table, where, order_by=order_by, limit=limit)
+
+    def row(self, table: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
+        with self._store.read() as snapshot:
+            return snapshot.row(table, where)
+
+    def body(self, body_id: str) -> bytes | None:
+        with self._store.read() as snapshot:
+            return snapshot.body(body_id)
+
+    def apply(self, writes: WriteSet) -> None:
+        (outcome,) = self._store.apply([writes])
+        if outcome.applied is not Applied.APPLIED:
+            raise Conflict(outcome.failed)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[SqlTables]:
+    store = open_store("hub.db", home=tmp_path, clock=SettableClock(), ids=IdSource(random.Random(1)))
+    yield SqlTables(store)
+    store.close()
+
+
+def shipment(bench: Bench, at: str, key: str, units: int) -> dict[str, Any]:
+    work = bench.store.rows("fulfilment_orders", {"location": at})[-1]
+    return {
+        "fact_key": key,
+        "external_id": key,
+        "fulfilment_order": work["id"],
+        "shipped_at": "2026-11-02T12:00:00Z",
+        "packages": [
+            {
+                "package": "1",
+                "tracking_number": "TN1",
+                "lines": [{"line": bench.line_id("L1"), "sku": "TEE", "quantity": str(units)}],
+            }
+        ],
+    }
+
+
+def test_an_order_runs_from_count_to_shipment_over_a_short_and_a_cancel(tables: SqlTables) -> None:
+    takers = {**rules().takers, "push_inventory": ("shop",)}
+    shop = channel(grace_seconds=60, location_map={"gid/1": "east", "gid/2": "west"})
+    bench = Bench(
+        rules(location("east"), location("west", priority=2), takers=takers, channels={"shop": shop}), store=tables
+    )
+    for at, units in (("east", "4"), ("west", "6")):
+        count = {"location": at.upper(), "as_of": "2026-11-02T08:00:00Z", "rows": [{"sku": "TEE", "quantity": units}]}
+        bench.restate("stock", count, connection=f"wms-{at}")
+    bench.order(order_record(("L1", "TEE", 4), ("L2", "NEW", 1)))
+    bench.run("allocate")
+    assert bench.the_order()["status"] == "held"
+    bench.restate("items", {"external_id": "1", "sku": "TEE"})
+    bench.restate("items", {"external_id": "2", "sku": "NEW"})
+    bench.later(seconds=60)
+    bench.run("release_holds", "allocate", "confirm")
+    assert bench.lines() == {"L1": {"released": D(4)}, "L2": {"backordered": D(1)}}
+    bench.run("push_stock")
+    assert [(e.record["external_location_id"], e.record["available"]) for e in bench.sent("push_inventory")] == [
+        ("gid/1", "0"),
+        ("gid/2", "6"),
+    ]
+    bench.send()
+    bench.fact(
+        "fulfilment_responses",
+        {
+            "fact_key": "1",
+            "fulfilment_order": bench.sent("send_fulfilment_request")[0].record["fulfilment_order"],
+            "status": "short",
+            "lines": [{"line": bench.line_id("L1"), "quantity": "1"}],
+        },
+        connection="wms-east",
+    )
+    bench.run("resource")
+    bench.fact("shipments", shipment(bench, "east", "s-1", 3), connection="wms-east")
+    bench.fact("shipments", shipment(bench, "west", "s-2", 1), connection="wms-west")
+    lines = [{"external_line_id": "L2", "quantity": "1", "restock": "cancel"}]
+    refund = {"external_id": "r", "fact_key": "r", "order_external_id": "4507", "amount": "10", "lines": lines}
+    bench.fact("refunds", refund)
+    assert bench.lines() == {"L1": {"shipped": D(4)}, "L2": {"cancelled": D(1)}}
+    assert bench.the_order()["status"] == "closed"
+    stock = {row["location"]: (row["on_hand"], row["soft"], row["firm"]) for row in bench.store.rows("stock", {})}
+    assert stock == {"east": (D(1), D(0), D(0)), "west": (D(5), D(0), D(0))}
+
+
+def test_two_decisions_on_one_state_of_an_order_do_not_mix(tables: SqlTables) -> None:
+    bench = Bench(rules(location("east")), store=tables)
+    bench.stock("TEE", "east", 5)
+    bench.order(order_record(("L1", "TEE", 1)))
+    first = bench.decisions[-1]
+    with pytest.raises(Conflict):
+        bench.store.apply(first.writes)
+
+
+def test_what_is_not_free_is_not_reserved(tables: SqlTables) -> None:
+    bench = Bench(rules(location("east")), store=tables)
+    bench.stock("TEE", "east", 1)
+    for number in (1, 2):
+        bench.order(order_record(("L1", "TEE", 1), external_id=str(number)))
+    bench.run("allocate")
+    (row,) = bench.store.rows("stock", {})
+    assert (row["on_hand"], row["firm"]) == (D(1), D(1))
+    assert sorted(line["backordered"] for line in bench.store.rows("order_lines", {})) == [D(0), D(1)]
