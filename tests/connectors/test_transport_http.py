@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import gzip
+import re
 import socket
 import threading
 import time
@@ -20,6 +21,13 @@ from hub.transport.http import HttpPolicy, RequestsHttp
 from hub.transport.limits import Limit, Limits
 
 Script = Callable[[socket.socket, bytes], None]
+
+
+def _is_whole(request: bytes) -> bool:
+    """Head and body may come in parts."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
 class Peer:
@@ -56,14 +64,14 @@ class Peer:
         with connection:
             while not self._closed.is_set():
                 try:
-                    head = b""
-                    while b"\r\n\r\n" not in head:
+                    request = b""
+                    while not _is_whole(request):
                         part = connection.recv(65536)
                         if not part:
                             return
-                        head += part
-                    self.requests.append(head)
-                    self.script(connection, head)
+                        request += part
+                    self.requests.append(request)
+                    self.script(connection, request)
                 except OSError:
                     return
 
