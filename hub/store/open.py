@@ -121,14 +121,26 @@ def _read_sqlite(path: Path, clock: Clock, ids: IdSource) -> SqlStore:
 
 
 class SimulatedDatabase:
-    """A database in memory that survives simulated crashes: `open` as often as the simulated hub starts."""
+    """A database in memory that survives simulated crashes: `open` as often as the simulated hub starts.
 
-    def __init__(self, *, clock: Clock, ids: IdSource, hooks: Hooks) -> None:
+    `used`: the connection of an earlier one, which is emptied. It keeps its schema and its prepared statements, which
+    is most of what a short run would cost.
+    """
+
+    def __init__(self, *, clock: Clock, ids: IdSource, hooks: Hooks, used: Any = None) -> None:
         self._clock, self._ids, self._hooks = clock, ids, hooks
-        self._connection = connect_memory()
+        self._connection = connect_memory() if used is None else used
         self._lock = threading.RLock()
         self._commits = itertools.count(1)
-        migrations.create_in_memory(self._connection)
+        if used is None:
+            migrations.create_in_memory(self._connection)
+        else:
+            _empty(used)
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection, for audits between two steps; whoever writes through it spoils the run."""
+        return self._connection
 
     def open(self) -> SqlStore:
         """A store with a run number of its own; what an earlier one had claimed is for `recover`."""
@@ -165,3 +177,17 @@ class SimulatedDatabase:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _empty(connection: Any) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    names = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'alembic_version'"
+    ).fetchall()
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("BEGIN IMMEDIATE")
+    for (name,) in names:
+        connection.execute(f'DELETE FROM "{name}"')  # noqa: S608 - names of our own tables
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA foreign_keys = ON")

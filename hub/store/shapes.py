@@ -64,14 +64,29 @@ def _bytes(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not bytes")
 
 
+def _exact(value: Any) -> Any:
+    return None if value is None else exact_to_database(value)
+
+
+def _instant(value: Any) -> Any:
+    return None if value is None else instant_to_database(value)
+
+
+def _json(value: Any) -> Any:
+    if not value and value.__class__ in _EMPTY:
+        return _EMPTY[value.__class__]
+    return None if value is None else json_to_database(value)
+
+
+_EMPTY: dict[type, str] = {dict: "{}", list: "[]"}
+"""Most JSON columns of most rows; the encoder takes longer than everything else about such a value."""
+
+
 def _nullable(convert: Convert) -> Convert:
     def converted(value: Any) -> Any:
         return None if value is None else convert(value)
 
     return converted
-
-
-_exact, _instant, _json = _nullable(exact_to_database), _nullable(instant_to_database), _nullable(json_to_database)
 
 
 def _incoming(column: Column[Any]) -> tuple[Convert, str]:
@@ -165,7 +180,7 @@ class InsertShape:
 
 
 @lru_cache(maxsize=4096)
-def _insert_shape(table: str, columns: tuple[str, ...], *, ignore: bool) -> InsertShape:
+def _insert_shape(table: str, columns: tuple[str, ...], ignore: bool) -> InsertShape:
     shape = table_shape(table)
     names = ", ".join(f'"{column}"' for column in columns)
     end = " ON CONFLICT DO NOTHING" if ignore else ""
@@ -180,7 +195,7 @@ def _insert_shape(table: str, columns: tuple[str, ...], *, ignore: bool) -> Inse
 
 def insert_shape(operation: Insert) -> InsertShape:
     """Claims and ignoring inserts leave a standing row alone; the caller counts the rows that were added."""
-    return _insert_shape(operation.table, tuple(operation.row), ignore=operation.claim or operation.ignore)
+    return _insert_shape(operation.table, tuple(operation.row), operation.claim or operation.ignore)
 
 
 Condition = tuple[tuple[str, int], ...]

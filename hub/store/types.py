@@ -28,12 +28,13 @@ def exact_to_database(value: Decimal | int) -> int:
     if isinstance(value, float):
         raise TypeError("a float is no amount or quantity")
     number = value if isinstance(value, Decimal) else Decimal(value)
-    if not number.is_finite():
-        raise ValueError(f"{value} is no amount or quantity")
     if number.adjusted() > 18:
         raise OverflowError(f"{value} does not fit 64 bits of millionths")
     scaled = number.scaleb(6, _EXACT)
-    whole = int(scaled)
+    try:
+        whole = int(scaled)
+    except (ValueError, OverflowError):  # NaN, infinity
+        raise ValueError(f"{value} is no amount or quantity") from None
     if whole != scaled:
         raise ValueError(f"{value} has more than six digits after the point")
     if abs(whole) > LARGEST:
@@ -49,7 +50,8 @@ def instant_to_database(value: dt.datetime) -> int:
     """Microseconds since 1970 UTC. ValueError for a time without zone: it could be any of 38 hours."""
     if value.tzinfo is None:
         raise ValueError("a time without zone cannot be stored")
-    return (value - EPOCH) // MICROSECOND
+    since = value - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant_from_database(value: int) -> dt.datetime:

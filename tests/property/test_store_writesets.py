@@ -110,7 +110,7 @@ def looked_at(store: SqlStore) -> Model:
 
 def replayed(model: Model, wanted: list[Want]) -> Model | None:
     """The model after all of them, None where one of them fails."""
-    return model if all([want.on(model) for want in wanted]) else None
+    return model if all(want.on(model) for want in wanted) else None
 
 
 def check(store: SqlStore, batches: list[list[Want]]) -> None:

@@ -28,7 +28,7 @@ def conditions(index: Any) -> list[tuple[str, str]]:
 def described(engine: Engine) -> dict[str, object]:
     """Tables with columns, keys, indexes and checks, as the database itself tells them."""
     inspector = inspect(engine)
-    found = {}
+    found: dict[str, object] = {}
     for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
         columns = inspector.get_columns(table)
         checks = inspector.get_check_constraints(table)

@@ -73,7 +73,7 @@ def add_all(tx: Transaction, items: Sequence[int]) -> list[int]:
 
 @pytest.fixture
 def start(request: pytest.FixtureRequest) -> Start:
-    def started(flaky: Flaky, **limits: int) -> GroupWriter[int]:
+    def started(flaky: Flaky, **limits: Any) -> GroupWriter[int]:
         writer: GroupWriter[int] = GroupWriter(flaky, add_all, committed=lambda: None, **limits)
         request.addfinalizer(writer.close)
         return writer
