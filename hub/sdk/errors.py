@@ -1,10 +1,10 @@
 """One tree of errors, by what the caller should do.
 
-    ConnectorError
-    |- SignatureError        refuse the request with 401
-    |- CallFailed            a call ended without success; carries the Resolution that the table decides on
-    |- DataError             the other side's bytes make no sense; keep them, park, tell a person
-    `- ConfigurationError    fix the connection's configuration
+ConnectorError
+|- SignatureError        refuse the request with 401
+|- CallFailed            a call ended without success; carries the Resolution that the table decides on
+|- DataError             the other side's bytes make no sense; keep them, park, tell a person
+`- ConfigurationError    fix the connection's configuration
 """
 
 from __future__ import annotations
