@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FILE = "environment.json"
-NAMES = ("DEMO_SHOP_TOKEN", "DEMO_SHOP_SECRET", "DEMO_WMS_TOKEN", "DEMO_WMS_SECRET", "DEMO_ERP_PASSWORD")
+NAMES = (
+    "DEMO_SHOP_TOKEN",
+    "DEMO_SHOP_SECRET",
+    "DEMO_WMS_TOKEN",
+    "DEMO_WMS_SECRET",
+    "DEMO_ERP_PASSWORD",
+    "DEMO_ERP_SECRET",
+)
 
 
 def make_environment(home: Path, addresses: Mapping[str, str]) -> dict[str, str]:

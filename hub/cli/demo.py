@@ -1,0 +1,171 @@
+"""`hub demo`: everything on this machine, with emulated systems."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import click
+
+from hub.cli.failure import FAILED, REFUSED, Failure
+from hub.cli.output import emit_json, emit_object, json_option
+from hub.runtime.place import Place
+
+DEFAULT_ORDERS = 32
+SEED = 7
+
+
+def _say(words: str) -> None:
+    click.echo(words, err=True)
+
+
+class _Bar:
+    """Progress on stderr: one line that is rewritten on a terminal, else one line when a stage is complete."""
+
+    def __init__(self) -> None:
+        self._last = ("", -1)
+        self._open = False
+
+    def __call__(self, what: str, done: int, whole: int) -> None:
+        if (what, done) == self._last:
+            return
+        self._last = (what, done)
+        if sys.stderr.isatty():
+            filled = 24 * done // max(1, whole)
+            click.echo(f"\r  {what:<8} {'━' * filled}{' ' * (24 - filled)} {done}/{whole}", nl=False, err=True)
+            self._open = True
+            if done == whole:
+                self.end()
+        elif done == whole:
+            _say(f"  {what} {done}/{whole}")
+
+    def end(self) -> None:
+        if self._open:
+            click.echo("", err=True)
+            self._open = False
+
+
+@click.command()
+@click.option("--exit", "leave", is_flag=True, help="Return when the orders have settled (1 if they do not)")
+@click.option(
+    "--orders",
+    type=click.IntRange(25, 900),
+    default=DEFAULT_ORDERS,
+    show_default=True,
+    help="How many; the story comes first, ordinary orders fill up",
+)
+@click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of an empty start")
+@click.option("--port", type=click.IntRange(1, 65535), help="The hub's port (default 8770, or the next free one)")
+@json_option
+@click.pass_obj
+def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, as_json: bool) -> None:
+    """The hub, a shop, a warehouse and an ERP on this machine, and orders that go through them."""
+    from hub.demo.processes import ProcessFailed
+    from hub.demo.running import DemoLock, NotADemo, prepare_home, take_lock
+    from hub.demo.stage import PortTaken, choose_port
+
+    demo_place = place if place.demo else Place(Place.of(None, None, True).config, place.home / "demo", True)
+    lock = take_lock(demo_place.home)
+    if not isinstance(lock, DemoLock):
+        _running(lock, as_json)
+        return
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    from hub.cli.session import database_of
+
+    database = database_of(demo_place)
+    try:
+        prepare_home(demo_place.home, database=database, keep=keep)
+        chosen = choose_port(port, _say)
+        _show(demo_place, lock, database, chosen, orders, stopping, leave=leave, as_json=as_json)
+    except PortTaken as error:
+        raise Failure(f"{error} Take another with --port, or leave it out.", REFUSED) from error
+    except NotADemo as error:
+        raise Failure(f"{error}.", REFUSED) from error
+    except ProcessFailed as error:
+        raise Failure(f"The demo could not go on: {error}\nEverything it had started was ended.", FAILED) from error
+    finally:
+        lock.release()
+
+
+def _running(facts: dict[str, Any], as_json: bool) -> None:
+    """A demo runs already: say where."""
+    if as_json:
+        emit_object({"items": [], "running": facts})
+        return
+    _say(
+        f"A demo runs already (process {facts.get('pid', '?')})" + ("." if "url" in facts else ", it is just starting.")
+    )
+    for name, link in facts.get("links", {}).items():
+        click.echo(f"  {name:<10} {link}")
+
+
+def _show(
+    place: Place,
+    lock: Any,
+    database: str,
+    port: int,
+    orders: int,
+    stopping: threading.Event,
+    *,
+    leave: bool,
+    as_json: bool,
+) -> None:
+    from hub.demo.play import Interrupted, Play
+    from hub.demo.report import order_items, summary, text
+    from hub.demo.stage import stage
+    from hub.demo.story import tales
+
+    _say(f"Order Hub demo     data in {place.home}")
+    with stage(place.home, place.config, seed=SEED, port=port, stopping=stopping, say=_say) as opened:
+        links = {
+            "hub": opened.url,
+            "health": f"{opened.url}/healthz",
+            "metrics": f"{opened.url}/metrics",
+        }
+        lock.write({"pid": os.getpid(), "url": opened.url, "home": str(place.home), "links": links})
+        factor = max(1, orders // 50)
+        _say(f"Goods              {opened.furnish(factor)} articles at 3 places")
+        bar = _Bar()
+        _say(f"Sending {orders} orders")
+        play = Play(opened, tales(orders), database=database, stopping=stopping, progress=bar)
+        try:
+            outcome = play.perform()
+        except Interrupted:
+            bar.end()
+            raise KeyboardInterrupt from None
+        bar.end()
+        faults = {name: dict(system.status()["faults"]) for name, system in opened.systems.items()}
+        found = summary(outcome, place.home, database, faults)
+        if as_json:
+            emit_json(order_items(outcome), summary=found)
+        else:
+            for line in text(outcome, found):
+                click.echo(line)
+        for one in outcome.unsettled():
+            _say(f"Not settled: {one.number} ({one.tale.title}): {one.missing}")
+        if outcome.seen.busy:
+            _say(f"Not settled: {', '.join(outcome.seen.busy)}")
+        if leave:
+            if not outcome.settled:
+                raise click.exceptions.Exit(FAILED)
+            return
+        _stay(opened, links, stopping)
+    _say("Stopped. The data are kept: hub --demo status looks at them, hub demo --keep goes on with them.")
+
+
+def _stay(opened: Any, links: dict[str, str], stopping: threading.Event) -> None:
+    for name, link in links.items():
+        _say(f"  {name:<10} {link}")
+    if os.environ.get("SSH_CONNECTION"):
+        _say(f"  from your own machine: ssh -L {opened.hub.port}:127.0.0.1:{opened.hub.port} ...")
+    _say("Ctrl-C stops it; the data are kept, the next demo starts from an empty place (or --keep).")
+    while not stopping.is_set():
+        opened.check()
+        stopping.wait(0.5)
+        time.sleep(0)

@@ -1,0 +1,187 @@
+"""Plays the story: places the orders, does what people outside do to them, waits until every order stands right."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.demo.goods import LOCATIONS
+from hub.demo.seen import Seen, SeenOrder, look
+from hub.demo.stage import ERP, SHOP, WMS, Stage
+from hub.demo.story import Step, Tale, missing
+
+LOOK_SECONDS = 0.15
+STOCK_SECONDS = 60.0
+SETTLE_SECONDS = 150.0
+SECONDS_AN_ORDER = 0.25
+QUIET_ORDERS = 6
+"""Placed before the systems begin to misbehave."""
+
+ERP_FAULTS = {2: "error_after", 5: "throttle", 7: "drop_after", 9: "error_before"}
+WMS_FAULTS = {3: "drop_after", 6: "error_after", 8: "throttle"}
+SHOP_FAULTS = {4: "error_after", 9: "throttle", 14: "drop_after"}
+"""By number of the call counted from when misbehaviour begins."""
+SHOP_WEBHOOKS = {"duplicate_webhook": 0.25, "reorder_webhook": 0.15, "echo_first": 0.5, "redeliver_seconds": 0.5}
+WMS_WEBHOOKS = {"duplicate_webhook": 0.15, "echo_first": 0.3, "redeliver_seconds": 0.5}
+GOOD = {"duplicate_webhook": 0.0, "reorder_webhook": 0.0, "echo_first": 0.0, "script": {}}
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, of how many)"""
+
+
+class Interrupted(Exception):
+    """Somebody asked us to end before the story did."""
+
+
+@dataclass(slots=True)
+class Played:
+    """A tale under way. `order` is the shop's id once it is placed."""
+
+    tale: Tale
+    order: str = ""
+    number: str = ""
+    total: str = ""
+    steps: list[Step] = field(default_factory=list)
+    seen: SeenOrder | None = None
+
+    @property
+    def missing(self) -> str:
+        if not self.order:
+            return "was not placed"
+        if self.steps:
+            return f"waits for what {self.steps[0].system} does next ({self.steps[0].verb}); {self._state()}"
+        return missing(self.tale, self.seen)
+
+    def _state(self) -> str:
+        if self.seen is None:
+            return "has not arrived"
+        units = ", ".join(f"{units:f} {bucket}" for bucket, units in self.seen.quantities.items())
+        return f"now {self.seen.status}, {units or 'no units'}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    played: list[Played]
+    seen: Seen
+    settled: bool
+    seconds: float
+
+    def unsettled(self) -> list[Played]:
+        return [one for one in self.played if one.missing]
+
+
+class Play:
+    def __init__(
+        self, stage: Stage, tales: Iterable[Tale], *, database: str, stopping: threading.Event, progress: Progress
+    ) -> None:
+        self._stage = stage
+        self._database = database
+        self._stopping = stopping
+        self._progress = progress
+        self.played = [Played(tale, steps=list(tale.steps)) for tale in tales]
+
+    def perform(self) -> Outcome:
+        """Raises Interrupted, or ProcessFailed where the hub dies."""
+        started = time.monotonic()
+        self._await_stock()
+        order = sorted(range(len(self.played)), key=lambda n: (not self.played[n].tale.placed_early, n))
+        for count, index in enumerate(order):
+            if count == QUIET_ORDERS:
+                self._misbehave()
+            self._place(self.played[index])
+            self._progress("placed", count + 1, len(order))
+            self._step(self._look())
+        seen = self._settle()
+        self._behave()
+        seen = self._count_again()
+        settled = not seen.busy and not any(one.missing for one in self.played)
+        return Outcome(self.played, seen, settled, time.monotonic() - started)
+
+    # Waiting.
+
+    def _look(self) -> Seen:
+        if self._stopping.is_set():
+            raise Interrupted
+        self._stage.check()
+        seen = look(self._stage.home, self._database)
+        for one in self.played:
+            one.seen = seen.orders.get(one.order) if one.order else None
+        return seen
+
+    def _wait(self, done: Callable[[Seen], bool], seconds: float) -> Seen:
+        """Look again and again until done or out of time; the last picture."""
+        until = time.monotonic() + seconds
+        while True:
+            seen = self._look()
+            if done(seen) or time.monotonic() >= until:
+                return seen
+            self._stopping.wait(LOOK_SECONDS)
+
+    def _await_stock(self) -> None:
+        self._wait(lambda seen: seen.counted_places >= len(LOCATIONS) and not seen.busy, STOCK_SECONDS)
+
+    def _settle(self) -> Seen:
+        quiet = 0
+
+        def done(seen: Seen) -> bool:
+            nonlocal quiet
+            self._step(seen)
+            ended = sum(1 for one in self.played if not one.missing)
+            self._progress("settled", ended, len(self.played))
+            # Twice in a row: what one system still has to say may arrive between two looks.
+            calm = ended == len(self.played) and not seen.busy and not self._webhooks_waiting()
+            quiet = quiet + 1 if calm else 0
+            return quiet >= 2
+
+        return self._wait(done, SETTLE_SECONDS + SECONDS_AN_ORDER * len(self.played))
+
+    def _webhooks_waiting(self) -> int:
+        return sum(int(system.status()["waiting_webhooks"]) for system in self._stage.systems.values())
+
+    def _count_again(self) -> Seen:
+        """The warehouses count at the end, so that the hub's stock can be compared with theirs."""
+        before = look(self._stage.home, self._database).stock_receipts
+        for place in LOCATIONS:
+            self._stage.wms.control("snapshot", {"warehouse": place})
+
+        def done(seen: Seen) -> bool:
+            return seen.stock_receipts >= before + len(LOCATIONS) and not seen.busy and not self._webhooks_waiting()
+
+        return self._wait(done, STOCK_SECONDS)
+
+    # Doing.
+
+    def _place(self, one: Played) -> None:
+        placed = self._stage.shop.control("place", dict(one.tale.wish))
+        one.order, one.number, one.total = str(placed["id"]), str(placed["name"]), str(placed["total_price"])
+
+    def _step(self, seen: Seen) -> None:
+        for one in self.played:
+            while one.steps and one.seen is not None and one.steps[0].when(one.seen):
+                self._do(one, one.steps.pop(0))
+
+    def _do(self, one: Played, step: Step) -> None:
+        system = {"shop": self._stage.shop, "wms": self._stage.wms}[step.system]
+        work = one.seen.work[0].id if one.seen is not None and one.seen.work else ""
+        names = {"$order": one.order, "$work": work}
+        payload: dict[str, Any] = {
+            name: names.get(value, value) if isinstance(value, str) else value for name, value in step.payload.items()
+        }
+        system.control(step.verb, payload)
+
+    def _misbehave(self) -> None:
+        self._script(ERP, ERP_FAULTS, {})
+        self._script(WMS, WMS_FAULTS, WMS_WEBHOOKS)
+        self._script(SHOP, SHOP_FAULTS, SHOP_WEBHOOKS)
+
+    def _script(self, name: str, faults: Mapping[int, str], webhooks: Mapping[str, float]) -> None:
+        system = self._stage.systems[name]
+        calls = int(system.status()["calls"])
+        system.set_faults(script={calls + number: kind for number, kind in faults.items()}, **webhooks)
+
+    def _behave(self) -> None:
+        for system in self._stage.systems.values():
+            system.set_faults(**GOOD)

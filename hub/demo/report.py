@@ -1,0 +1,285 @@
+"""What happened, counted: from the hub's read models by channel and destination, and from the systems' own ledgers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hub.demo.play import Outcome, Played
+from hub.demo.seen import SeenOrder
+from hub.store.reading import open_reading
+from hub.views.query import rows
+
+LEFT = ("shipped", "delivered", "ready_for_pickup", "handed_over")
+LEDGER_KINDS: Mapping[str, Mapping[str, str]] = {
+    "shopify-us": {
+        "order_placed": "orders placed",
+        "fulfilment": "fulfilments told",
+        "stock_push": "stock levels told",
+        "cancel": "cancelled by buyers",
+        "refund": "refunds",
+    },
+    "wms-east": {
+        "fulfilment_request": "requests",
+        "shipment": "shipments",
+        "short": "shorts",
+        "reject": "rejections",
+        "cancel_request": "cancel requests",
+        "duplicate_reference": "repeats recognised",
+        "stock_snapshot": "counts told",
+    },
+    "erp-soap": {
+        "sales_order": "sales orders",
+        "order_change": "changes",
+        "order_cancel": "cancellations",
+        "invoice": "invoices",
+        "refused": "refusals",
+    },
+}
+
+
+def outcome_of(order: SeenOrder | None) -> str:
+    """One word for a person."""
+    if order is None:
+        return "not arrived"
+    if order.effects == "none":
+        return "captured only"
+    left, cancelled = order.units(*LEFT), order.units("cancelled")
+    rest = sum(order.quantities.values(), Decimal(0)) - left - cancelled
+    if not rest:
+        return "shipped" if left else "cancelled"
+    if left:
+        return "partly shipped"
+    if order.holds:
+        return "held"
+    return "backordered" if order.units("backordered") else "under way"
+
+
+def order_items(outcome: Outcome) -> list[dict[str, Any]]:
+    """One object an order, in the order they were placed."""
+    return [_item(one) for one in sorted(outcome.played, key=lambda one: (len(one.order), one.order))]
+
+
+def _item(one: Played) -> dict[str, Any]:
+    order = one.seen
+    item: dict[str, Any] = {
+        "number": one.number,
+        "external_id": one.order,
+        "story": one.tale.name,
+        "what": one.tale.title,
+        "settled": not one.missing,
+        "missing": one.missing or None,
+        "outcome": outcome_of(order),
+        "total_told": one.total,
+    }
+    if order is not None:
+        item |= {
+            "id": order.id,
+            "channel": order.channel,
+            "status": order.status,
+            "currency": order.currency,
+            "total": order.total,
+            "quantities": dict(order.quantities),
+            "holds": order.holds,
+            "exceptions": list(order.exceptions),
+            "shipped_from": list(order.shipped_from),
+        }
+    return item
+
+
+def summary(outcome: Outcome, home: Path, database: str, faults: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    with open_reading(database, home=home) as connection:
+        calls = rows(
+            connection,
+            "SELECT destination, capability, state, COUNT(*) AS n, SUM(attempts) AS attempts FROM deliveries"
+            " GROUP BY destination, capability, state ORDER BY destination, capability, state",
+        )
+        ambiguous = rows(
+            connection,
+            "SELECT d.destination, d.capability, COUNT(DISTINCT d.id) AS n FROM attempts a"
+            " JOIN deliveries d ON d.id = a.delivery_id WHERE a.resolution = 'ambiguous' GROUP BY 1, 2",
+        )
+        received = rows(
+            connection,
+            "SELECT state, COUNT(*) AS n FROM messages WHERE connection = 'shopify-us' GROUP BY state ORDER BY state",
+        )
+    unsure = {(row["destination"], row["capability"]): row["n"] for row in ambiguous}
+    return {
+        "settled": outcome.settled,
+        "seconds": round(outcome.seconds, 1),
+        "orders": len(outcome.played),
+        "busy": list(outcome.seen.busy),
+        "channels": _channels(outcome.played),
+        "destinations": _destinations(calls, unsure),
+        "systems": {
+            name: {"did": _ledger(home / f"{name}.ledger", kinds), "faults": dict(faults.get(name, {}))}
+            for name, kinds in LEDGER_KINDS.items()
+        },
+        "messages_of_the_shop": {row["state"]: row["n"] for row in received},
+        "needs_you": [
+            {
+                "id": exception["id"],
+                "kind": exception["kind"],
+                "title": exception["title"],
+                "detail": exception["detail"],
+                "next_step": exception["next_step"],
+                "hint": exception["hint"],
+                "orders": sorted({subject["order_id"] for subject in exception["subjects"] if subject["order_id"]}),
+            }
+            for exception in outcome.seen.exceptions
+        ],
+    }
+
+
+def _channels(played: Sequence[Played]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in played:
+        order = one.seen
+        channel = order.channel if order is not None else "shopify-us"
+        row = found.setdefault(
+            channel,
+            dict.fromkeys(
+                (
+                    "orders",
+                    "shipped",
+                    "split",
+                    "partly_shipped",
+                    "held",
+                    "backordered",
+                    "cancelled",
+                    "captured_only",
+                    "under_way",
+                    "exception",
+                ),
+                0,
+            ),
+        )
+        row["orders"] += 1
+        outcome = outcome_of(order).replace(" ", "_").replace("not_arrived", "under_way")
+        row[outcome] += 1
+        if order is not None:
+            row["split"] += len(set(order.shipped_from)) > 1
+            row["exception"] += bool(order.exceptions)
+    return [{"channel": channel, **row} for channel, row in sorted(found.items())]
+
+
+def _destinations(calls: Sequence[Mapping[str, Any]], unsure: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in calls:
+        key = (str(row["destination"]), str(row["capability"]))
+        entry = found.setdefault(
+            key,
+            {
+                "destination": key[0],
+                "capability": key[1],
+                "deliveries": 0,
+                "attempts": 0,
+                "unknown_then_settled": 0,
+                "states": {},
+            },
+        )
+        entry["deliveries"] += row["n"]
+        entry["attempts"] += int(row["attempts"] or 0)
+        entry["states"][row["state"]] = row["n"]
+    for key, count in unsure.items():
+        if key in found:
+            still = sum(n for state, n in found[key]["states"].items() if state in ("unknown", "probing", "conflict"))
+            found[key]["unknown_then_settled"] = count - still
+    return list(found.values())
+
+
+def _ledger(path: Path, kinds: Mapping[str, str]) -> dict[str, int]:
+    """Counted in the system's own file, without asking the hub."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        counts = dict(connection.execute("SELECT kind, COUNT(*) FROM entries GROUP BY kind").fetchall())
+    finally:
+        connection.close()
+    return {words: int(counts[kind]) for kind, words in kinds.items() if counts.get(kind)}
+
+
+# For people.
+
+
+def text(outcome: Outcome, found: Mapping[str, Any]) -> list[str]:
+    """The summary as lines."""
+    lines = _table(
+        ("CHANNEL", "ORDERS", "SHIPPED", "SPLIT", "PARTLY", "HELD", "BACKORDER", "CANCELLED", "KEPT ONLY", "EXCEPTION"),
+        [
+            (
+                row["channel"],
+                *(
+                    row[name] or "-"
+                    for name in (
+                        "orders",
+                        "shipped",
+                        "split",
+                        "partly_shipped",
+                        "held",
+                        "backordered",
+                        "cancelled",
+                        "captured_only",
+                        "exception",
+                    )
+                ),
+            )
+            for row in found["channels"]
+        ],
+    )
+    lines += [""]
+    lines += _table(
+        ("DESTINATION", "CALL", "DELIVERIES", "ATTEMPTS", "UNSURE, THEN SETTLED", "ENDED"),
+        [
+            (
+                row["destination"],
+                row["capability"],
+                row["deliveries"],
+                row["attempts"],
+                row["unknown_then_settled"] or "-",
+                ", ".join(f"{count} {state}" for state, count in row["states"].items()),
+            )
+            for row in found["destinations"]
+        ],
+        left=(0, 1, 5),
+    )
+    lines += ["", "What the systems' own ledgers say"]
+    for name, system in found["systems"].items():
+        did = ", ".join(f"{count} {what}" for what, count in system["did"].items())
+        lines.append(f"  {name:<11} {did or 'nothing'}")
+        if system["faults"]:
+            misdeeds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in system["faults"].items())
+            lines.append(f"  {'':<11} misbehaved: {misdeeds}")
+    lines += ["", f"Needs a person: {len(found['needs_you'])}" + ("" if found["needs_you"] else ", nothing does")]
+    numbers = {one.seen.id: one.number for one in outcome.played if one.seen is not None}
+    for exception in found["needs_you"]:
+        orders = ", ".join(numbers.get(order, order) for order in exception["orders"])
+        lines.append(f"  {orders or '-'}: {exception['title']}. {exception['detail']}")
+        lines.append(f"      next: {exception['next_step']}")
+    lines += ["", "Worth typing"]
+    for one in outcome.played:
+        if one.tale.worth_typing and one.seen is not None:
+            command = f"hub --demo orders show {one.number.removeprefix('#')} --why"
+            lines.append(f"  {command:<40} # {one.tale.title}")
+    for command, what in (
+        ("hub --demo orders list", "all of them"),
+        ("hub --demo exceptions list", "what needs you"),
+        ("hub --demo verify", "recompute the promises from the journals"),
+    ):
+        lines.append(f"  {command:<40} # {what}")
+    return lines
+
+
+def _table(heads: Sequence[str], body: Sequence[Sequence[object]], left: Sequence[int] = (0,)) -> list[str]:
+    cells = [[str(cell) for cell in row] for row in (heads, *body)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

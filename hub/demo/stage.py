@@ -1,0 +1,220 @@
+"""The demo's stage: three emulated systems and the hub as processes, connected; all end with us."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hub.demo.environment import make_environment, read_environment
+from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS, items, shelves
+from hub.demo.processes import EmulatorProcess, HubProcess, ProcessFailed, call
+from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP, EMPTY_SHELF
+from hub.runtime.control import OwnerUnreachable, call_owner
+
+Say = Callable[[str], None]
+
+DEFAULT_PORT = 8770
+PORTS_TO_TRY = 50
+SHOP, WMS, ERP = "shopify-us", "wms-east", "erp-soap"
+SHOP_DOMAIN = "acme-demo.example"
+EMULATORS = {
+    SHOP: "connectors.shopify.emulator:ShopifyEmulator",
+    WMS: "connectors.wms_rest.emulator:WmsEmulator",
+    ERP: "connectors.erp_soap.emulator:ErpEmulator",
+}
+
+
+class PortTaken(Exception):
+    """Somebody listens on the port that was asked for."""
+
+    def __init__(self, port: int, owner: str) -> None:
+        super().__init__(f"Port {port} is taken{' by ' + owner if owner else ''}.")
+        self.port = port
+
+
+def choose_port(wanted: int | None, say: Say) -> int:
+    """The port asked for, or the first free one from DEFAULT_PORT on. Raises PortTaken."""
+    if wanted is not None:
+        if wanted and not _is_free(wanted):
+            raise PortTaken(wanted, port_owner(wanted))
+        return wanted
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TO_TRY):
+        if _is_free(port):
+            if port != DEFAULT_PORT:
+                owner = port_owner(DEFAULT_PORT)
+                say(f"Port {DEFAULT_PORT} is taken{' by ' + owner if owner else ''}; taking {port}.")
+            return port
+    raise PortTaken(DEFAULT_PORT, port_owner(DEFAULT_PORT))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def port_owner(port: int) -> str:
+    """Name and id of the process that listens on a loopback port, where this system lets us read it; else empty."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for row in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                columns = row.split()
+                if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{columns[9]}]")
+    if not inodes:
+        return ""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(str(entry.readlink()) in inodes for entry in (folder / "fd").iterdir()):
+                return f"{(folder / 'comm').read_text(encoding='utf-8').strip()} (process {folder.name})"
+    return ""
+
+
+class Stage:
+    """Use as a context manager; leaving it ends every process. Raises ProcessFailed where one does not start."""
+
+    def __init__(self, home: Path, config: Path, *, seed: int, port: int, stopping: threading.Event) -> None:
+        self.home, self.config = home, config
+        self._seed = seed
+        self._port = port
+        self._stopping = stopping
+        self._systems: dict[str, EmulatorProcess] = {}
+        self.hub: HubProcess | None = None
+
+    @property
+    def shop(self) -> EmulatorProcess:
+        return self._systems[SHOP]
+
+    @property
+    def wms(self) -> EmulatorProcess:
+        return self._systems[WMS]
+
+    @property
+    def erp(self) -> EmulatorProcess:
+        return self._systems[ERP]
+
+    @property
+    def systems(self) -> dict[str, EmulatorProcess]:
+        return dict(self._systems)
+
+    @property
+    def url(self) -> str:
+        assert self.hub is not None
+        return self.hub.url
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open_systems(self) -> None:
+        """Start the emulated systems; their addresses and secrets go to a file that only this user may read."""
+        environ = read_environment(self.home) or make_environment(self.home, {})
+        configs: dict[str, dict[str, str]] = {
+            SHOP: {
+                "access_token": environ["DEMO_SHOP_TOKEN"],
+                "webhook_secret": environ["DEMO_SHOP_SECRET"],
+                "shop": SHOP_DOMAIN,
+                "location": SHOP_LOCATIONS[LOCATIONS[0]],
+                "skus": ",".join(article.sku for article in CATALOGUE),
+            },
+            WMS: {
+                "api_key": environ["DEMO_WMS_TOKEN"],
+                "webhook_secret": environ["DEMO_WMS_SECRET"],
+                "warehouses": ",".join(LOCATIONS),
+                "acknowledge_seconds": "0.2",
+                "pack_seconds": "0.6",
+                "ship_seconds": "1.0",
+            },
+            ERP: {
+                "username": "hub",
+                "password": environ["DEMO_ERP_PASSWORD"],
+                "webhook_secret": environ["DEMO_ERP_SECRET"],
+            },
+        }
+        for number, (name, emulator) in enumerate(EMULATORS.items()):
+            log = (self.home / f"{name}.log").open("ab")
+            with log:
+                self._systems[name] = EmulatorProcess(
+                    emulator, self.home / f"{name}.ledger", seed=self._seed * 10 + number, config=configs[name], log=log
+                )
+        environ |= {
+            "DEMO_SHOP_URL": self.shop.url,
+            "DEMO_WMS_URL": self.wms.url,
+            "DEMO_ERP_URL": self.erp.url,
+        }
+        self._environ = make_environment(self.home, environ)
+
+    def open_hub(self) -> float:
+        """Start the hub and tell the systems where their webhooks go; seconds until it was ready."""
+        self.hub = HubProcess(self.config, self.home, port=self._port, environ=self._environ)
+        self.hub.start()
+        seconds = self.hub.wait_ready()
+        for name, system in self._systems.items():
+            system.connect_hub(self.hub.url, name)
+        return seconds
+
+    def furnish(self, factor: int) -> int:
+        """Items into the hub, goods onto shelves and their count told, articles into the shop; how many articles."""
+        file = self.home / "items.json"
+        file.write_text(json.dumps(items(), indent=1), encoding="utf-8")
+        self.act("import.items", file=str(file))
+        rows = [{"warehouse": place, "sku": sku, "quantity": str(units)} for place, sku, units in shelves(factor)]
+        self.wms.control("set_stock", {"rows": rows})
+        for place in LOCATIONS:
+            self.wms.control("snapshot", {"warehouse": place})
+        for rule in BEHAVIOUR:
+            self.wms.control("behave", dict(rule))
+        self.wms.control("set_stock", dict(EMPTY_SHELF))
+        self.erp.control("refuse", dict(BLOCKED_IN_ERP))
+        return len(CATALOGUE)
+
+    def act(self, action: str, **arguments: Any) -> dict[str, Any]:
+        """Do something as a person at the running hub. Raises ProcessFailed with its words."""
+        try:
+            answer = call_owner(self.home, action, {**arguments, "who": "cli:demo"})
+        except OwnerUnreachable as error:
+            raise ProcessFailed(f"the hub does not answer: {error}") from error
+        if "refused" in answer:
+            raise ProcessFailed(f"the hub refused {action}: {answer['refused']}")
+        return dict(answer["result"])
+
+    def check(self) -> None:
+        """Raises ProcessFailed where the hub has died."""
+        if self.hub is not None and not self.hub.alive:
+            raise ProcessFailed(f"the hub ended by itself; the end of {self.hub.log} says why")
+
+    def close(self) -> None:
+        """End everything; the hub first, so that it can finish what it is at."""
+        if self.hub is not None:
+            self.hub.stop()
+        for system in self._systems.values():
+            system.stop()
+
+    def answers(self, path: str) -> bool:
+        assert self.hub is not None
+        try:
+            return call(self.hub.port, "GET", path)[0] == 200
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def stage(home: Path, config: Path, *, seed: int, port: int, stopping: threading.Event, say: Say) -> Iterator[Stage]:
+    """Everything started and furnished."""
+    with Stage(home, config, seed=seed, port=port, stopping=stopping) as opened:
+        opened.open_systems()
+        ports = "   ".join(f"{name} :{system.port}" for name, system in opened.systems.items())
+        say(f"Emulated systems   {ports}")
+        seconds = opened.open_hub()
+        say(f"Hub                {opened.url}   ready after {seconds:.1f} s")
+        yield opened

@@ -1,0 +1,374 @@
+"""The orders of the demo: what is placed, what happens to each afterwards, and where it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from hub.demo.goods import EAST, EVERYDAY, STORE, WEST, price_of
+from hub.demo.seen import SeenOrder
+
+When = Callable[[SeenOrder], bool]
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What somebody outside does once `when` holds. "$order" in the payload stands for the shop's id, "$work" for the
+    fulfilment order's."""
+
+    system: str
+    """shop | wms"""
+    verb: str
+    payload: Json
+    when: When
+
+
+@dataclass(frozen=True, slots=True)
+class Tale:
+    """One order. `ends` are its units by bucket when nothing more will happen by itself; `needs` the kinds of exception
+    that a person then finds, `held` the holds."""
+
+    name: str
+    title: str
+    wish: Json
+    ends: Mapping[str, int]
+    steps: tuple[Step, ...] = ()
+    needs: frozenset[str] = frozenset()
+    held: int = 0
+    worth_typing: bool = False
+    locations: tuple[str, ...] = ()
+    """Where it must have been shipped from, in any order; empty = not said."""
+    effects: str = "on"
+    placed_early: bool = field(default=False)
+    """Placed with the first, because something has to happen to it while the others go on."""
+
+
+def confirmed(order: SeenOrder) -> bool:
+    return order.status == "confirmed"
+
+
+def held(order: SeenOrder) -> bool:
+    return order.holds > 0
+
+
+def backordered(order: SeenOrder) -> bool:
+    return order.units("backordered") > 0
+
+
+def acknowledged(order: SeenOrder) -> bool:
+    return order.works_in("acknowledged")
+
+
+def packed(order: SeenOrder) -> bool:
+    return order.works_in("packed")
+
+
+def shipped(order: SeenOrder) -> bool:
+    return order.units("shipped") > 0 and not order.open_calls()
+
+
+def cancel_refused(order: SeenOrder) -> bool:
+    return "cancel_refused" in order.exceptions
+
+
+def _lines(*lines: tuple[str, int]) -> list[dict[str, Any]]:
+    return [{"sku": sku, "quantity": quantity, "price": price_of(sku)} for sku, quantity in lines]
+
+
+def _order(*lines: tuple[str, int], **more: Any) -> dict[str, Any]:
+    return {"lines": _lines(*lines), "shipping": "4.90", **more}
+
+
+def _digital(title: str, price: str) -> dict[str, Any]:
+    return {"title": title, "quantity": 1, "price": price, "requires_shipping": False}
+
+
+STORY: tuple[Tale, ...] = (
+    Tale("plain", "one article, paid", _order(("MUG-BLUE", 1)), {"shipped": 1}),
+    Tale(
+        "several-lines",
+        "three articles",
+        _order(("TEE-M", 1), ("NOTE-A5", 2), ("BAG-CANVAS", 1)),
+        {"shipped": 4},
+    ),
+    Tale("many-units", "twenty-four of one article", _order(("NOTE-A5", 24)), {"shipped": 24}),
+    Tale(
+        "split",
+        "two articles that no place has both of",
+        _order(("DESK-160", 1), ("RUG-GREY", 1), shipping="39.00"),
+        {"shipped": 2},
+        locations=(EAST, WEST),
+        worth_typing=True,
+    ),
+    Tale(
+        "split-line",
+        "five of an article, three here and two there",
+        _order(("BOTTLE-1L", 5)),
+        {"shipped": 5},
+        locations=(EAST, WEST),
+    ),
+    Tale("from-store", "only the store has it", _order(("SCARF-WOOL", 2)), {"shipped": 2}, locations=(STORE,)),
+    Tale(
+        "discount",
+        "a discount code over two lines, cents that do not divide",
+        _order(("PEN-SET", 1), ("TEE-L", 2), discount_code="AUTUMN", discount="10.01"),
+        {"shipped": 3},
+    ),
+    Tale(
+        "tax-on-top",
+        "sales tax on top of the prices",
+        _order(("BAG-CANVAS", 2), tax_rate="0.0825"),
+        {"shipped": 2},
+    ),
+    Tale(
+        "tax-included",
+        "euro prices with the tax inside",
+        _order(("MUG-WHITE", 3), currency="EUR", taxes_included=True, tax_rate="0.19", country="DE"),
+        {"shipped": 3},
+    ),
+    Tale(
+        "yen",
+        "yen have no cents",
+        {"lines": [{"sku": "POSTER-A2", "quantity": 2, "price": "2300"}], "currency": "JPY", "country": "JP"},
+        {"shipped": 2},
+    ),
+    Tale(
+        "discount-tax",
+        "discount and tax inside together",
+        _order(
+            ("TEE-M", 3), currency="EUR", taxes_included=True, tax_rate="0.19", discount_code="KLEIN", discount="7.77"
+        ),
+        {"shipped": 3},
+    ),
+    Tale(
+        "low-value",
+        "below 30: goes in one parcel or not at all",
+        _order(("NOTE-A5", 1), ("MUG-WHITE", 1)),
+        {"shipped": 2},
+    ),
+    Tale(
+        "several-parcels",
+        "one order, three parcels",
+        _order(("BOWL-SET", 1), ("MUG-BLUE", 2), ("TEE-L", 1)),
+        {"shipped": 4},
+    ),
+    Tale(
+        "digital-line",
+        "a mug and a download",
+        {"lines": [*_lines(("MUG-BLUE", 1)), _digital("Pattern book (PDF)", "9.00")], "shipping": "4.90"},
+        {"shipped": 1, "delivered": 1},
+    ),
+    Tale(
+        "digital-only",
+        "nothing to ship",
+        {"lines": [_digital("Pattern book (PDF)", "9.00")], "digital": True},
+        {"delivered": 1},
+    ),
+    Tale(
+        "test-order",
+        "a test order of the shop: kept, nothing done",
+        _order(("TEE-M", 1), test=True),
+        {"open": 1},
+        effects="none",
+    ),
+    Tale(
+        "edited-before",
+        "the address lacked a postal code: held, corrected and enlarged by the buyer, released by itself",
+        _order(("TEE-L", 1), shipping_address={"zip": ""}),
+        {"shipped": 2},
+        steps=(
+            Step("shop", "edit", {"id": "$order", "lines": {"TEE-L": 2}, "shipping_address": {"zip": "62701"}}, held),
+        ),
+        placed_early=True,
+    ),
+    Tale(
+        "edited-after",
+        "reduced from three to one while the warehouse had it",
+        _order(("MAT-SLEEP", 3)),
+        {"shipped": 1, "cancelled": 2},
+        steps=(
+            Step("shop", "edit", {"id": "$order", "lines": {"MAT-SLEEP": 1}}, acknowledged),
+            Step(
+                "wms",
+                "act",
+                {"client_order_id": "$work", "do": "ship"},
+                lambda order: order.units("cancelled") == 2 and not order.open_calls(),
+            ),
+        ),
+        worth_typing=True,
+        placed_early=True,
+    ),
+    Tale(
+        "line-added",
+        "an article added after the first had gone to the warehouse",
+        _order(("STOVE-GAS", 1)),
+        {"shipped": 2},
+        steps=(
+            Step(
+                "shop",
+                "edit",
+                {"id": "$order", "add": [{"sku": "PEN-SET", "quantity": 1, "price": "18.00"}]},
+                acknowledged,
+            ),
+            Step(
+                "wms",
+                "act",
+                {"client_order_id": "$work", "do": "ship"},
+                lambda order: order.units("shipped") == 1 and not order.open_calls(),
+            ),
+        ),
+        placed_early=True,
+    ),
+    Tale(
+        "cancelled-before",
+        "cancelled while its payment was pending: nothing ever left",
+        _order(("BAG-CANVAS", 1), financial_status="pending"),
+        {"cancelled": 1},
+        steps=(Step("shop", "cancel", {"id": "$order", "reason": "customer"}, held),),
+    ),
+    Tale(
+        "cancelled-after",
+        "cancelled while the warehouse had it; the warehouse agreed",
+        _order(("TENT-2P", 1)),
+        {"cancelled": 1},
+        steps=(Step("shop", "cancel", {"id": "$order", "reason": "customer"}, acknowledged),),
+        worth_typing=True,
+        placed_early=True,
+    ),
+    Tale(
+        "cancelled-too-late",
+        "cancelled when it stood packed; the warehouse refused and shipped",
+        _order(("ROPE-30M", 1)),
+        {"shipped": 1},
+        steps=(
+            Step("wms", "act", {"client_order_id": "$work", "do": "pack"}, acknowledged),
+            Step("shop", "cancel", {"id": "$order", "reason": "customer"}, packed),
+            Step("wms", "act", {"client_order_id": "$work", "do": "ship"}, cancel_refused),
+        ),
+        needs=frozenset({"cancel_refused"}),
+        worth_typing=True,
+        placed_early=True,
+    ),
+    Tale(
+        "refused-by-erp",
+        "the ERP refuses it: an article it has blocked",
+        _order(("LAMP-1999", 1)),
+        {"shipped": 1},
+        needs=frozenset({"refused"}),
+        worth_typing=True,
+    ),
+    Tale(
+        "short-pick",
+        "the shelf was empty where stock was shown: sent from the other place",
+        _order(("KETTLE-1L", 2)),
+        {"shipped": 2},
+        locations=(WEST,),
+        worth_typing=True,
+    ),
+    Tale(
+        "rejected-by-store",
+        "the store could not do it: sent from elsewhere",
+        _order(("CLOCK-WALL", 1)),
+        {"shipped": 1},
+    ),
+    Tale(
+        "out-of-stock",
+        "nobody has it: waits for goods",
+        _order(("CHAIR-OAK", 1)),
+        {"backordered": 1},
+        worth_typing=True,
+    ),
+    Tale(
+        "restocked",
+        "nobody had it, then goods came in",
+        _order(("VASE-RED", 2)),
+        {"shipped": 2},
+        steps=(
+            Step("wms", "set_stock", {"rows": [{"warehouse": EAST, "sku": "VASE-RED", "quantity": "10"}]}, backordered),
+            Step("wms", "snapshot", {"warehouse": EAST}, backordered),
+        ),
+        placed_early=True,
+    ),
+    Tale(
+        "unknown-sku",
+        "one line is an article nobody has told us of: that line waits, the other goes",
+        {"lines": [*_lines(("MUG-BLUE", 1)), {"sku": "SOCKS-42", "quantity": 1, "price": "9.50"}], "shipping": "4.90"},
+        {"shipped": 1, "open": 1},
+        held=1,
+        needs=frozenset({"hold"}),
+        worth_typing=True,
+    ),
+    Tale(
+        "refunded",
+        "came back: refunded after shipping",
+        _order(("TABLE-SIDE", 2)),
+        {"shipped": 2},
+        steps=(Step("shop", "refund", {"id": "$order", "lines": {"TABLE-SIDE": 1}, "restock": "return"}, shipped),),
+    ),
+    Tale(
+        "payment-pending",
+        "not paid yet: held until it is",
+        _order(("MUG-WHITE", 2), financial_status="pending"),
+        {"open": 2},
+        held=1,
+    ),
+)
+
+BEHAVIOUR: tuple[Json, ...] = (
+    {"match": {"sku": "MAT-SLEEP"}, "mode": "hold"},
+    {"match": {"sku": "STOVE-GAS"}, "mode": "hold"},
+    {"match": {"sku": "TENT-2P"}, "mode": "hold"},
+    {"match": {"sku": "ROPE-30M"}, "mode": "hold", "cancels": "refuse"},
+    {"match": {"sku": "CLOCK-WALL", "warehouse": STORE}, "mode": "reject", "reason": "the last one is broken"},
+    {"match": {"sku": "BOWL-SET"}, "packages": 3},
+)
+"""How the warehouse's people treat single articles."""
+
+BLOCKED_IN_ERP: Json = {
+    "by": "sku",
+    "value": "LAMP-1999",
+    "code": "ITEM_BLOCKED",
+    "message": "Item LAMP-1999 is blocked for sales",
+}
+EMPTY_SHELF: Json = {"rows": [{"warehouse": EAST, "sku": "KETTLE-1L", "quantity": "0"}]}
+"""Done after the warehouse has told its stock: what the hub believes is then wrong."""
+
+
+def tales(count: int) -> list[Tale]:
+    """The story, filled up with ordinary orders to `count`; never less than the story."""
+    more = [_ordinary(number) for number in range(max(0, count - len(STORY)))]
+    return [*STORY, *more]
+
+
+def _ordinary(number: int) -> Tale:
+    first, second = EVERYDAY[number % len(EVERYDAY)], EVERYDAY[(number // 2 + 3) % len(EVERYDAY)]
+    quantity = 1 + number % 3
+    lines = [(first, quantity)] if first == second or number % 4 == 0 else [(first, quantity), (second, 1)]
+    units = sum(line[1] for line in lines)
+    return Tale(f"ordinary-{number + 1}", "an ordinary order", _order(*lines), {"shipped": units})
+
+
+def missing(tale: Tale, order: SeenOrder | None) -> str:
+    """What still has to happen until the order stands where its tale ends; empty when it does."""
+    if order is None:
+        return "has not arrived"
+    wanted = {bucket: Decimal(units) for bucket, units in tale.ends.items()}
+    if order.quantities != wanted:
+        return f"units are {_units(order.quantities)}, expected {_units(wanted)}"
+    if order.effects != tale.effects:
+        return f"effects are {order.effects}, expected {tale.effects}"
+    if order.holds != tale.held:
+        return f"{order.holds} holds, expected {tale.held}"
+    if lacking := tale.needs - set(order.exceptions):
+        return f"expected an exception {', '.join(sorted(lacking))}, found {', '.join(order.exceptions) or 'none'}"
+    if tale.locations and sorted(order.shipped_from) != sorted(tale.locations):
+        return f"shipped from {', '.join(order.shipped_from) or 'nowhere'}, expected {', '.join(tale.locations)}"
+    calls = order.open_calls()
+    return f"waits for {', '.join(calls)}" if calls else ""
+
+
+def _units(quantities: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{units:f} {bucket}" for bucket, units in quantities.items()) or "none"
