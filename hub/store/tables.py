@@ -411,7 +411,7 @@ reservations = Table(
     Column("sku", Text, nullable=False),
     Column("location", Text, nullable=False),
     Column("quantity", Exact, nullable=False),  # what is still reserved
-    Column("state", Text, nullable=False),  # soft | firm | consumed | released | expired
+    Column("state", Text, nullable=False),  # unassigned | soft | firm | consumed | released | expired
     Column("fulfilment_order_id", Text),
     Column("expires_at", Instant),
     Column("created_at", Instant, nullable=False),
@@ -424,6 +424,12 @@ reservations = Table(
         "location",
         sqlite_where=text("state IN ('soft', 'firm')"),
         postgresql_where=text("state IN ('soft', 'firm')"),
+    ),
+    Index(
+        "ix_reservations_unassigned",
+        "sku",
+        sqlite_where=text("state = 'unassigned'"),
+        postgresql_where=text("state = 'unassigned'"),
     ),
 )
 
