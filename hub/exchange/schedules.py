@@ -26,6 +26,8 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MAX_SLOTS = 1_000
 """Slots enqueued at once; what is beyond them comes in the next round."""
 ON_TIME_SECONDS = 60.0
+REPEATED_HOURS = 3
+"""No zone repeats more than so much of a day when it sets its clocks back."""
 
 
 class Policy(enum.StrEnum):
@@ -61,20 +63,27 @@ def slots(schedule: Schedule, after: dt.datetime, until: dt.datetime) -> Iterato
         return
     if schedule.cron is None:
         raise ValueError(f"schedule {schedule.id} has neither an interval nor a cron expression")
-    trigger = CronTrigger.from_crontab(schedule.cron, timezone=ZoneInfo(schedule.zone))
-    seen: dt.datetime | None = None
-    wall: tuple[int, ...] | None = None
-    start = after + dt.timedelta(microseconds=1)
-    while (found := trigger.get_next_fire_time(seen, start)) is not None:
+    yield from _cron_slots(schedule.cron, ZoneInfo(schedule.zone), after, until)
+
+
+def _cron_slots(cron: str, zone: ZoneInfo, after: dt.datetime, until: dt.datetime) -> Iterator[dt.datetime]:
+    trigger = CronTrigger.from_crontab(cron, timezone=zone)
+    # The hour that a zone repeats in autumn shows the same wall times twice; the first ones are meant. So that a
+    # search that begins in the second hour knows of the first, every search begins earlier than it yields.
+    at = after - dt.timedelta(hours=REPEATED_HOURS)
+    seen: set[dt.datetime] = set()
+    while at <= until:
+        found = trigger.get_next_fire_time(None, at.astimezone(zone))
+        if found is None:
+            return
         slot = found.astimezone(dt.UTC)
         if slot > until:
             return
-        # The hour that a zone repeats in autumn has the same wall time twice; one slot is meant.
-        local = slot.astimezone(ZoneInfo(schedule.zone)).timetuple()[:5]
-        if slot > after and local != wall:
+        wall = slot.astimezone(zone).replace(tzinfo=None, fold=0)
+        if slot > after and wall not in seen:
             yield slot
-        wall = local
-        seen, start = found, slot.astimezone(ZoneInfo(schedule.zone)) + dt.timedelta(microseconds=1)
+        seen.add(wall)
+        at = max(slot, at) + dt.timedelta(seconds=1)
 
 
 def next_slot(schedule: Schedule, after: dt.datetime) -> dt.datetime | None:
