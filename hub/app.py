@@ -19,8 +19,9 @@ from hub.api.ingress import Ingress, Intake
 from hub.api.metrics import Metrics, Sample
 from hub.domain.ids import IdSource
 from hub.runtime.clock import SystemClock
-from hub.runtime.configuration import database_address, load_configuration
+from hub.runtime.configuration import load_configuration
 from hub.runtime.control import ControlServer
+from hub.runtime.database import database_address
 from hub.runtime.hub import Hub, record_revision
 from hub.runtime.place import Place
 from hub.runtime.worker import Worker

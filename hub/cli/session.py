@@ -39,7 +39,7 @@ def environment(place: Place) -> dict[str, str]:
 
 def database_of(place: Place) -> str:
     """The address of the database without loading more of the configuration than hub.yaml."""
-    from hub.runtime.configuration import database_address
+    from hub.runtime.database import database_address
 
     return database_address(place.config, environment(place))
 

@@ -53,21 +53,3 @@ def _versions() -> dict[str, str]:
     for name in ("sqlalchemy", "jmespath", "jsonschema-rs", "zeep", "requests"):
         found[name] = importlib.metadata.version(name)
     return found
-
-
-def database_address(folder: Path, environ: Mapping[str, str]) -> str:
-    """What hub.yaml says of the database, alone: `hub.db` in the home for `sqlite`, else a URL."""
-    from hub.config.secrets import Secrets
-    from hub.config.source import SourceError, load
-
-    try:
-        plain = load(folder / "hub.yaml").plain()
-    except (OSError, SourceError):
-        return SQLITE_FILE
-    given = plain.get("database", "sqlite") if isinstance(plain, dict) else "sqlite"
-    address = Secrets(environ).resolve(str(given))
-    return SQLITE_FILE if address == "sqlite" else address
-
-
-SQLITE_FILE = "hub.db"
-"""The database's name in the home where hub.yaml says `sqlite`."""

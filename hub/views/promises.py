@@ -215,10 +215,10 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise(
         "attempts_counted",
-        "Every call that was made has its attempt",
+        "Every call that was made, lookups included, has its attempt",
         "SELECT d.id AS subject, 'counts ' || d.attempts || ' attempts, has ' || COUNT(a.id) AS detail"
         " FROM deliveries d"
-        " LEFT JOIN attempts a ON a.delivery_id = d.id AND a.kind = 'call' GROUP BY d.id, d.attempts"
+        " LEFT JOIN attempts a ON a.delivery_id = d.id GROUP BY d.id, d.attempts"
         " HAVING COUNT(a.id) <> d.attempts",
     ),
     Promise(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, text
 
-from hub.store.types import EPOCH, SCALE
+from hub.store.values import exact_from_database, instant_from_database
 
 MAX_ROWS = 10_000
 
@@ -46,9 +46,9 @@ def scalar(connection: Connection, sql: str, parameters: Mapping[str, Any] | Non
 
 
 def instant(microseconds: int) -> dt.datetime:
-    return EPOCH + dt.timedelta(microseconds=int(microseconds))
+    return instant_from_database(int(microseconds))
 
 
 def amount(millionths: int | Decimal) -> Decimal:
     """Also takes what SUM gives on PostgreSQL (numeric)."""
-    return Decimal(int(millionths)) / SCALE
+    return exact_from_database(int(millionths))

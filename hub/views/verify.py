@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from hub.store.types import SCALE
+from hub.store.values import exact_from_database
 from hub.views.promises import MAX_OFFENDERS, PROMISES
 
 Finding = dict[str, Any]
@@ -77,12 +77,12 @@ def _shipped(connection: Connection) -> Iterator[Finding]:
     )
     for line_id, counted in rows:
         told = left.get(line_id, Decimal(0))
-        if Decimal(int(counted)) / SCALE != told:
+        if exact_from_database(int(counted)) != told:
             yield {
                 "promise": "shipments_add_up",
                 "says": "What shipments say left equals what the ledger says left",
                 "subject": line_id,
-                "detail": f"shipments {told}, ledger {Decimal(int(counted)) / SCALE}",
+                "detail": f"shipments {told}, ledger {exact_from_database(int(counted))}",
             }
 
 
