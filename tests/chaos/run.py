@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hub.runtime.configuration import database_address
+from hub.runtime.database import database_address
 from tests.chaos.audit import audit, open_work, outgoing
 from tests.chaos.crowd import Crowd
 from tests.chaos.database import count, database_url, integrity, looking
