@@ -72,13 +72,18 @@ def validate(record: Mapping[str, Any], known_skus: Collection[str] | None, poli
     if policy.address != "accept" and record.get("method", "ship") in ("ship", "same_day") and _ships(lines):
         findings += _address(record.get("ship_to"))
     state = record.get("payment_state")
-    if state is not None and policy.payment_require and state not in policy.payment_require:
+    if state is not None and policy.payment_require and _was(state) not in policy.payment_require:
         wanted = " or ".join(policy.payment_require)
         hint = f"the source says {state}; it goes on when the payment is {wanted}"
         findings.append(Finding(Rule.PAYMENT, "payment_state", hint, "payment"))
     if policy.totals_otherwise != "accept":
         findings += _totals(record, policy)
     return findings
+
+
+def _was(state: str) -> str:
+    """What a payment must have been before: money given back in part was paid, whichever word came first."""
+    return "paid" if state == "partially_refunded" else state
 
 
 def _ships(lines: Sequence[Mapping[str, Any]]) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, DueTask, EffectRequest
+from hub.domain.decision import Decision, DueTask, EffectRequest, Incoming, TaskRequest, Verdict
 from hub.domain.money import decimal_text
 from hub.domain.promise import AtLocation, Promise, available_to_promise
-from hub.domain.reservation import ReservationState
 from hub.domain.snapshot import Snapshot
 from hub.oms.ports import Channel, Rules
+from hub.oms.reserve import UNASSIGNED
+from hub.oms.save import push_tasks
 
 ZERO = Decimal(0)
 
@@ -31,6 +32,25 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
     return push_stock
 
 
+def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime, key: str) -> Decision:
+    """The channel's level was not the one we compared with: it has sold meanwhile. Its orders are read first, then the
+    promise is published without a comparison (docs: stock)."""
+    sku, _, theirs = key.removeprefix("subject/").rpartition("/")[0].rpartition("|")
+    sequence = int(key.rpartition("/")[2])
+    subject = f"{incoming.record['destination']}|{sku}|{theirs}"
+    known = snapshot.row("pushed_stock", {"subject": subject})
+    if known is None or known["sequence"] != sequence:
+        return Decision(Verdict.IGNORED, message=f"a newer level of {sku} is on its way")
+    decision = Decision(subject=sku)
+    forgotten = {"quantity": None, "updated_at": now}
+    decision.writes.update("pushed_stock", {"subject": subject, "sequence": sequence}, forgotten)
+    channel = str(incoming.record["destination"])
+    payload = {"connection": channel, "stream": "orders"}
+    decision.tasks.append(TaskRequest("poll", f"{channel}|orders", now, f"poll-before-push/{channel}/{key}", payload))
+    decision.tasks += push_tasks(rules, now, [sku])
+    return decision
+
+
 def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locations: Sequence[str]) -> Promise:
     """What a channel may sell of a SKU from these locations, explained."""
     where = {"sku": sku, "location": tuple(locations)}
@@ -40,7 +60,7 @@ def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locati
         row, rule = stock[location], rules.locations.get(location)
         safety = rule.safety_stock if rule else ZERO
         places.append(AtLocation(location, row["on_hand"], row["soft"], row["firm"], safety))
-    waiting = snapshot.rows("reservations", {"sku": sku, "state": ReservationState.UNASSIGNED.value})
+    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku})
     unassigned = sum((row["quantity"] for row in waiting), ZERO)
     return available_to_promise(places, share=channel.share, threshold=channel.threshold, unassigned=unassigned)
 

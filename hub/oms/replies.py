@@ -15,6 +15,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.fulfil import answer_cancel, open_work, report
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
+from hub.oms.publish import publish_anew
 from hub.oms.save import save, tell
 
 ZERO = Decimal(0)
@@ -32,11 +33,13 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         capability, key = str(record["capability"]), str(record["key"])
         if capability in ("send_fulfilment_request", "cancel_fulfilment_request"):
             return _of_work(incoming, snapshot, rules, now, capability, key)
+        if capability == "push_inventory" and resolution_of(record) in DONE and not _accepted(record):
+            return publish_anew(incoming, snapshot, rules, now, key)
         order_id = record.get("order_id")
         case = open_case(snapshot, rules, now, incoming.id, str(order_id)) if order_id else None
         if case is None:
             return Decision(Verdict.IGNORED, message=f"nothing of the hub's waits for the answer to {key}")
-        resolution = str(record.get("resolution", "success"))
+        resolution = resolution_of(record)
         if resolution in DONE and _accepted(record):
             _done(case, capability, key, record)
         elif resolution in REFUSED or (resolution in DONE and not _accepted(record)):
@@ -44,6 +47,10 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         return save(case)
 
     return apply_reply
+
+
+def resolution_of(record: dict[str, Any]) -> str:
+    return str(record.get("resolution", "success"))
 
 
 def _accepted(record: dict[str, Any]) -> bool:

@@ -1,0 +1,65 @@
+"""Publishing stock to a channel that compares before it sets, because it sells meanwhile."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tests.property.memory_store import Bench, channel, location, order_record, rules
+
+
+def bench_with_stock(units: int) -> Bench:
+    bench = Bench(rules(location("east"), takers={"push_inventory": ("shop",)}, channels={"shop": channel()}))
+    bench.stock("TEE", "east", units)
+    return bench
+
+
+def publish(bench: Bench) -> Any:
+    bench.run("allocate")
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    return bench.sent("push_inventory")[-1]
+
+
+def bench_after_a_miss() -> tuple[Bench, Any]:
+    bench = bench_with_stock(10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    publish(bench)
+    bench.order(order_record(("L1", "TEE", 2), external_id="4508"))
+    missed = publish(bench)
+    bench.reply(missed, accepted=False, reason="compare_miss")
+    return bench, missed
+
+
+def test_a_level_is_compared_with_what_was_published_before() -> None:
+    bench = bench_with_stock(10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    assert "previous" not in publish(bench).record
+    bench.order(order_record(("L1", "TEE", 2), external_id="4508"))
+    pushed = publish(bench)
+    assert (pushed.record["available"], pushed.record["previous"]) == ("7", "9")
+
+
+def test_a_miss_reads_the_orders_of_the_channel_first() -> None:
+    bench, _ = bench_after_a_miss()
+    (poll,) = [task for task in bench.tasks.values() if task.kind == "poll"]
+    assert poll.payload == {"connection": "shop", "stream": "orders"}
+    assert poll.due_at <= bench.now
+
+
+def test_after_a_miss_the_promise_is_published_again_without_a_comparison() -> None:
+    bench, missed = bench_after_a_miss()
+    again = publish(bench)
+    assert again.key != missed.key
+    assert again.record["available"] == "7"
+    assert "previous" not in again.record
+
+
+def test_a_miss_of_an_older_level_changes_nothing() -> None:
+    bench, missed = bench_after_a_miss()
+    again = publish(bench)
+    bench.reply(missed, accepted=False, reason="compare_miss")
+    row = bench.store.row("pushed_stock", {"sku": "TEE"})
+    assert row is not None and row["quantity"] == Decimal(7)
+    bench.later(seconds=10)
+    assert bench.sent("push_inventory")[-1] is again
