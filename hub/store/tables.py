@@ -426,10 +426,11 @@ reservations = Table(
         postgresql_where=text("state IN ('soft', 'firm')"),
     ),
     Index(
+        # Unassigned demand has neither work nor an end. (A state given as a parameter would not match an index on it.)
         "ix_reservations_unassigned",
         "sku",
-        sqlite_where=text("state = 'unassigned'"),
-        postgresql_where=text("state = 'unassigned'"),
+        sqlite_where=text("fulfilment_order_id IS NULL AND expires_at IS NULL"),
+        postgresql_where=text("fulfilment_order_id IS NULL AND expires_at IS NULL"),
     ),
 )
 

@@ -459,6 +459,8 @@ CREATE INDEX ix_reservations_live ON reservations (sku, location) WHERE state IN
 
 CREATE INDEX ix_reservations_order ON reservations (order_id);
 
+CREATE INDEX ix_reservations_unassigned ON reservations (sku) WHERE fulfilment_order_id IS NULL AND expires_at IS NULL;
+
 CREATE TABLE revisions (
     hash TEXT NOT NULL,
     bundle BYTEA NOT NULL,
