@@ -56,8 +56,7 @@ FINISHED = frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED, W.REJECTED, W.CANCELLE
 class WorkLine:
     """One line of a fulfilment order. `buckets`: where its quantity stands, in the order line's own words.
 
-    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked,
-    `by_hand` what it still holds although the channel shipped it from elsewhere (a cancel request waits for it).
+    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked.
     """
 
     line_id: str
@@ -66,7 +65,6 @@ class WorkLine:
     buckets: dict[Bucket, Decimal] = field(default_factory=dict)
     returned: Decimal = ZERO
     extra: Decimal = ZERO
-    by_hand: Decimal = ZERO
 
     def __getitem__(self, bucket: Bucket) -> Decimal:
         return self.buckets.get(bucket, ZERO)
@@ -129,8 +127,10 @@ class Asked:
 
 @dataclass(slots=True)
 class CancelRequest:
-    """Quantities that should not leave a location. `purpose`: cancel (not wanted) | resource (wanted from elsewhere).
-    Quantity comes back only when the location accepts."""
+    """Quantities that should not leave a location. Quantity comes back only when the location accepts.
+
+    `purpose`: cancel (not wanted) | resource (wanted from elsewhere) | by_hand (the channel has shipped it already).
+    """
 
     id: str
     purpose: str
@@ -175,6 +175,14 @@ class FulfilmentOrder:
         ]
         return sum((line.waiting + line.refused + line.overtaken for line in lines), ZERO)
 
+    def asked_back(self, line_id: str) -> Decimal:
+        """What of a line the location still has although the channel shipped it by hand: asked for, or refused."""
+        part = self.line(line_id)
+        requests = [request for request in self.cancel_requests if request.purpose == "by_hand"]
+        lines = [line for request in requests for line in request.lines if line.line_id == line_id]
+        kept = min(sum((line.refused for line in lines), ZERO), part.at_location if part else ZERO)
+        return sum((line.waiting for line in lines), kept)
+
     def waiting(self, line_id: str) -> Decimal:
         """What of a line any cancel request waits for."""
         lines = [line for request in self.cancel_requests for line in request.lines if line.line_id == line_id]
@@ -187,7 +195,7 @@ class FulfilmentOrder:
 
     def settle(self, rejected: bool = False) -> None:
         """Derive the state from the lines: finished when nothing is left at the location."""
-        if any(line.at_location or line.by_hand for line in self.lines):
+        if any(line.at_location for line in self.lines):
             if any(line.shipped for line in self.lines):
                 self.reach(W.IN_PROGRESS)
             if all(not line.at_location or line[Bucket.PACKED] == line.at_location for line in self.lines):

@@ -39,11 +39,13 @@ PACKAGE_MOVES: Mapping[PackageState, frozenset[PackageState]] = {
 
 @dataclass(frozen=True, slots=True)
 class PackageLine:
-    """`line_id` is our order line; None where the notice named something the order does not have."""
+    """`line_id` is our order line; None where the notice named something the order does not have. `counted` is what of
+    the quantity the order asked for: only that is told to the channel and charged."""
 
     line_id: str | None
     sku: str
     quantity: Decimal
+    counted: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,14 @@ def accept(
     asked = request.line(part.line_id)
     assert asked is not None, "callers answer for lines that were asked about"
     accepted = asked.answer(Answer.ACCEPTED, units)
-    if request.purpose == "by_hand":
-        withdrawn = min(part.by_hand, accepted)
-        part.by_hand -= withdrawn
-        part.returned += withdrawn
-        release_firm(case, work.id, part.line_id, withdrawn)
-        return accepted - withdrawn
     for source, moved in part.take(AT_LOCATION, accepted):
         part.shift(source, Bucket.CANCELLED, moved)
-        line.ledger.move(source, Bucket.CANCELLED, moved)
+        if request.purpose == "by_hand":
+            # It has left already, from elsewhere: only now is it certain that it does not leave twice.
+            line.ledger.advance(source, Bucket.SHIPPED, moved)
+            line.hand_shipped += moved
+        else:
+            line.ledger.move(source, Bucket.CANCELLED, moved)
         if request.purpose == "resource":
             line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
         release_firm(case, work.id, part.line_id, moved)
@@ -43,7 +42,7 @@ def accept_if_never_sent(case: Case, work: FulfilmentOrder, request: CancelReque
     The outbox withdraws both under the same condition, in the same write set: no attempt has started. If one starts in
     between, the write set conflicts and this is decided anew.
     """
-    whole = all(work.waiting(line.line_id) == line.at_location + line.by_hand for line in work.lines)
+    whole = all(work.waiting(line.line_id) == line.at_location for line in work.lines)
     key = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@{work.version}"
     sent = case.snapshot.row("deliveries", {"business_key": key}) if whole and work.connection else None
     nobody_heard = sent is not None and sent["attempts"] == 0 and sent["state"] in WITHDRAWABLE

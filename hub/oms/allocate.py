@@ -284,8 +284,24 @@ def _keep(
         "at": case.now,
     }
     case.decision.writes.insert("sourcing_decisions", row)
+    if not chosen.unfilled:
+        case.clear_exception(f"unfillable/{case.order.id}", "allocated")
+    elif case.order.facts.get("resourced"):
+        _nothing_left(case, chosen)
     fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
     tell(case, fact, locations=",".join(chosen.locations))
+
+
+def _nothing_left(case: Case, plan: Plan) -> None:
+    missing = ", ".join(f"{decimal_text(units)} of {sku}" for sku, units in sorted(plan.unfilled.items()))
+    case.raise_exception(
+        f"unfillable/{case.order.id}",
+        "unfillable",
+        "No location can deliver what another gave back",
+        f"{missing} wait for stock.",
+        "They are allocated when stock comes. Or tell the customer and cancel them.",
+        f"hub orders show {case.order.id} --why",
+    )
 
 
 def _plan(plan: Plan) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
                     waits_for = order_key(incoming.connection, scope, external_id)
                     message = f"the order has no line {said['external_line_id']} yet"
                     return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
-                line.cancelled_by_facts += Decimal(str(said["quantity"]))
+                line.cancelled_by_facts += max(Decimal(str(said["quantity"])), ZERO)
         else:
             by = "channel" if record.get("executed") else "customer"
             cancel_whole(case, by, reason, str(record.get("requested_at", "")))

@@ -72,6 +72,7 @@ def open_work(
 def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any]) -> None:
     """Apply one report to the work and the lines behind it."""
     quantities = _quantities(record.get("lines") or ())
+    case.clear_exception(f"silence/{work.id}", "answered")
     if said in _PROGRESS:
         _progress(case, work, said, quantities)
     elif said == "short":
@@ -119,12 +120,6 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
             release_firm(case, work.id, line_id, moved)
             left -= moved
             freed += moved
-        withdrawn = min(part.by_hand, left)
-        if withdrawn > 0:
-            part.by_hand -= withdrawn
-            part.returned += withdrawn
-            release_firm(case, work.id, line_id, withdrawn)
-            left -= withdrawn
         if left > 0:
             _unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
     work.settle(rejected=rejected)
@@ -191,7 +186,7 @@ def _overtake(work: FulfilmentOrder) -> None:
     for request in work.cancel_requests:
         for asked in request.lines:
             part = work.line(asked.line_id)
-            held = part.at_location + part.by_hand if part else ZERO
+            held = part.at_location if part else ZERO
             if asked.waiting > held:
                 asked.answer(Answer.OVERTAKEN, asked.waiting - held)
 
@@ -229,7 +224,7 @@ def _quantities(lines: Sequence[dict[str, Any]]) -> dict[str, Decimal]:
 
 
 def _all(work: FulfilmentOrder) -> dict[str, Decimal]:
-    return {line.line_id: line.at_location + line.by_hand for line in work.lines}
+    return {line.line_id: line.at_location for line in work.lines}
 
 
 def handle_silence(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:

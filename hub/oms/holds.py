@@ -42,7 +42,8 @@ def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingH
 def release(case: Case, hold: Hold, by: str) -> None:
     hold.released_at = case.now
     hold.released_by = by
-    case.clear_exception(f"hold/{hold.rule}", by)
+    if not any(other.open and other.rule == hold.rule for other in case.order.holds):
+        case.clear_exception(f"hold/{hold.rule}/", by)
     tell(case, Fact.ORDER_RELEASED, f"{case.cause}/{hold.id}", rule=hold.rule)
 
 

@@ -25,7 +25,7 @@ def invoice(case: Case, shipment: Shipment) -> None:
     value, lines = ZERO, []
     for line in order.lines:
         units = sum(
-            (part.quantity for package in shipment.packages for part in package.lines if part.line_id == line.id), ZERO
+            (part.counted for package in shipment.packages for part in package.lines if part.line_id == line.id), ZERO
         )
         if units > 0:
             amount = line_value({**line.details, "quantity": decimal_text(line.ledger.ordered)}, units)

@@ -116,16 +116,28 @@ class Case:
         self.decision.tasks.append(TaskRequest(kind, subject, due_at, dedupe_key, payload or {}))
 
     def raise_exception(self, cause_key: str, kind: str, title: str, detail: str, next_step: str, hint: str) -> None:
-        """Raise an exception about this order."""
+        """Raise an exception about this order; what is raised is remembered, so that clearing asks only for it."""
         order = self.order
+        raised = order.facts.get("raised", [])
+        if cause_key not in raised:
+            order.facts = {**order.facts, "raised": sorted([*raised, cause_key])}
         self.decision.exceptions.append(
             ExceptionRequest(
                 cause_key, kind, title, detail, next_step, hint, "order", order.id, order.id, connection=order.channel
             )
         )
 
-    def clear_exception(self, cause_key: str, by: str) -> None:
-        self.decision.clears.append(ExceptionClear(cause_key, "order", self.order.id, by))
+    def clear_exception(self, prefix: str, by: str) -> None:
+        """Clear what was raised about this order under keys that begin with `prefix`; costs nothing if nothing was."""
+        raised = self.order.facts.get("raised", [])
+        left = [cause_key for cause_key in raised if not cause_key.startswith(prefix)]
+        if left == raised:
+            return
+        for cause_key in raised:
+            if cause_key.startswith(prefix):
+                self.decision.clears.append(ExceptionClear(cause_key, "order", self.order.id, by))
+        facts = {name: value for name, value in self.order.facts.items() if name != "raised"}
+        self.order.facts = {**facts, "raised": left} if left else facts
 
     def _read(
         self,

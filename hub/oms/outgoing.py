@@ -116,7 +116,7 @@ def cancel_work(case: Case, work: FulfilmentOrder, asked: CancelRequest) -> None
         reason=asked.reason,
         lines=lines,
     )
-    whole = all(work.waiting(line.line_id) == line.at_location + line.by_hand for line in work.lines)
+    whole = all(work.waiting(line.line_id) == line.at_location for line in work.lines)
     sent = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@"
     withdraws = (sent,) if whole else ()
     refs = {"cancel_request": asked.id, "fulfilment_order": work.id}
@@ -134,12 +134,12 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     lines: list[Record] = []
     for part in package.lines:
         line = order.line(part.line_id) if part.line_id else None
-        if line is not None:
+        if line is not None and part.counted > 0:
             lines.append(
                 {
                     "external_line_id": line.external_line_id,
                     "sku": part.sku,
-                    "quantity": decimal_text(part.quantity),
+                    "quantity": decimal_text(part.counted),
                 }
             )
     if not lines:

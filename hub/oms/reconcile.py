@@ -12,7 +12,7 @@ from hub.domain.events import Fact
 from hub.domain.fulfilment import FINISHED, Asked, CancelRequest, FulfilmentOrder
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
-from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
+from hub.domain.quantity import DECREASE, Bucket
 from hub.oms.accept import accept_if_never_sent
 from hub.oms.load import Case
 from hub.oms.outgoing import cancel_work
@@ -27,7 +27,7 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
     too_late = ZERO
     wishes: dict[str, dict[str, Decimal]] = {}
     for line in case.order.lines:
-        _see_hand_shipments(case, line, wishes)
+        _see_hand_shipments(case, line)
         asked = sum((work.asked(line.id) for work in case.work), ZERO)
         missing = line.settle_wanted(case.order.cancelled, asked)
         trim(case, line)
@@ -72,38 +72,46 @@ def _wish(case: Case, line: OrderLine, missing: Decimal, wishes: dict[str, dict[
 
 
 def _waiting(work: FulfilmentOrder, line_id: str, wishes: dict[str, dict[str, Decimal]]) -> Decimal:
-    asked = work.waiting(line_id) + wishes.get(work.id, {}).get(line_id, ZERO)
-    part = work.line(line_id)
-    return max(asked - (part.by_hand if part else ZERO), ZERO)
+    return work.waiting(line_id) + wishes.get(work.id, {}).get(line_id, ZERO)
 
 
-def _see_hand_shipments(case: Case, line: OrderLine, wishes: dict[str, dict[str, Decimal]]) -> None:
-    """The channel fulfilled by hand: the goods are gone, so ours must not go too."""
+def _see_hand_shipments(case: Case, line: OrderLine) -> None:
+    """The channel fulfilled by hand: the goods are gone, so ours must not go too.
+
+    What nobody has in hand is shipped at once. What a location has is asked back first, and counts as shipped by hand
+    when the location gives it up; if it ships as well, it has left twice.
+    """
     unseen = line.unseen_hand_shipments()
     if unseen <= 0:
         return
-    line.hand_shipped += unseen
     for bucket, units in line.ledger.take(DECREASE, unseen):
         line.ledger.advance(bucket, Bucket.SHIPPED, units)
+        line.hand_shipped += units
         unseen -= units
-    withdrawn: dict[str, dict[str, Decimal]] = {}
-    for work in reversed(case.work):
-        part = work.line(line.id)
-        if part is None:
-            continue
-        for bucket, units in part.take(AT_LOCATION, unseen):
-            part.buckets[bucket] = part[bucket] - units
-            part.by_hand += units
-            line.ledger.advance(bucket, Bucket.SHIPPED, units)
-            quantities = withdrawn.setdefault(work.id, {})
-            quantities[line.id] = quantities.get(line.id, ZERO) + units
-            unseen -= units
-    ask(case, withdrawn, "by_hand", "the channel has shipped it already")
+    unseen -= sum((work.asked_back(line.id) for work in case.work), ZERO)
+    wishes: dict[str, dict[str, Decimal]] = {}
+    unseen = _wish(case, line, max(unseen, ZERO), wishes)
+    ask(case, wishes, "by_hand", "the channel has shipped it already")
     for bucket, units in line.ledger.take((Bucket.CANCELLED,), unseen):
         line.ledger.advance(bucket, Bucket.SHIPPED, units)
+        line.hand_shipped += units
         unseen -= units
         _shipped_though_cancelled(case, line, units)
-    line.ledger.over_shipped += unseen
+    if unseen > 0:
+        line.ledger.over_shipped += unseen
+        line.hand_shipped += unseen
+        _shipped_twice(case, line, unseen)
+
+
+def _shipped_twice(case: Case, line: OrderLine, units: Decimal) -> None:
+    case.raise_exception(
+        f"shipped-twice/{case.order.id}",
+        "shipped_twice",
+        "More has left than was ordered",
+        f"The channel shipped {decimal_text(units)} of line {line.number} ({line.sku}) that had left already.",
+        "Decide with the customer: keep and charge, or send back.",
+        f"hub orders show {case.order.id}",
+    )
 
 
 def _shipped_though_cancelled(case: Case, line: OrderLine, units: Decimal) -> None:

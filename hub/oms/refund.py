@@ -38,7 +38,7 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             if line is None:
                 message = f"the order has no line {said['external_line_id']} yet"
                 return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
-            units = Decimal(str(said["quantity"]))
+            units = max(Decimal(str(said["quantity"])), ZERO)
             if said.get("restock") == "cancel":
                 line.cancelled_by_facts += units
             else:

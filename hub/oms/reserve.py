@@ -132,8 +132,13 @@ def count_unassigned(case: Case) -> None:
         elif known is not None and known.quantity != wanted:
             if wanted == 0:
                 _less(known, known.quantity, R.RELEASED)
+                known.expires_at = case.now
             else:
                 known.quantity = wanted
+
+
+UNASSIGNED: dict[str, object] = {"state": R.UNASSIGNED.value, "fulfilment_order_id": None, "expires_at": None}
+"""How to ask for unassigned demand so that an index answers."""
 
 
 def _less(reservation: Reservation, quantity: Decimal, end: ReservationState) -> None:

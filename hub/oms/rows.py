@@ -208,7 +208,7 @@ def reservation_from(row: Mapping[str, Any]) -> Reservation:
 
 def _work_line(line: WorkLine) -> Row:
     buckets = {bucket.value: decimal_text(units) for bucket, units in line.buckets.items() if units}
-    beside = {"returned": line.returned, "extra": line.extra, "by_hand": line.by_hand}
+    beside = {"returned": line.returned, "extra": line.extra}
     return {
         "line": line.line_id,
         "sku": line.sku,
@@ -226,7 +226,6 @@ def _work_line_from(row: Mapping[str, Any]) -> WorkLine:
         buckets={Bucket(name): Decimal(units) for name, units in row["buckets"].items()},
         returned=Decimal(row.get("returned", "0")),
         extra=Decimal(row.get("extra", "0")),
-        by_hand=Decimal(row.get("by_hand", "0")),
     )
 
 

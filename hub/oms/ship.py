@@ -55,22 +55,25 @@ def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
 
 def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
     shipped_at = instant(record.get("shipped_at")) or case.now
+    case.clear_exception(f"silence/{work.id}", "shipped")
     packages = []
     trouble: list[str] = []
     taken: dict[str, Decimal] = {}
     for stated in record["packages"]:
         parts = []
         for said in stated["lines"]:
-            units = Decimal(str(said["quantity"]))
+            units, counted = max(Decimal(str(said["quantity"])), ZERO), ZERO
             line = _line(case, work, said)
             sku = str(said.get("sku") or (line.sku if line else "") or "")
             if line is None:
                 trouble.append(f"{decimal_text(units)} of {sku or 'something'} that is not on the order")
             elif units > 0:
+                before = line.ledger.over_shipped
                 trouble += _ship_line(case, work, line, units)
+                counted = units - (line.ledger.over_shipped - before)
             if sku and units > 0:
                 taken[sku] = taken.get(sku, ZERO) + units
-            parts.append(PackageLine(line.id if line else None, sku, units))
+            parts.append(PackageLine(line.id if line else None, sku, units, counted))
         package_id = case.new_id("pk", work.id, str(stated["package"]))
         packages.append(
             Package(
@@ -130,14 +133,6 @@ def _ship_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decima
         line.ledger.advance(bucket, Bucket.SHIPPED, moved)
         consume_firm(case, work.id, line.id, moved)
         left -= moved
-    if left > 0 and part.by_hand > 0:
-        twice = min(left, part.by_hand)
-        part.by_hand -= twice
-        consume_firm(case, work.id, line.id, twice)
-        line.ledger.over_shipped += twice
-        part.extra += twice
-        left -= twice
-        trouble.append(f"{decimal_text(twice)} of {line.sku} that the channel had shipped by hand already")
     cancelled = min(part[Bucket.CANCELLED], line.ledger[Bucket.CANCELLED], left)
     if cancelled > 0:
         part.shift(Bucket.CANCELLED, Bucket.SHIPPED, cancelled)
@@ -245,7 +240,7 @@ def _shipped_by_hand(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: 
             line = _channel_line(case, said)
             if line is None:
                 return Decision(Verdict.WAITING, waits_for=waits_for, message="the order has no such line yet")
-            line.channel_shipped += Decimal(str(said["quantity"]))
+            line.channel_shipped += max(Decimal(str(said["quantity"])), ZERO)
         if not package["lines"]:
             for line in case.order.lines:
                 line.channel_shipped = max(line.channel_shipped, line.live)

@@ -21,6 +21,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.stock import Mark, Means, Order, on_hand_from_snapshot, relation
 from hub.domain.writeset import StockChange
 from hub.oms.ports import LocationRule, Rules
+from hub.oms.reserve import UNASSIGNED
 from hub.oms.save import push_tasks
 from hub.oms.times import instant
 
@@ -247,7 +248,7 @@ def waiting_orders(snapshot: Snapshot, skus: list[str], now: dt.datetime, cause:
     """A task for each order with demand of these SKUs that no location holds; the order that waited longest first."""
     found: dict[str, dt.datetime] = {}
     for start in range(0, len(skus), CHUNK):
-        where = {"sku": tuple(skus[start : start + CHUNK]), "state": ReservationState.UNASSIGNED.value}
+        where = {**UNASSIGNED, "sku": tuple(skus[start : start + CHUNK])}
         for row in snapshot.rows("reservations", where, order_by=("created_at",)):
             found.setdefault(row["order_id"], row["created_at"])
     oldest_first = sorted(found, key=lambda order_id: (found[order_id], order_id))

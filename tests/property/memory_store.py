@@ -379,7 +379,6 @@ class Bench:
                     if part["line"] == line["id"]:
                         names = ("released", "accepted", "picked", "packed")
                         held += sum((Decimal(part["buckets"].get(name, "0")) for name in names), ZERO)
-                        held += Decimal(part.get("by_hand", "0"))
             assert reserved["firm"] == held, line
 
     def _incoming(self, connection: str, stream: str, record: Row, external_id: str) -> Incoming:

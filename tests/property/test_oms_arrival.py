@@ -65,7 +65,9 @@ def played(observations: Sequence[Observation]) -> dict[str, Any]:
     bench.later(seconds=GRACE)
     bench.run("allocate", "confirm")
     order = bench.the_order()
-    facts = {name: value for name, value in order["document"].items() if name not in ("cancelled", "sourced_for")}
+    facts = {
+        name: value for name, value in order["document"].items() if name not in ("cancelled", "sourced_for", "raised")
+    }
     stamps = ("version", "created_at", "updated_at", "confirmed_at", "grace_until", "document", "effects")
     return {
         "order": {name: value for name, value in order.items() if name not in stamps},

@@ -259,7 +259,7 @@ def test_the_shop_that_fulfils_by_hand_takes_our_work_back() -> None:
         "packages": [{"package": "1", "lines": [{"external_line_id": "L1", "quantity": "3"}]}],
     }
     bench.fact("shipments", notice)
-    assert bench.lines()["L1"] == {"shipped": D(3)}
+    assert bench.lines()["L1"] == {"released": D(3)}
     (asked,) = bench.sent("cancel_fulfilment_request")
     assert bench.store.row("stock", {"sku": "TEE", "location": "east"})["firm"] == D(3)  # type: ignore[index]
     bench.reply(asked, accepted=True)
@@ -283,7 +283,7 @@ def test_what_the_shop_shipped_by_hand_and_we_shipped_too_has_left_twice() -> No
     ships(bench, 1)
     (line,) = bench.store.rows("order_lines", {})
     assert (line["shipped"], line["over_shipped"]) == (D(1), D(1))
-    assert "shipped_unexpected" in bench.raised()
+    assert "shipped_twice" in bench.raised()
 
 
 def test_a_report_about_unknown_work_waits_for_it() -> None:
