@@ -202,6 +202,9 @@ class Shop:
                 order[key] = wish[key]
         if node_at(wish, "shipping_address"):
             order["shipping_address"] = {**node_at(order, "shipping_address"), **node_at(wish, "shipping_address")}
+        # The vendor's total_price is "before returns": what an edit adds is in it, what it takes away is only in the
+        # current_ totals.
+        restate_totals(order, rate, first=True)
         restate_totals(order, rate, first=False)
         self.touch(order, now)
         self.save(order)

@@ -16,6 +16,7 @@ from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.acknowledge import overdue
 from hub.exchange.alerts import AlertPort, Alerts
 from hub.exchange.apply import Applier, Handlers, apply_messages
+from hub.exchange.blocked import park_blocked
 from hub.exchange.connections import Connections, Renderer
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.drain import Outbox, drain
@@ -111,6 +112,7 @@ class Engine:
         if self._swept_at is None or monotonic - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = monotonic
             made += sum(self.store.recover().values())
+            made += park_blocked(self.store, self.clock)
         return made
 
     def parse(self, limit: int = DEFAULTS.claim_limit) -> int:

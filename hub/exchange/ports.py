@@ -177,6 +177,10 @@ class Store(Protocol):
 
     def wake(self) -> None: ...
 
+    def blocked_deliveries(self, limit: int) -> list[tuple[str, str, str]]:
+        """(delivery, requirement, its state) of waiting deliveries whose requirement can no longer be acknowledged."""
+        ...
+
     def destinations_due(self) -> list[str]:
         """Destinations with deliveries that could be claimed now."""
         ...

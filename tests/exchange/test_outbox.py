@@ -315,6 +315,19 @@ def test_a_cancel_after_an_attempt_goes_out_behind_the_submit(world: World) -> N
     assert [key for key, _, _ in world.erp.documents] == [KEY, "erp/cancel_order/order/1/cancel"]
 
 
+def test_a_cancel_that_only_takes_back_an_unsent_change_goes_out_for_what_was_sent(world: World) -> None:
+    world.decide(submit())
+    world.settle()
+    world.erp.script = ["unreachable"]
+    world.decide(submit("2"))  # another order, so that the connection is not idle
+    world.decide(submit(key="order/1@2", capability="update_order"))
+    both = ("erp/submit_order/order/1", "erp/update_order/order/1@")
+    world.decide(submit(capability="cancel_order", key="order/1/cancel", withdraws=both))
+    world.run_for(60)
+    assert world.delivery("erp/update_order/order/1@2")["state"] == "withdrawn"
+    assert world.delivery("erp/cancel_order/order/1/cancel")["state"] == "acknowledged"
+
+
 def test_an_attempt_that_starts_while_the_cancel_decides_makes_it_decide_again(world: World) -> None:
     world.decide(submit())
     with world.store.read() as snapshot:
@@ -360,6 +373,18 @@ def test_dependants_of_a_refused_delivery_park_as_blocked_under_the_same_excepti
     (exception,) = world.rows("exceptions")
     assert (exception["kind"], exception["detail"], exception["count"]) == ("refused", "customer is blocked", 3)
     assert len(world.rows("exception_subjects")) == 3
+
+
+def test_what_is_enqueued_after_its_requirement_was_refused_parks_as_blocked_too(world: World) -> None:
+    world.erp.script = ["refuse"]
+    world.decide(submit())
+    world.settle()
+    world.decide(submit(capability="post_invoice", key="shipment/1/invoice", lane="invoice", requires=(KEY,)))
+    world.run_for(15)
+    invoice = world.delivery("erp/post_invoice/shipment/1/invoice")
+    assert (invoice["state"], invoice["park_reason"], invoice["error"]) == ("parked", "blocked", f"waits for {KEY}")
+    (exception,) = world.rows("exceptions")
+    assert (exception["kind"], exception["count"]) == ("refused", 2)
 
 
 def test_refusals_for_the_same_reason_are_one_exception_with_many_subjects(world: World) -> None:
