@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,40 +106,55 @@ def effect_rows(
         row["business_key"] for row in writer.snapshot.rows("deliveries", {"business_key": tuple(sorted(wanted))})
     }
     fresh = {key: request for key, request in wanted.items() if key not in standing}
-    withdrawn = _withdrawals(writes, fresh, writer)
+    withdrawn, pointless = _withdrawals(writes, fresh, writer)
     for key, request in fresh.items():
         if key not in withdrawn:
-            _one_delivery(writes, key, request, writer, raised, withdrawn=_was_withdrawn(request, withdrawn))
+            _one_delivery(writes, key, request, writer, raised, withdrawn=key in pointless)
 
 
 def _was_withdrawn(request: EffectRequest, withdrawn: set[str]) -> bool:
     return any(key.startswith(prefix) for prefix in request.withdraws for key in withdrawn)
 
 
-def _withdrawals(writes: WriteSet, fresh: dict[str, EffectRequest], writer: Writer) -> set[str]:
-    """Take back what has no started attempt and is now pointless; the keys that were taken back.
+def _withdrawals(writes: WriteSet, fresh: Mapping[str, EffectRequest], writer: Writer) -> tuple[set[str], set[str]]:
+    """Take back what has no started attempt and is now pointless.
 
-    An effect of the same decision that is withdrawn by another of it never becomes a row.
+    The keys that were taken back, and those of the effects that are pointless with them: nobody over there has heard
+    of anything they would take back. An effect of the same decision that another of it takes back never becomes a row.
     """
-    found: set[str] = set()
-    for request in fresh.values():
+    withdrawn: set[str] = set()
+    pointless: set[str] = set()
+    for own_key, request in fresh.items():
         for prefix in request.withdraws:
-            found.update(key for key in fresh if key.startswith(prefix))
-            destination = prefix.split("/", 1)[0]
-            where: dict[str, Any] = {
-                "destination": destination,
-                "aggregate": request.aggregate,
-                "state": WITHDRAWABLE,
-            }
-            view = writer.connections.get(destination)
-            if view is not None and view.effects:
-                where["settled_at"] = None  # lets the lane's index serve; only suppressed rows stand settled
-            rows = writer.snapshot.rows("deliveries", where)
-            for row in rows:
-                if row["business_key"].startswith(prefix) and row["attempts"] == 0:
-                    found.add(row["business_key"])
-                    _withdraw(writes, row["id"], writer.now)
-    return found
+            withdrawn.update(key for key in fresh if key.startswith(prefix))
+            for row in _unheard(request, prefix, writer):
+                withdrawn.add(row["business_key"])
+                _withdraw(writes, row["id"], writer.now)
+        if _was_withdrawn(request, withdrawn) and not _was_heard(request, writer):
+            pointless.add(own_key)
+    return withdrawn, pointless
+
+
+def _unheard(request: EffectRequest, prefix: str, writer: Writer) -> list[dict[str, Any]]:
+    destination = prefix.split("/", 1)[0]
+    where: dict[str, Any] = {"destination": destination, "aggregate": request.aggregate, "state": WITHDRAWABLE}
+    view = writer.connections.get(destination)
+    if view is not None and view.effects:
+        where["settled_at"] = None  # lets the lane's index serve; only suppressed rows stand settled
+    rows = writer.snapshot.rows("deliveries", where)
+    return [row for row in rows if row["business_key"].startswith(prefix) and row["attempts"] == 0]
+
+
+def _was_heard(request: EffectRequest, writer: Writer) -> bool:
+    """Something that the effect would take back was sent, or done elsewhere: then it must go out itself."""
+    if request.order_id is None:
+        return False
+    rows = writer.snapshot.rows("deliveries", {"order_id": request.order_id, "destination": request.destination})
+    return any(
+        (row["attempts"] > 0 or row["state"] == "acknowledged") and row["state"] != "refused"
+        for row in rows
+        if row["business_key"].startswith(request.withdraws)
+    )
 
 
 def _withdraw(writes: WriteSet, delivery_id: str, now: dt.datetime) -> None:
