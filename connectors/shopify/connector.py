@@ -39,6 +39,7 @@ TOPICS = {
     "orders/updated": "orders",
     "orders/cancelled": "orders",
     "refunds/create": "refunds",
+    "fulfillments/create": "shipments",
 }
 """Subscribed webhook topics and the stream each restates; the manifest says the same."""
 
@@ -319,9 +320,7 @@ def _from_graphql(stream: str, data: Node) -> Iterator[RawRecord]:
 
 
 def _from_rest(stream: str, tree: Node) -> Iterator[RawRecord]:
-    one, many, record = (
-        ("order", "orders", _order_record) if stream == "orders" else ("refund", "refunds", _refund_record)
-    )
+    one, many, record = _REST_NAMES[stream]
     # An order carries a list of refunds of its own, so the list is a wrapper only where nothing says "order".
     if isinstance(tree.get(one), dict):
         yield record(node_at(tree, one), one)
@@ -359,6 +358,24 @@ def _refund_record(refund: Node, position: str) -> RawRecord:
         position=position,
         occurred_at=_parsed(text_at(refund, "created_at")),
     )
+
+
+def _fulfilment_record(fulfilment: Node, position: str) -> RawRecord:
+    return RawRecord(
+        stream="shipments",
+        external_id=text_at(fulfilment, "id"),
+        body=fulfilment,
+        position=position,
+        occurred_at=_parsed(text_at(fulfilment, "created_at")),
+    )
+
+
+_REST_NAMES = {
+    "orders": ("order", "orders", _order_record),
+    "refunds": ("refund", "refunds", _refund_record),
+    "shipments": ("fulfillment", "fulfillments", _fulfilment_record),
+}
+"""Stream -> the REST API's word for one, for several, and how one becomes a record."""
 
 
 def version_of(updated_at: str | None) -> str | None:

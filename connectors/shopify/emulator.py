@@ -314,7 +314,7 @@ class ShopifyEmulator(Emulator):
             return _refusal("fulfillmentCreate", "fulfillment", str(error))
         key = text_at(made, "tracking_number") or str(made["id"])
         self._record("fulfilment", key, str(order["id"]), {"id": made["id"], "lines": lines})
-        self._echo = self._announce_echo("orders/updated", order)
+        self._echo = (*self._announce_echo("fulfillments/create", made), *self._announce_echo("orders/updated", order))
         return {"fulfillmentCreate": {"fulfillment": fulfilment_node(made), "userErrors": []}}
 
     def _inventory_set(self, variables: Node) -> Node:
