@@ -16,7 +16,7 @@ from hub.exchange.ports import Accepted, NewReceipt
 from hub.store.bodies import BodyShelf
 from hub.store.shapes import Params, insert_shape
 from hub.store.transaction import Transaction
-from hub.store.types import instant_to_database, json_to_database
+from hub.store.values import instant_to_database, json_to_database
 
 _RECEIPT = insert_shape(
     Insert(

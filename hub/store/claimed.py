@@ -9,7 +9,7 @@ from hub.exchange.ports import ClaimedDelivery, ClaimedMessage, ClaimedReceipt, 
 from hub.store.bodies import BodyShelf
 from hub.store.snapshot import stored_body
 from hub.store.transaction import SqlRow, Transaction
-from hub.store.types import instant_from_database, json_from_database
+from hub.store.values import instant_from_database, json_from_database
 
 
 def _by_ids(tx: Transaction, sql: str, ids: Sequence[str]) -> list[SqlRow]:

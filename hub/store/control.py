@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hub.store.types import json_to_database
+from hub.store.values import json_to_database
 
 Handler = Callable[[Mapping[str, Any]], Any]
 

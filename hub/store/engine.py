@@ -1,6 +1,6 @@
-"""Opening databases: SQLite with the settings that make it durable, PostgreSQL through pools of bounded size.
+"""SQLite with the settings that make it durable, and what a session and readers are on either database.
 
-SQLite: write-ahead log, foreign keys on, synchronous FULL, driver autocommit with BEGIN IMMEDIATE for the one writer
+Write-ahead log, foreign keys on, synchronous FULL, driver autocommit with BEGIN IMMEDIATE for the one writer
 (the driver's default opens no transaction for a SELECT and loses updates). Readers are opened read-only, so that every
 write and every checkpoint happens on the writer's connection: SQLite 3.7.0 to 3.51.2 can corrupt a database when
 two connections reset the log at once (https://www.sqlite.org/wal.html, "The WAL-Reset Bug").
@@ -17,12 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import psycopg
-from psycopg import IsolationLevel
-from psycopg_pool import ConnectionPool
-
-from hub.store.errors import DRIVER_ERRORS
-from hub.store.transaction import PostgresTransaction, SqliteTransaction, SqlRow, Transaction
+from hub.store.errors import driver_errors
+from hub.store.transaction import SqliteTransaction, Transaction
 
 try:
     import pysqlite3.dbapi2 as _bundled
@@ -136,7 +132,7 @@ class SqliteSession:
         try:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-        except DRIVER_ERRORS:  # SQLite ends a transaction by itself when it cannot go on
+        except driver_errors():  # SQLite ends a transaction by itself when it cannot go on
             return
 
     def close(self) -> None:
@@ -195,80 +191,6 @@ class MemoryReaders:
 
     def close(self) -> None:
         return
-
-
-PostgresPool = ConnectionPool[psycopg.Connection[SqlRow]]
-
-_POSTGRES_OPTIONS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 30,
-    "application_name": "order-hub",
-    "options": "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
-    " -c synchronous_commit=on -c timezone=UTC",
-}
-
-
-def _read_only(connection: psycopg.Connection[SqlRow]) -> None:
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-
-
-def open_pool(url: str, *, size: int, read_only: bool) -> PostgresPool:
-    """At most `size` connections, opened as needed; waiting for a free one is bounded to ten seconds."""
-    return ConnectionPool(
-        url.replace("postgresql+psycopg://", "postgresql://", 1),
-        kwargs=_POSTGRES_OPTIONS,
-        min_size=1,
-        max_size=size,
-        timeout=10.0,
-        max_idle=300.0,
-        configure=_read_only if read_only else None,
-        check=None,
-        open=True,
-        name="hub-read" if read_only else "hub-write",
-    )
-
-
-class PostgresSession:
-    """One transaction at a time on a pooled connection; a broken one is thrown away with its transaction."""
-
-    def __init__(self, pool: PostgresPool, epoch: int) -> None:
-        self._pool, self._epoch = pool, epoch
-        self._connection: psycopg.Connection[SqlRow] | None = None
-
-    def begin(self) -> Transaction:
-        self._connection = self._pool.getconn()
-        return PostgresTransaction(self._connection, self._epoch)
-
-    def commit(self) -> None:
-        if self._connection is None:
-            raise RuntimeError("no transaction is open")
-        self._connection.commit()
-        self._return()
-
-    def rollback(self) -> None:
-        self._return()
-
-    def _return(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._pool.putconn(connection)  # rolls back what is open, drops what is broken
-
-    def close(self) -> None:
-        self._return()
-
-
-class PostgresReaders:
-    def __init__(self, pool: PostgresPool, epoch: int) -> None:
-        self._pool, self._epoch = pool, epoch
-
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        with self._pool.connection() as connection:
-            yield PostgresTransaction(connection, self._epoch)
-
-    def close(self) -> None:
-        self._pool.close()
 
 
 class Readers(Protocol):

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import enum
 import sqlite3
-
-import psycopg
+import sys
 
 try:
     import pysqlite3.dbapi2 as _bundled
@@ -24,7 +23,13 @@ except ImportError:
 else:
     SQLITE_ERRORS = (sqlite3.Error, _bundled.Error)
 
-DRIVER_ERRORS: tuple[type[Exception], ...] = (*SQLITE_ERRORS, psycopg.Error)
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What to except: psycopg's errors only where it was imported, which a hub on SQLite does not wait for."""
+    psycopg = sys.modules.get("psycopg")
+    return SQLITE_ERRORS if psycopg is None else (*SQLITE_ERRORS, psycopg.Error)
+
+
 VALUE_ERRORS: tuple[type[Exception], ...] = (UnicodeError, OverflowError)
 """What drivers raise for text that is no Unicode and numbers beyond 64 bits."""
 
@@ -78,8 +83,9 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, SQLITE_ERRORS):
         code = getattr(error, "sqlite_errorcode", None)  # none: the driver's own complaint about a call
         return Fault.PROGRAM if code is None else _SQLITE.get(code & 0xFF, Fault.PROGRAM)
-    if isinstance(error, psycopg.Error):
-        state = error.sqlstate
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(error, psycopg.Error):
+        state: str | None = getattr(error, "sqlstate", None)
         if state is None:  # raised by the client: the connection is gone, or a value has no form
             return Fault.ROW if isinstance(error, psycopg.DataError) else Fault.LOST
         return _SQLSTATE.get(state) or _SQLSTATE_CLASS.get(state[:2], Fault.PROGRAM)

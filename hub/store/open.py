@@ -22,12 +22,11 @@ from hub.store.engine import (
     describe_sqlite,
 )
 from hub.store.owner import take_ownership
-from hub.store.postgres import open_postgres
 from hub.store.run_number import count_epoch, last_sequences
 from hub.store.shapes import Sequences
 from hub.store.sql_store import Parts, SqlStore
 from hub.store.transaction import Transaction
-from hub.store.types import instant_to_database
+from hub.store.values import instant_to_database
 from hub.store.wakeups import Wakeups
 from hub.store.writer import ClosedWriter, GroupWriter, Hooks, InlineWriter
 
@@ -46,6 +45,8 @@ def open_store(address: str, *, home: Path, clock: Clock, ids: IdSource, mode: M
     StoreUnavailable if the database cannot be reached.
     """
     if address.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+        from hub.store.postgres import open_postgres
+
         return open_postgres(address, clock=clock, ids=ids, read_only=mode is Mode.READ)
     path = (home / address.removeprefix("sqlite:///")).absolute()
     if mode is Mode.READ:

@@ -16,11 +16,11 @@ from hub.sdk.ports import Clock
 from hub.store import accept, migrations
 from hub.store.accept import PreparedReceipt
 from hub.store.bodies import InlineShelf
-from hub.store.engine import PostgresPool, PostgresReaders, PostgresSession, open_pool
+from hub.store.pools import PostgresPool, PostgresReaders, PostgresSession, open_pool
 from hub.store.run_number import count_epoch, last_sequences
 from hub.store.sql_store import Parts, SqlStore
 from hub.store.transaction import Job, SqlRow, Transaction
-from hub.store.types import instant_to_database
+from hub.store.values import instant_to_database
 from hub.store.wakeups import Wakeups
 from hub.store.writer import GroupWriter, run_now, unavailable
 

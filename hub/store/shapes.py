@@ -1,8 +1,8 @@
 """SQL text and value conversion, compiled once per shape: (table, columns) of an insert, an update, a select.
 
-The hot paths hand positional values straight to the driver; SQLAlchemy's tables say which columns exist and which
-type each has. Placeholders are `?` here; PostgreSQL's transaction rewrites them. Unknown tables and columns are
-programming errors and raise KeyError in the thread that asked.
+The hot paths hand positional values straight to the driver; the layout, frozen from SQLAlchemy's tables, says which
+columns exist and what each holds. Placeholders are `?` here; PostgreSQL's transaction rewrites them. Unknown tables
+and columns are programming errors and raise KeyError in the thread that asked.
 """
 
 # ruff: noqa: S608 - statements are put together from our own tables and columns only; values are always bound
@@ -10,22 +10,20 @@ programming errors and raise KeyError in the thread that asked.
 from __future__ import annotations
 
 import datetime as dt
+import enum
+import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary
-
 from hub.domain.writeset import Delete, Insert, StockChange, Update
-from hub.store import tables
-from hub.store.types import (
+from hub.store.values import (
     EPOCH,
     MICROSECOND,
-    Exact,
-    Instant,
-    Json,
     exact_from_database,
     exact_to_database,
     instant_from_database,
@@ -89,37 +87,38 @@ def _nullable(convert: Convert) -> Convert:
     return converted
 
 
-def _incoming(column: Column[Any]) -> tuple[Convert, str]:
-    """How a value is bound, and the PostgreSQL type of an array of them."""
-    kind = column.type
-    if isinstance(kind, Exact):
-        return _exact, "bigint"
-    if isinstance(kind, Instant):
-        return _instant, "bigint"
-    if isinstance(kind, Json):
-        return _json, "text"
-    if isinstance(kind, Boolean):
-        return _flag, "boolean"
-    if isinstance(kind, LargeBinary):
-        return _bytes, "bytea"
-    if isinstance(kind, BigInteger):
-        return _number, "bigint"
-    if isinstance(kind, Integer):
-        return _number, "integer"
-    return _text, "text"
+class Kind(enum.StrEnum):
+    """What a column holds."""
+
+    EXACT = "exact"
+    INSTANT = "instant"
+    JSON = "json"
+    FLAG = "flag"
+    BYTES = "bytes"
+    LONG = "long"
+    WHOLE = "whole"
+    TEXT = "text"
 
 
-def _outgoing(column: Column[Any]) -> Convert | None:
-    kind = column.type
-    if isinstance(kind, Exact):
-        return _nullable(exact_from_database)
-    if isinstance(kind, Instant):
-        return _nullable(instant_from_database)
-    if isinstance(kind, Json):
-        return _nullable(json_from_database)
-    if isinstance(kind, Boolean):
-        return _nullable(bool)
-    return _nullable(bytes) if isinstance(kind, LargeBinary) else None
+_INCOMING: dict[Kind, tuple[Convert, str]] = {
+    Kind.EXACT: (_exact, "bigint"),
+    Kind.INSTANT: (_instant, "bigint"),
+    Kind.JSON: (_json, "text"),
+    Kind.FLAG: (_flag, "boolean"),
+    Kind.BYTES: (_bytes, "bytea"),
+    Kind.LONG: (_number, "bigint"),
+    Kind.WHOLE: (_number, "integer"),
+    Kind.TEXT: (_text, "text"),
+}
+"""How a value is bound, and PostgreSQL's type of an array of them."""
+
+_OUTGOING: dict[Kind, Convert] = {
+    Kind.EXACT: _nullable(exact_from_database),
+    Kind.INSTANT: _nullable(instant_from_database),
+    Kind.JSON: _nullable(json_from_database),
+    Kind.FLAG: _nullable(bool),
+    Kind.BYTES: _nullable(bytes),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,6 @@ class TableShape:
     incoming: Mapping[str, Convert]
     arrays: Mapping[str, str]
     outgoing: tuple[Convert | None, ...]
-    sequenced: bool
-    """The store fills `sequence` of messages and deliveries: order of arrival, whatever their ids look like."""
 
     def row(self, values: Iterable[Any]) -> dict[str, Any]:
         return {
@@ -140,18 +137,28 @@ class TableShape:
         }
 
 
+LAYOUT = Path(__file__).parent / "migrations" / "layout.json"
+"""Tables, keys and kinds of columns, written from `tables` by migrations.freeze: reading it takes a thousandth of
+importing SQLAlchemy, and a restart counts."""
+
+
+@cache
+def layout() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(LAYOUT.read_text("utf-8"))
+    return found
+
+
 @cache
 def table_shape(name: str) -> TableShape:
-    table = tables.metadata.tables[name]
-    kinds = {column.name: _incoming(column) for column in table.columns}
+    table = layout()[name]
+    kinds = {column: Kind(kind) for column, kind in table["columns"].items()}
     return TableShape(
         name,
-        tuple(column.name for column in table.columns),
-        tuple(column.name for column in table.primary_key.columns),
-        {column: convert for column, (convert, _) in kinds.items()},
-        {column: array for column, (_, array) in kinds.items()},
-        tuple(_outgoing(column) for column in table.columns),
-        name in ("messages", "deliveries"),
+        tuple(kinds),
+        tuple(table["key"]),
+        {column: _INCOMING[kind][0] for column, kind in kinds.items()},
+        {column: _INCOMING[kind][1] for column, kind in kinds.items()},
+        tuple(_OUTGOING.get(kind) for kind in kinds.values()),
     )
 
 
@@ -198,23 +205,42 @@ def insert_shape(operation: Insert) -> InsertShape:
     return _insert_shape(operation.table, tuple(operation.row), operation.claim or operation.ignore)
 
 
-Condition = tuple[tuple[str, int], ...]
-"""Column and how many values it is compared with: -1 for IS NULL, -2 for one value, else the length of a tuple."""
+Condition = tuple[tuple[str, int | str], ...]
+"""Column and how many values it is compared with: -1 for IS NULL, -2 for one value, else the length of a tuple; for
+`state` the comparison itself."""
+
+_STATE = re.compile(r"[a-z_-]+")
+
+
+@lru_cache(maxsize=512)
+def _state_comparison(value: object) -> str | None:
+    """States are compared with literals: SQLite uses a partial index only where its very condition is written out."""
+    values = value if isinstance(value, tuple) else (value,)
+    if not values or not all(isinstance(one, str) and _STATE.fullmatch(one) for one in values):
+        return None
+    if isinstance(value, tuple):
+        return "IN (" + ", ".join(f"'{one}'" for one in values) + ")"
+    return f"= '{value}'"
 
 
 def condition_of(where: Mapping[str, Any]) -> Condition:
-    return tuple(
-        [
-            (column, -1 if value is None else len(value) if value.__class__ is tuple else -2)
-            for column, value in where.items()
-        ]
-    )
+    parts: list[tuple[str, int | str]] = []
+    for column, value in where.items():
+        if value is None:
+            parts.append((column, -1))
+        elif column == "state" and (comparison := _state_comparison(value)) is not None:
+            parts.append((column, comparison))
+        else:
+            parts.append((column, len(value) if value.__class__ is tuple else -2))
+    return tuple(parts)
 
 
 def _condition_sql(condition: Condition) -> str:
     parts = []
     for column, count in condition:
-        if count == -1:
+        if isinstance(count, str):
+            parts.append(f'"{column}" {count}')
+        elif count == -1:
             parts.append(f'"{column}" IS NULL')
         elif count == -2:
             parts.append(f'"{column}" = ?')
@@ -229,7 +255,7 @@ def condition_params(shape: TableShape, where: Mapping[str, Any]) -> list[Any]:
     params: list[Any] = []
     for column, value in where.items():
         convert = shape.incoming[column]
-        if value is None:
+        if value is None or (column == "state" and _state_comparison(value) is not None):
             continue
         if value.__class__ is tuple:
             params.extend([convert(item) for item in value])

@@ -26,11 +26,11 @@ from hub.store import accept, claimed, claims, leases, writesets
 from hub.store.accept import PreparedReceipt
 from hub.store.bodies import BodyShelf
 from hub.store.engine import Readers
-from hub.store.errors import DRIVER_ERRORS, Fault, fault_of
+from hub.store.errors import Fault, driver_errors, fault_of
 from hub.store.shapes import Sequences
 from hub.store.snapshot import SqlSnapshot
 from hub.store.transaction import LEASE_MICROSECONDS, Job, Transaction
-from hub.store.types import MICROSECOND, instant_to_database
+from hub.store.values import MICROSECOND, instant_to_database
 from hub.store.wakeups import Wakeups
 from hub.store.writer import unavailable
 
@@ -184,7 +184,7 @@ class SqlStore:
         try:
             with self._readers.read() as tx:
                 return load(tx)
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             if fault_of(error) in (Fault.ROW, Fault.PROGRAM):
                 raise
             raise unavailable(error) from error

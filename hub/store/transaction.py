@@ -8,12 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
-
-import psycopg
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hub.store.shapes import InsertShape, Params
-from hub.store.types import instant_to_database
+from hub.store.values import instant_to_database
+
+if TYPE_CHECKING:
+    import psycopg
 
 T = TypeVar("T")
 SqlRow = tuple[Any, ...]

@@ -1,81 +1,38 @@
-"""Column types: exact numbers as BIGINT of 10^-6, aware UTC instants, JSON that keeps exact numbers.
-
-The conversions are plain functions, because the store's write path calls them without SQLAlchemy's machinery; the
-TypeDecorators give the same to statements built with SQLAlchemy Core.
-"""
+"""Column types of SQLAlchemy Core: exact numbers as BIGINT of 10^-6, aware UTC instants, JSON that keeps numbers."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-SCALE = Decimal(1_000_000)
-LARGEST = 2**63 - 1
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-MICROSECOND = dt.timedelta(microseconds=1)
+from hub.store.values import (
+    EPOCH,
+    MICROSECOND,
+    exact_from_database,
+    exact_to_database,
+    instant_from_database,
+    instant_to_database,
+    json_from_database,
+    json_to_database,
+)
 
-_EXACT = Context(prec=80)
-"""Wide enough for every number that is looked at: the process's own decimal context never rounds an amount."""
-
-
-def exact_to_database(value: Decimal | int) -> int:
-    """Millionths. TypeError for a float, ValueError for more than six digits, OverflowError beyond 64 bits."""
-    if isinstance(value, float):
-        raise TypeError("a float is no amount or quantity")
-    number = value if isinstance(value, Decimal) else Decimal(value)
-    if number.adjusted() > 18:
-        raise OverflowError(f"{value} does not fit 64 bits of millionths")
-    scaled = number.scaleb(6, _EXACT)
-    try:
-        whole = int(scaled)
-    except (ValueError, OverflowError):  # NaN, infinity
-        raise ValueError(f"{value} is no amount or quantity") from None
-    if whole != scaled:
-        raise ValueError(f"{value} has more than six digits after the point")
-    if abs(whole) > LARGEST:
-        raise OverflowError(f"{value} does not fit 64 bits of millionths")
-    return whole
-
-
-def exact_from_database(value: int) -> Decimal:
-    return _EXACT.divide(Decimal(value), SCALE)
-
-
-def instant_to_database(value: dt.datetime) -> int:
-    """Microseconds since 1970 UTC. ValueError for a time without zone: it could be any of 38 hours."""
-    if value.tzinfo is None:
-        raise ValueError("a time without zone cannot be stored")
-    since = value - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def instant_from_database(value: int) -> dt.datetime:
-    return EPOCH + dt.timedelta(microseconds=value)
-
-
-def _default(value: object) -> Any:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-_encode = json.JSONEncoder(default=_default, separators=(",", ":"), allow_nan=False).encode
-"""ASCII only: lone surrogates and NUL, which no database takes as text, travel as escapes. NaN is refused."""
-
-
-def json_to_database(value: Any) -> str:
-    return _encode(value)
-
-
-def json_from_database(value: str) -> Any:
-    return json.loads(value)
+__all__ = [
+    "EPOCH",
+    "MICROSECOND",
+    "Exact",
+    "Instant",
+    "Json",
+    "exact_from_database",
+    "exact_to_database",
+    "instant_from_database",
+    "instant_to_database",
+    "json_from_database",
+    "json_to_database",
+]
 
 
 class Exact(TypeDecorator[Decimal]):

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from hub.exchange.ports import StoreUnavailable
 from hub.store.engine import Session
-from hub.store.errors import DRIVER_ERRORS, VALUE_ERRORS, Fault, fault_of
+from hub.store.errors import VALUE_ERRORS, Fault, driver_errors, fault_of
 from hub.store.transaction import Job, Transaction
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class _Entry:
 def _commit(session: Session) -> None:
     try:
         session.commit()
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise CommitUnknown(str(error)) from error
 
 
@@ -67,7 +67,7 @@ def _run_one(tx: Transaction, entry: _Entry) -> None:
     tx.execute("SAVEPOINT job")
     try:
         entry.result = entry.job(tx)
-    except (*DRIVER_ERRORS, *VALUE_ERRORS) as error:
+    except (*driver_errors(), *VALUE_ERRORS) as error:
         if fault_of(error) not in (Fault.ROW, Fault.PROGRAM):
             raise
         entry.error = error
@@ -94,7 +94,7 @@ def run_now(session: Session, job: Job[T]) -> T:
         except CommitUnknown as error:
             session.rollback()
             raise unavailable(error) from error
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             session.rollback()
             fault = fault_of(error)
             if fault in (Fault.ROW, Fault.PROGRAM):
@@ -191,7 +191,7 @@ class GroupWriter(Generic[Item]):
             except CommitUnknown as error:
                 self._fail(entries, error, fault_of(error.__cause__ or error))
                 return
-            except DRIVER_ERRORS as error:
+            except driver_errors() as error:
                 fault = fault_of(error)
                 if fault not in (Fault.RETRY, Fault.LOST) or tried == TRIES:
                     self._fail(entries, error, fault)
@@ -294,7 +294,7 @@ class InlineWriter(Generic[Item]):
                     number = next(self._numbers)
                     self._hooks.before_commit(number)
                 self._session.commit()
-            except DRIVER_ERRORS as error:
+            except driver_errors() as error:
                 self._session.rollback()
                 if fault_of(error) in (Fault.ROW, Fault.PROGRAM):
                     raise

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from hub.domain.writeset import Applied, Delete, Insert, Outcome, StockChange, Update, WriteSet
 from hub.store.bodies import BodyShelf
-from hub.store.errors import DRIVER_ERRORS, VALUE_ERRORS, Fault, fault_of
+from hub.store.errors import VALUE_ERRORS, Fault, driver_errors, fault_of
 from hub.store.shapes import (
     STOCK_RESERVE,
     InsertShape,
@@ -35,7 +35,7 @@ from hub.store.shapes import (
     update_statement,
 )
 from hub.store.transaction import Transaction
-from hub.store.types import instant_to_database
+from hub.store.values import instant_to_database
 
 BATCH = 50
 
@@ -144,7 +144,7 @@ def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
         tx.execute("SAVEPOINT batch")
         try:
             grouped = _grouped(tx, prepared)
-        except (*DRIVER_ERRORS, *VALUE_ERRORS) as error:
+        except (*driver_errors(), *VALUE_ERRORS) as error:
             if fault_of(error) is not Fault.ROW:
                 raise
             grouped = False
@@ -236,7 +236,7 @@ def _one(tx: Transaction, one: PreparedSet) -> Outcome:
         _insert_all(tx, (one,))
     except Refused as refused:
         failed = str(refused)
-    except (*DRIVER_ERRORS, *VALUE_ERRORS) as error:
+    except (*driver_errors(), *VALUE_ERRORS) as error:
         if fault_of(error) is not Fault.ROW:
             raise
         failed = f"refused by the database: {type(error).__name__}: {str(error).splitlines()[0]}"

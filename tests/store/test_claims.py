@@ -97,9 +97,11 @@ def test_waiting_and_parked_messages_hold_nobody(store: SqlStore) -> None:
     assert claimed_messages(store) == ["m3"]
 
 
-def test_a_parked_delta_holds_the_deltas_after_it_and_nothing_else(store: SqlStore) -> None:
+def test_a_parked_or_waiting_delta_holds_what_comes_after_it(store: SqlStore) -> None:
     of_one_entity(store, message("m1", state="parked", kind="delta"), message("m2", kind="delta"), message("m3"))
-    assert claimed_messages(store) == ["m3"]
+    assert claimed_messages(store) == []
+    must_apply(store, change("messages", {"id": "m1"}, {"state": "waiting"}))
+    assert claimed_messages(store) == []
     must_apply(store, change("messages", {"id": "m1"}, {"state": "applied"}))
     assert claimed_messages(store) == ["m2"]
 

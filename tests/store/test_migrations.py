@@ -55,7 +55,7 @@ def engine_of(url_or_connection: object) -> Engine:
 
 def test_the_frozen_statements_are_those_of_the_tables() -> None:
     for name, text in freeze.frozen().items():
-        assert (migrations.FOLDER / "versions" / name).read_text("utf-8") == text, (
+        assert (migrations.FOLDER / name).read_text("utf-8") == text, (
             "run python -m hub.store.migrations.freeze while the revision is unreleased, else add a revision"
         )
 

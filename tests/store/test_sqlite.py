@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hub.store.engine import SqliteSession, connect_sqlite, describe_sqlite, driver, has_wal_reset_race
-from hub.store.errors import DRIVER_ERRORS, SQLITE_ERRORS
+from hub.store.errors import SQLITE_ERRORS, driver_errors
 from hub.store.open import Mode
+from hub.store.shapes import condition_of, condition_params, select_sql, table_shape
 from tests.conftest import Database, SettableClock
 from tests.store.build import body, inserts, must_apply, receipt, task
 
@@ -164,6 +165,36 @@ def test_large_bodies_lie_beside_the_database_and_orphans_are_swept(
 
 def test_a_statement_the_driver_refuses_is_an_error_it_knows(file: Path) -> None:
     connection = connect_sqlite(file, read_only=False)
-    with pytest.raises(DRIVER_ERRORS):
+    with pytest.raises(driver_errors()):
         connection.execute("SELECT nonsense")
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "index"),
+    [
+        ("deliveries", {"subject": "A|east", "state": ("pending", "retry")}, "ix_deliveries_subject"),
+        ("messages", {"receipt_id": "rc-1"}, "ix_messages_receipt"),
+        ("exceptions", {"cause_key": "x", "state": "open"}, "uq_exceptions_open"),
+        ("holds", {"rule": "unknown_sku", "released_at": None}, "ix_holds_open"),
+        ("reservations", {"sku": "A", "location": "east", "state": ("soft", "firm")}, "ix_reservations_live"),
+    ],
+)
+def test_what_the_hot_paths_ask_for_is_found_by_an_index(
+    sqlite_template: Path, table: str, where: dict[str, object], index: str
+) -> None:
+    connection = connect_sqlite(sqlite_template, read_only=True)
+    sql = select_sql(table, condition_of(where), ())
+    params = [*condition_params(table_shape(table), where), 10]
+    plan = " ".join(str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params))
+    connection.close()
+    assert index in plan
+
+
+def test_a_state_nobody_could_have_is_bound_like_any_text(make_database: object, clock: SettableClock) -> None:
+    database: Database = make_database("sqlite")  # type: ignore[operator]
+    store = database.open(clock)
+    must_apply(store, inserts("tasks", task("t1", state="Bobby'; --")))
+    with store.read() as snapshot:
+        assert len(snapshot.rows("tasks", {"state": "Bobby'; --"})) == 1
+        assert snapshot.rows("tasks", {"state": ("pending", "it's")}) == []

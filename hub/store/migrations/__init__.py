@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.store.engine import connect_sqlite, driver
-from hub.store.errors import DRIVER_ERRORS
+from hub.store.errors import driver_errors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -32,7 +32,7 @@ def is_current(connection: Any) -> bool:
     """Whether a raw driver connection sees the newest schema."""
     try:
         row = connection.execute(_VERSION_QUERY).fetchone()
-    except DRIVER_ERRORS:
+    except driver_errors():
         return False
     return row is not None and row[0] == HEAD
 
