@@ -230,10 +230,14 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise(
         "attempts_closed",
-        "Only a delivery in flight, being probed or of unknown outcome has an open attempt",
+        "The last attempt of a delivery is open only while nobody knows how it ended; an earlier one may stay open"
+        " where its process ended before the answer came",
         "SELECT a.id AS subject, 'open, but its delivery is ' || d.state AS detail FROM attempts a"
         " JOIN deliveries d ON d.id = a.delivery_id WHERE a.resolution IS NULL"
-        " AND d.state NOT IN ('in_flight', 'probing', 'unknown')",
+        " AND d.state NOT IN ('in_flight', 'probing', 'unknown', 'retry')"
+        " AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.delivery_id = a.delivery_id AND b.number > a.number)"
+        " AND NOT EXISTS (SELECT 1 FROM audit u WHERE u.subject = d.id)"
+        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.receipt_id = d.id || '/echo')",
     ),
     Promise(
         "replies_kept",

@@ -144,7 +144,8 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "an attempt is left open",
         "attempts_closed",
-        "SELECT a.id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id WHERE d.state = 'acknowledged' LIMIT 1",
+        "SELECT a.id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id AND d.attempts = a.number"
+        " WHERE d.state = 'acknowledged' LIMIT 1",
         ("UPDATE attempts SET resolution = NULL WHERE id = :id",),
     ),
     Corruption(

@@ -209,9 +209,13 @@ def _doubled_work(truth: Truth, connection: Connection) -> Iterator[str]:
     wanted: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for request in truth.requests:
         for line in request.lines:
-            live = line["shipped"] if request.status == "rejected" else line["ordered"] - line["cancelled"] - line["short"]
+            live = (
+                line["shipped"] if request.status == "rejected" else line["ordered"] - line["cancelled"] - line["short"]
+            )
             wanted[line["reference"]] += live
-    ordered = {row.id: Decimal(int(row.ordered)) / MILLION for row in select(connection, "SELECT id, ordered FROM order_lines")}
+    ordered = {
+        row.id: Decimal(int(row.ordered)) / MILLION for row in select(connection, "SELECT id, ordered FROM order_lines")
+    }
     for line_id, quantity in wanted.items():
         if quantity > ordered.get(line_id, ZERO):
             yield f"locations were asked for {quantity} of line {line_id}, ordered {ordered.get(line_id, ZERO)}"
@@ -276,7 +280,9 @@ def _channel_oversold(
     pushes: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for at, _, sku, data in truth.of(SHOP, "stock_push"):
         arrived = _micros(at)
-        known = max((one for one, quantity in made.get(sku, ()) if one <= arrived and quantity == data["quantity"]), default=0)
+        known = max(
+            (one for one, quantity in made.get(sku, ()) if one <= arrived and quantity == data["quantity"]), default=0
+        )
         pushes[sku].append((arrived, known))
     for sku in shelf.guarded:
         worst = 0

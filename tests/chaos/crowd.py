@@ -52,7 +52,15 @@ class Crowd:
     """Acts in one thread, at seeded moments; `run` returns when the last has acted."""
 
     def __init__(
-        self, shop: EmulatorProcess, hub_port: int, shelf: Shelf, habits: Habits, *, orders: int, seconds: float, seed: int
+        self,
+        shop: EmulatorProcess,
+        hub_port: int,
+        shelf: Shelf,
+        habits: Habits,
+        *,
+        orders: int,
+        seconds: float,
+        seed: int,
     ) -> None:
         self._shop = shop
         self._port = hub_port

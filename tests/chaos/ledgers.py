@@ -106,7 +106,9 @@ def _read_shop(truth: Truth, state: dict[str, str]) -> None:
             total=Decimal(order["total_price"]),
             current_total=current,
             cancelled=order["cancelled_at"] is not None,
-            touched=bool(order["refunds"]) or order["cancelled_at"] is not None or current != Decimal(order["total_price"]),
+            touched=bool(order["refunds"])
+            or order["cancelled_at"] is not None
+            or current != Decimal(order["total_price"]),
             lines=lines,
             tracking=frozenset(str(one["tracking_number"]) for one in order["fulfillments"]),
         )

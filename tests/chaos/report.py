@@ -159,9 +159,7 @@ def table(report: Mapping[str, Any]) -> str:
         "",
     ]
     shown = {name: report.get(name) for name in report["promises"]}
-    lines += [
-        f"  {'holds ' if held else 'BROKEN'} {name}: {shown[name]}" for name, held in report["promises"].items()
-    ]
+    lines += [f"  {'holds ' if held else 'BROKEN'} {name}: {shown[name]}" for name, held in report["promises"].items()]
     lines += [f"  {'met   ' if met else 'MISSED'} {name}" for name, met in report["minima"].items()]
     for name, found in report["findings"].items():
         lines += ["", f"{name}:"] + [f"  {one}" for one in found]

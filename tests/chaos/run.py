@@ -123,8 +123,6 @@ class _Run:
         probe = UpProbe(self.fleet)
         for thread in threads:
             thread.start()
-        if self.scenario.deaf_seconds:
-            self.world.shop.connect_hub("http://127.0.0.1:9", "nobody")
         stop.wait(options.seconds)
         threads[0].join(options.seconds)
         stop.set()
@@ -144,7 +142,7 @@ class _Run:
         self.world.calm()
         self.world.point_at(self.fleet.url)
         self.world.release_silent()
-        self.world.bring_late_goods(self.options.orders)
+        self.world.bring_goods(self.options.orders)
         steady, told = 0, ""
         while time.monotonic() - started < self.options.settle_seconds:
             time.sleep(0.5)

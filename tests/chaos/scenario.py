@@ -25,8 +25,8 @@ CALL_FAULTS: Mapping[str, float] = {
     "drop_after": 0.03,
     "late_commit": 0.02,
     "late_commit_seconds": LATE_COMMIT_SECONDS,
-    "delay": 0.10,
-    "delay_seconds": 0.2,
+    "delay": 0.05,
+    "delay_seconds": 0.1,
     "lookup_lag_seconds": LOOKUP_LAG_SECONDS,
 }
 WEBHOOK_FAULTS: Mapping[str, float] = {
@@ -78,8 +78,10 @@ class Scenario:
     warehouse: Mapping[str, str] = field(default_factory=dict)
     silent_share: float = 0.0
     """Share of the SKUs whose requests the warehouse ignores until the customer cancels or it is told to go on."""
-    deaf_seconds: float = 0.0
-    """How long the shop's webhooks are not delivered at all and then given up: only the poll finds those orders."""
+    deaf: bool = False
+    """The shop's webhooks never arrive: only the poll finds its orders, and it reaches back to nothing."""
+    slow: Mapping[str, float] = field(default_factory=dict)
+    """Faults of the ERP beside the others."""
     needs_postgresql: bool = False
     processes: int = 1
 
@@ -91,14 +93,20 @@ SCENARIOS: Mapping[str, Scenario] = {
     "given-up-webhooks": replace(
         USUAL,
         name="given-up-webhooks",
-        note="the shop gives its webhooks up, only the poll finds the orders",
-        deaf_seconds=1.0,
+        note="the shop's webhooks never arrive, only the poll finds the orders",
+        deaf=True,
     ),
     "silent-warehouse": replace(
         USUAL,
         name="silent-warehouse",
         note="the warehouse says nothing about a tenth of the articles until the end",
         silent_share=0.1,
+    ),
+    "slow-answers": replace(
+        USUAL,
+        name="slow-answers",
+        note="the ERP has done its work long before it answers, so that kills come in between",
+        slow={"delay": 0.7, "delay_seconds": 0.3},
     ),
     "stopped-workers": replace(
         USUAL,
@@ -113,6 +121,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 FOR_SABOTAGE: Mapping[str, str] = {
     "cursor-first": "given-up-webhooks",
     "free-on-silence": "silent-warehouse",
+    "skip-attempt": "slow-answers",
     "no-fencing": "stopped-workers",
 }
 """Every other sabotage must show under the usual mix."""

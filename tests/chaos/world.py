@@ -19,6 +19,8 @@ CONNECTIONS = (SHOP, WMS, ERP)
 DOMAIN = "chaos.example"
 SHOP_SECRET, WMS_SECRET, ERP_SECRET = ("chaos-shop-secret-0001", "chaos-wms-secret-00001", "chaos-erp-secret-00001")
 SHOP_LOCATION = "655441491"
+LOOKBACK_SECONDS = 5
+"""How far a poll reaches back: above the lag of the shop's searches."""
 LOCATIONS = ("east", "west", "north")
 
 EMULATORS: Mapping[str, str] = {
@@ -131,12 +133,15 @@ class World:
             self.wms.control("snapshot", {"warehouse": location})
 
     def point_at(self, hub_url: str) -> None:
+        """Say where webhooks go; a deaf run's shop talks to nobody."""
         for name, system in self.systems.items():
-            system.connect_hub(hub_url, name)
+            if name != SHOP or not self.scenario.deaf:
+                system.connect_hub(hub_url, name)
 
     def unleash(self) -> None:
         for system in self.systems.values():
             system.set_faults(**self.scenario.calls, **self.scenario.webhooks)
+        self.systems[ERP].set_faults(**self.scenario.slow)
 
     def calm(self) -> None:
         """No new faults; searches go on to lag, and what was put off still comes."""
@@ -149,13 +154,20 @@ class World:
         for sku in self.shelf.silent:
             self.wms.control("behave", {"match": {"sku": sku}, "mode": "auto"})
 
-    def bring_late_goods(self, units: int) -> None:
-        rows = [{"warehouse": LOCATIONS[0], "sku": sku, "quantity": str(units)} for sku in self.shelf.late]
+    def bring_goods(self, units: int) -> None:
+        """What waits for goods gets them: `units` more of every article at the first location, and a new count."""
+        there = {(row["warehouse"], row["sku"]): int(row["quantity"]) for row in self.wms.control("stock")["rows"]}
+        rows = [
+            {"warehouse": LOCATIONS[0], "sku": sku, "quantity": str(there.get((LOCATIONS[0], sku), 0) + units)}
+            for sku in (*self.shelf.guarded, *self.shelf.late)
+        ]
         self.wms.control("set_stock", {"rows": rows})
         self.count_stock()
 
     def waiting_webhooks(self) -> int:
-        return sum(int(system.status()["waiting_webhooks"]) for system in self.systems.values())
+        """How many have not arrived; those of a deaf run's shop never do."""
+        heard = [system for name, system in self.systems.items() if name != SHOP or not self.scenario.deaf]
+        return sum(int(system.status()["waiting_webhooks"]) for system in heard)
 
     def calls(self) -> int:
         return sum(int(system.status()["calls"]) for system in self.systems.values())
@@ -170,6 +182,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
     (folder / "connections").mkdir(parents=True)
     shop, wms, erp = (world.systems[name].url for name in CONNECTIONS)
     lookup = {"safety": {"mode": "lookup", "settle": f"{SETTLE_SECONDS}s"}}
+    poll = {"every": "1s" if world.scenario.deaf else "5s"}
     limits = {"default": {"rate": "2000/s", "burst": 2000}}
     _write(
         folder / "hub.yaml",
@@ -195,10 +208,12 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
                 "access_token": "${env:CHAOS_SHOP_TOKEN}",
                 "webhook_secrets": ["${env:CHAOS_SHOP_SECRET}"],
                 "location": SHOP_LOCATION,
+                "lookback_seconds": 0 if world.scenario.deaf else LOOKBACK_SECONDS,
+                "page_size": 50,
             },
             "streams": {
-                "orders": {"start_from": "always", "push": True, "poll": {"every": "5s", "lookback": "60s"}},
-                "refunds": {"push": True, "poll": {"every": "5s", "lookback": "60s"}},
+                "orders": {"start_from": "always", "push": True, "poll": poll},
+                "refunds": {"push": True, "poll": poll},
             },
             "effects_out": {
                 "push_shipment": lookup,
@@ -207,7 +222,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
             "limits": limits,
         },
     )
-    polled = {"push": True, "poll": {"every": "5s", "lookback": "60s"}}
+    polled = {"push": True, "poll": {"every": "5s"}}
     _write(
         folder / "connections" / "wms.yaml",
         {
