@@ -64,5 +64,25 @@ def close_delivery(writes: WriteSet, writer: Writer, row: Mapping[str, Any], wor
         content_type=body["content_type"] if body else "",
     )
     reply_rows(writes, answer, writer.ids, now, writer.connections.revision)
-    clear_rows(writes, writer.snapshot, [ExceptionClear("", "delivery", delivery_id, word.by)], now)
+    clears = [ExceptionClear("", "delivery", delivery_id, word.by)]
+    if word.state == "acknowledged":
+        clears += unblock(writes, writer, row["business_key"], row["order_id"], word.by)
+    clear_rows(writes, writer.snapshot, clears, now)
     wake_rows(writes, writer.snapshot, [delivery_id], now)
+
+
+def unblock(
+    writes: WriteSet, writer: Writer, business_key: str, order_id: str | None, by: str, *, instead: str = ""
+) -> list[ExceptionClear]:
+    """What was blocked for want of this delivery may go on; with `instead`, it waits for that one from now on."""
+    if order_id is None:
+        return []
+    clears = []
+    for row in writer.snapshot.rows("deliveries", {"order_id": order_id, "state": "parked", "park_reason": "blocked"}):
+        if business_key not in row["requires"]:
+            continue
+        requires = [instead if instead and key == business_key else key for key in row["requires"]]
+        values = {"state": "pending", "park_reason": None, "error": None, "due_at": writer.now, "requires": requires}
+        writes.update("deliveries", {"id": row["id"], "state": "parked"}, values)
+        clears.append(ExceptionClear("", "delivery", row["id"], by))
+    return clears

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.domain.decision import ExceptionClear, ExceptionRequest, TaskRequest
 from hub.domain.writeset import Update, WriteSet
-from hub.exchange.closing import RELEASED
+from hub.exchange.closing import RELEASED, unblock
 from hub.exchange.decisions import Writer, body_row, task_row, wake_rows
 from hub.exchange.exceptions import clear_rows, raise_rows
 from hub.exchange.ports import ClaimedDelivery
@@ -72,7 +72,10 @@ def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
             raised += block_dependants(writes, writer, delivery.business_key, delivery.order_id, exception)
         raise_rows(writes, writer.snapshot, raised, ended.id, now)
     if coming.clears and delivery.attempts:
-        clear_rows(writes, writer.snapshot, [ExceptionClear("", "delivery", delivery.id, ended.resolution)], now)
+        clears = [ExceptionClear("", "delivery", delivery.id, ended.resolution)]
+        if coming.state == "acknowledged":
+            clears += unblock(writes, writer, delivery.business_key, delivery.order_id, ended.resolution)
+        clear_rows(writes, writer.snapshot, clears, now)
     return writes
 
 

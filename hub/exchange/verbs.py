@@ -14,7 +14,7 @@ from typing import Any
 from hub.domain.decision import ExceptionClear
 from hub.domain.ids import derived_id
 from hub.domain.writeset import WriteSet
-from hub.exchange.closing import RELEASED, Word, close_delivery
+from hub.exchange.closing import RELEASED, Word, close_delivery, unblock
 from hub.exchange.decisions import CANONICAL, Writer, body_row
 from hub.exchange.exceptions import audit, clear_rows, raise_rows
 from hub.exchange.resolution import FINAL
@@ -66,8 +66,8 @@ def abandon(writer: Writer, delivery_id: str, reason: str, who: str) -> WriteSet
 
 
 def mark_done(writer: Writer, delivery_id: str, external_id: str, reason: str, who: str) -> WriteSet:
-    """Somebody did it by hand over there; any delivery that is not settled may be marked so."""
-    row = _standing(writer, delivery_id, CLOSABLE, "done elsewhere")
+    """Somebody did it by hand over there; any delivery that is not acknowledged may be marked so."""
+    row = _standing(writer, delivery_id, (*CLOSABLE, "refused", "abandoned"), "done elsewhere")
     writes = WriteSet()
     word = Word("acknowledged", by=who, origin=_origin(row, "done"), external_id=external_id, words=reason)
     close_delivery(writes, writer, row, word)
@@ -166,6 +166,9 @@ def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> Wr
         },
         claim=True,
     )
+    clears = [ExceptionClear("", "delivery", delivery_id, who)]
+    clears += unblock(writes, writer, str(row["business_key"]), row["order_id"], who, instead=key)
+    clear_rows(writes, writer.snapshot, clears, writer.now)
     audit(writes, "deliveries.resend-as-new", delivery_id, who, reason, writer.now, {"new": new_id, "key": key})
     return writes
 

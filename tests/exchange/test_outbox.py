@@ -387,6 +387,29 @@ def test_what_is_enqueued_after_its_requirement_was_refused_parks_as_blocked_too
     assert (exception["kind"], exception["count"]) == ("refused", 2)
 
 
+def refused_with_a_dependant(world: World) -> str:
+    world.erp.script = ["refuse"]
+    world.decide(submit(), submit(capability="post_invoice", key="shipment/1/invoice", lane="invoice", requires=(KEY,)))
+    world.settle()
+    return str(world.delivery()["id"])
+
+
+def test_a_refused_delivery_marked_done_elsewhere_lets_its_dependants_go(world: World) -> None:
+    delivery = refused_with_a_dependant(world)
+    world.commit(lambda writer: verbs.mark_done(writer, delivery, "SO-5", "typed in", "ann"))
+    world.settle()
+    assert world.delivery("erp/post_invoice/shipment/1/invoice")["state"] == "acknowledged"
+    assert world.exceptions() == []
+
+
+def test_a_refused_delivery_resent_as_new_lets_its_dependants_wait_for_the_new_one(world: World) -> None:
+    delivery = refused_with_a_dependant(world)
+    world.commit(lambda writer: verbs.resend_as_new(writer, delivery, "customer unblocked", "ann"))
+    world.settle()
+    assert [key for key, _, _ in world.erp.documents] == [f"{KEY}#2", "erp/post_invoice/shipment/1/invoice"]
+    assert world.exceptions() == []
+
+
 def test_refusals_for_the_same_reason_are_one_exception_with_many_subjects(world: World) -> None:
     world.erp.script = ["refuse"] * 7
     world.decide(*[submit(str(number)) for number in range(7)])
