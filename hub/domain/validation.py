@@ -22,6 +22,7 @@ class Rule(enum.StrEnum):
     PAYMENT = "payment"
     TOTALS = "totals"
     MAPPING = "mapping"
+    NO_STOCK = "no_stock"
     NO_LINES = "no_lines"
 
 

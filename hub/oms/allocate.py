@@ -22,9 +22,12 @@ from hub.domain.order import OrderLine
 from hub.domain.quantity import Bucket
 from hub.domain.snapshot import Snapshot
 from hub.domain.sourcing import Candidate, Demand, Exclusion, Facts, Objective, Plan, Sourced, Wanted
+from hub.domain.validation import Rule
+from hub.oms.cancel import tell_erp
 from hub.oms.confirm import confirm_when_due, plan_work
 from hub.oms.expire import ask_for_expiry
-from hub.oms.load import Case, open_case
+from hub.oms.holds import HUB, place, release
+from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import LocationRule, Rules
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned, give_back, reserve, soft, trim
@@ -56,6 +59,9 @@ def handle_allocate(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], 
 def allocate(case: Case) -> None:
     """Reserve what can be reserved; what cannot is backordered with the demand counted."""
     order = case.order
+    for hold in order.open_holds():
+        if hold.rule == Rule.NO_STOCK:
+            release(case, hold, HUB)  # placed again below if there is still nothing
     if not case.acts or order.cancelled or order.open_holds():
         count_unassigned(case)
         return
@@ -107,7 +113,22 @@ def _source(case: Case, lines: list[OrderLine], pool: dict[str, Decimal]) -> Non
     wanted = [Demand(sku, quantity) for sku, quantity in sorted(demands.items())]
     result = sourcing.source(wanted, candidates, objective)
     _reserve_plan(case, lines, pool, result.chosen)
+    _when_nothing(case, lines, result.chosen)
     _keep(case, wanted, candidates, exclusions, result, f"{rule_id}/{strategy_id}")
+
+
+def _when_nothing(case: Case, lines: list[OrderLine], plan: Plan) -> None:
+    """What nobody can give waits as backordered; the fallback of the routing may hold or cancel instead."""
+    if not plan.unfilled:
+        return
+    if case.rules.when_nothing == "hold":
+        hint = f"no location has {', '.join(sorted(plan.unfilled))}; released when stock comes"
+        place(case, new_hold(case, "stock", Rule.NO_STOCK, "lines", hint, None, "lines"))
+    elif case.rules.when_nothing == "cancel":
+        for line in lines:
+            line.cancelled_by_facts += line.ledger[Bucket.BACKORDERED]
+        reconcile(case, "out of stock")
+        tell_erp(case, "out of stock")
 
 
 def _candidates(

@@ -62,6 +62,11 @@ def _place(case: Case, wanted: Mapping[str, tuple[Hold, str]]) -> None:
             before.path, before.hint, before.line_id = hold.path, hold.hint, hold.line_id
 
 
+def place(case: Case, hold: Hold) -> None:
+    """Place a hold that the hub decided on itself."""
+    _place(case, {hold.id: (hold, "")})
+
+
 def _trouble(case: Case, hold: Hold, cause: str) -> None:
     if hold.rule in QUIET:
         return

@@ -10,7 +10,8 @@ import pytest
 
 from hub.domain.decision import MappingHold, Verdict
 from hub.oms import people
-from tests.property.memory_store import START, Bench, channel, location, order_record, rules
+from hub.oms.ports import RoutingRule, Strategy
+from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal
 VERSION = "2026-11-02T09:0{}:00.000000Z"
@@ -229,5 +230,40 @@ def test_a_person_cancels_what_is_left() -> None:
     assert (again.verdict, again.code) == (Verdict.IGNORED, people.NOT_POSSIBLE)
 
 
-def test_the_clock_of_the_bench_stands_still() -> None:
-    assert shop().now == START
+def test_an_order_that_nobody_can_deliver_may_be_held_until_stock_comes() -> None:
+    bench = shop(when_nothing="hold")
+    bench.order(order_record(("L1", "TEE", 9)))
+    bench.run("allocate")
+    assert holds(bench) == [("no_stock", "lines")]
+    assert bench.effects == {}
+    count = {"location": "EAST", "as_of": "2026-11-02T09:30:00Z", "rows": [{"sku": "TEE", "quantity": "9"}]}
+    bench.restate("stock", count, connection="wms-east")
+    bench.run("allocate")
+    assert holds(bench) == []
+    assert bench.lines() == {"L1": {"released": D(9)}}
+
+
+def test_what_nobody_can_deliver_may_be_cancelled() -> None:
+    bench = shop(when_nothing="cancel")
+    bench.order(order_record(("L1", "TEE", 9), source_version=VERSION.format(1)))
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"released": D(5), "cancelled": D(4)}}
+    (posted,) = bench.sent("submit_order")
+    assert posted.record["lines"][0]["quantity"] == "5"
+    bench.order(order_record(("L1", "TEE", 9), source_version=VERSION.format(2), note="gift"))
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"released": D(5), "cancelled": D(4)}}
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [("total.amount < `30`", "frugal"), ("country == 'DE'", "cheapest"), ("units > `1` && method == 'ship'", "frugal")],
+)
+def test_the_first_routing_rule_that_matches_chooses_the_strategy(when: str, expected: str) -> None:
+    strategies = {"cheapest": Strategy("cheapest"), "frugal": Strategy("frugal", max_shipments=1)}
+    bench = shop(strategies=strategies, routing=(RoutingRule("special", when, "frugal"),))
+    bench.order(order_record(("L1", "TEE", 2)))
+    bench.run("allocate")
+    (decision,) = bench.store.rows("sourcing_decisions", {})
+    rule = "special" if expected == "frugal" else "fallback"
+    assert decision["document"]["rule"] == f"{rule}/{expected}"
