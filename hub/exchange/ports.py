@@ -148,7 +148,11 @@ class Store(Protocol):
     def claim_tasks(self, limit: int, kinds: Sequence[str] | None = None) -> list[ClaimedTask]: ...
 
     def claim_deliveries(self, destination: str, limit: int) -> list[ClaimedDelivery]:
-        """Due deliveries of one destination: first of their (aggregate, lane), requirements acknowledged."""
+        """Due deliveries of one destination: first of their (aggregate, lane), requirements acknowledged, connection
+        not paused. Order within a lane is `sequence`, which the store fills on insert (messages have one, too).
+
+        Unknown ones come when probe_after (else due_at) has come; those of safety mode none only with a probe_after,
+        which `recover` sets: clear it once the exception is raised, so that they wait for a person."""
         ...
 
     def start_attempts(self, attempts: Sequence[NewAttempt]) -> list[bool]:

@@ -145,6 +145,12 @@ messages = Table(
         sqlite_where=text("state = 'claimed'"),
         postgresql_where=text("state = 'claimed'"),
     ),
+    Index(
+        "ix_messages_parked",
+        "entity_key",
+        sqlite_where=text("state = 'parked'"),
+        postgresql_where=text("state = 'parked'"),
+    ),
     Index("ix_messages_receipt", "receipt_id"),
     Index("ix_messages_subject", "subject"),
     Index("ix_messages_waits", "waits_for"),

@@ -175,6 +175,7 @@ def test_a_statement_the_driver_refuses_is_an_error_it_knows(file: Path) -> None
     [
         ("deliveries", {"subject": "A|east", "state": ("pending", "retry")}, "ix_deliveries_subject"),
         ("messages", {"receipt_id": "rc-1"}, "ix_messages_receipt"),
+        ("messages", {"entity_key": "e", "state": "parked", "kind": "state"}, "ix_messages_parked"),
         ("exceptions", {"cause_key": "x", "state": "open"}, "uq_exceptions_open"),
         ("holds", {"rule": "unknown_sku", "released_at": None}, "ix_holds_open"),
         ("reservations", {"sku": "A", "location": "east", "state": ("soft", "firm")}, "ix_reservations_live"),

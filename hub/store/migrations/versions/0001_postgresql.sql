@@ -288,6 +288,8 @@ CREATE INDEX ix_messages_entity_open ON messages (entity_key, sequence) WHERE st
 
 CREATE INDEX ix_messages_open ON messages (connection, due_at, sequence) WHERE state IN ('stored', 'retry');
 
+CREATE INDEX ix_messages_parked ON messages (entity_key) WHERE state = 'parked';
+
 CREATE INDEX ix_messages_receipt ON messages (receipt_id);
 
 CREATE INDEX ix_messages_subject ON messages (subject);
