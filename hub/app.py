@@ -19,7 +19,7 @@ from hub.api.ingress import Ingress, Intake
 from hub.api.metrics import Metrics, Sample
 from hub.domain.ids import IdSource
 from hub.runtime.clock import SystemClock
-from hub.runtime.configuration import load_configuration
+from hub.runtime.configuration import Loaded, load_configuration
 from hub.runtime.control import ControlServer
 from hub.runtime.database import database_address
 from hub.runtime.hub import Hub, record_revision
@@ -78,10 +78,11 @@ class Serving:
 
 
 class Server:
-    """One process of the hub. The ingress answers before anything heavy is imported or opened."""
+    """One process of the hub. The ingress answers (503, come again) before the database is open."""
 
-    def __init__(self, place: Place, environ: Mapping[str, str], serving: Serving) -> None:
+    def __init__(self, place: Place, loaded: Loaded, environ: Mapping[str, str], serving: Serving) -> None:
         self._place = place
+        self._loaded = loaded
         self._environ = environ
         self._serving = serving
         self._clock = SystemClock()
@@ -107,8 +108,7 @@ class Server:
             self._close(web)
 
     def _open(self) -> None:
-        place, clock = self._place, self._clock
-        loaded = load_configuration(place.config, self._environ)
+        place, clock, loaded = self._place, self._clock, self._loaded
         ids = IdSource(random.SystemRandom())
         store = open_store(database_address(place.config, self._environ), home=place.home, clock=clock, ids=ids)
         log.info("database: %s", store.describe())
@@ -140,7 +140,8 @@ class Server:
         self._worker.start(work="worker" in roles, scheduler="scheduler" in roles)
 
     def _listen(self) -> WebThread:
-        intake = Ingress(self._intake, self._clock, self._metrics)
+        limit = self._loaded.bundle.hub.web.max_body_bytes
+        intake = Ingress(self._intake, self._clock, self._metrics, max_body_bytes=limit)
         application = build(intake, self._metrics, self._readiness)
         web = WebThread(application, self._serving.host, self._serving.port)
         log.info("listening on http://%s:%d", self._serving.host, web.port)

@@ -38,7 +38,7 @@ def run(place: Place, only: tuple[str, ...], host: str | None, port: int | None,
     web = loaded.bundle.hub.web
     serving = Serving(host or web.host, web.port if port is None else port, only or ROLES, senders)
     try:
-        Server(place, environment(place), serving).run()
+        Server(place, loaded, environment(place), serving).run()
     except OwnerRunning as error:
         raise Failure(f"Another hub runs on this data: {error}.", REFUSED) from error
     except StoreUnavailable as error:
