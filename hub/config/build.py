@@ -88,6 +88,7 @@ def build_connection(checked: Checked, default_entity: str, found: list[Finding]
         streams=MappingProxyType({key: _stream(key, inner) for key, inner in top.members("streams")}),
         effects_out=MappingProxyType({key: _effect(key, inner) for key, inner in top.members("effects_out")}),
         limits=MappingProxyType({key: _limit(inner) for key, inner in top.members("limits")}),
+        call_deadline=top.duration("call_deadline"),
     )
 
 

@@ -192,6 +192,7 @@ class ConnectionConfig:
     streams: Mapping[str, StreamConfig]
     effects_out: Mapping[str, EffectConfig]
     limits: Mapping[str, Limit]
+    call_deadline: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)

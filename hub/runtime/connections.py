@@ -190,6 +190,7 @@ class RuntimeConnections:
             capabilities=_capabilities(config, manifest),
             replies=self._replies(config, manifest),
             gate=ConnectionGate(Breaker(self._clock), limits),
+            call_deadline=config.call_deadline.total_seconds(),
             give_up_after={name: effect.give_up_after.total_seconds() for name, effect in config.effects_out.items()},
         )
 
