@@ -42,7 +42,7 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         resolution = resolution_of(record)
         if resolution in DONE and _accepted(record):
             _done(case, capability, key, record)
-        elif resolution in REFUSED or (resolution in DONE and not _accepted(record)):
+        elif resolution in DONE:
             _refused(case, capability, record)
         return save(case)
 
@@ -91,6 +91,10 @@ def _done(case: Case, capability: str, key: str, record: dict[str, Any]) -> None
 
 
 def _refused(case: Case, capability: str, record: dict[str, Any]) -> None:
+    """A polite no inside an answer that went well. What the call itself was refused with stands under the delivery's
+    own exception already: one cause, one exception."""
+    if resolution_of(record) in REFUSED:
+        return
     destination = str(record["destination"])
     words = (record.get("reply") or {}).get("reason") or record.get("words") or "no reason given"
     case.raise_exception(

@@ -71,11 +71,14 @@ def _shipped(connection: Connection) -> Iterator[Finding]:
                 left[line_id] = left.get(line_id, Decimal(0)) + Decimal(str(line["quantity"]))
     rows = connection.execute(
         text(
-            "SELECT id, shipped + delivered + lost + returned_to_sender + handed_over + over_shipped FROM order_lines"
+            "SELECT id, shipped + delivered + lost + returned_to_sender + handed_over + over_shipped, document"
+            " FROM order_lines"
             " WHERE fulfilled_by = 'us' AND order_id IN (SELECT id FROM orders WHERE effects <> 'none')"
         )
     )
-    for line_id, counted in rows:
+    for line_id, counted, document in rows:
+        if not json.loads(document).get("requires_shipping", True):
+            continue  # downloads and services end without a parcel
         told = left.get(line_id, Decimal(0))
         if exact_from_database(int(counted)) != told:
             yield {

@@ -35,10 +35,16 @@ def test_the_same_answer_twice_changes_nothing_more() -> None:
     assert len(bench.store.rows("cross_references", {})) == 1
 
 
-def test_a_refusal_is_raised_in_the_other_sides_words_and_cleared_by_a_later_success() -> None:
+def test_a_refused_call_is_not_raised_again_beside_its_deliverys_exception() -> None:
+    bench = confirmed()
+    bench.reply(bench.sent("submit_order")[0], "rejected", reason="customer 4711 is blocked")
+    assert bench.raised() == []
+
+
+def test_a_no_in_an_answer_is_raised_in_the_other_sides_words_and_cleared_by_a_later_success() -> None:
     bench = confirmed()
     (posted,) = bench.sent("submit_order")
-    bench.reply(posted, "rejected", reason="customer 4711 is blocked")
+    bench.reply(posted, accepted=False, reason="customer 4711 is blocked")
     (raised,) = bench.exceptions
     assert (raised.kind, raised.detail) == ("refused", "customer 4711 is blocked")
     bench.reply(posted, external_id="90017")
