@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, text
+from sqlalchemy import BindParameter, Connection, Text, bindparam, text
 
 from hub.store.values import exact_from_database, instant_from_database
 
@@ -26,7 +26,9 @@ def rows(
     statement = text(sql)
     values = dict(parameters or {})
     expanding: list[BindParameter[Any]] = [
-        bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list | tuple)
+        bindparam(name, expanding=True, type_=Text())
+        for name, value in values.items()
+        if isinstance(value, list | tuple)
     ]
     if expanding:
         statement = statement.bindparams(*expanding)
