@@ -12,8 +12,9 @@ from typing import Any
 
 from hub.config.findings import ConfigErrors
 from hub.config.model import Bundle, HubConfig
+from hub.config.model import Retention as RetentionConfig
 from hub.config.secrets import Secrets
-from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest
+from hub.domain.decision import Decision, DueTask, ExceptionClear, ExceptionRequest
 from hub.domain.ids import IdSource
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied, WriteSet
@@ -22,22 +23,31 @@ from hub.exchange.engine import Engine
 from hub.exchange.ingress import Signatures, respond
 from hub.exchange.ingress import decide as take_in
 from hub.exchange.ports import Accepted, NewReceipt
+from hub.exchange.retention import Retention
 from hub.exchange.schedules import Schedule
+from hub.exchange.tasks import Again
+from hub.exchange.tasks import Worker as TaskWorker
 from hub.oms.handlers import Handlers
 from hub.oms.handlers import build as build_handlers
-from hub.runtime.configuration import Loaded, load_configuration
+from hub.runtime.configuration import Loaded
 from hub.runtime.connections import HttpFactory, RuntimeConnections, real_http
 from hub.runtime.place import Place
+from hub.runtime.revisions import active_revision, checked_configuration, record_revision
 from hub.runtime.rules import rules_of
 from hub.sdk.ports import Clock
 from hub.sdk.records import HttpAnswer, RawRequest
 from hub.store.sql_store import SqlStore
 from hub.transport.alerts import AlertSender
 
+__all__ = ["Act", "Busy", "Hub", "record_revision", "schedules_of", "short"]
+
 log = logging.getLogger("hub.runtime")
 
 COMMIT_ROUNDS = 20
 ALERTS_EVERY_SECONDS = 60.0
+RETENTION_AT = "40 3 * * *"
+KINDS_OF_BODIES = ("receipt", "message", "reply", "attempt", "delivery")
+ERASED_AT_ONCE = 500
 
 Act = Callable[["Hub", str, dict[str, Any]], Mapping[str, Any]]
 
@@ -71,6 +81,7 @@ class Hub:
         self._act = act
         self._http = http
         self._adopting = threading.Lock()
+        self._not_here: str | None = None
         self._signatures = Signatures(_tell_signature)
         self.loaded = loaded
         self.rules = rules_of(loaded.bundle)
@@ -96,6 +107,7 @@ class Hub:
             schedules=schedules_of(loaded.bundle),
             alert_port=self._alert_port(hub) if hub.alerts.to else None,
             alert_after_seconds=hub.alerts.after.total_seconds(),
+            workers=retention_workers(self.store, self.clock, hub.retention),
         )
         return engine, handlers, connections
 
@@ -146,27 +158,56 @@ class Hub:
         """Load the configuration again. (changed, words). A bad one raises an exception for people."""
         with self._adopting:
             try:
-                loaded = load_configuration(self.place.config, self.environ)
+                loaded = checked_configuration(self.place.config, self.environ)
             except ConfigErrors as error:
-                self._tell_bad(error)
+                self.tell_bad(error)
                 raise
             self._clear_bad()
-            if loaded.bundle.revision == self.loaded.bundle.revision:
-                return False, f"nothing changed, revision {loaded.bundle.revision[:12]}"
-            record_revision(self.store, loaded, self.clock.now())
-            self.rules = rules_of(loaded.bundle)
-            self.engine, self.handlers, self.connections = self._assemble(loaded)
-            self.engine.gates.restore()
-            self.loaded = loaded
-            return True, f"adopted revision {loaded.bundle.revision[:12]}"
+            revision = loaded.bundle.revision
+            with self.store.read() as snapshot:
+                active = active_revision(snapshot)
+            if revision == self.loaded.bundle.revision == active:
+                return False, f"nothing changed, revision {short(revision)}"
+            self._switch(loaded)
+            return True, f"adopted revision {short(revision)}"
 
-    def _tell_bad(self, error: ConfigErrors) -> None:
+    def follow(self) -> str | None:
+        """Adopt what another process of this hub has made active; the revision's short name if it was new here.
+
+        The files here must say the same: where they do not, this process goes on as it is.
+        """
+        with self.store.read() as snapshot:
+            active = active_revision(snapshot)
+        if active in (None, self.loaded.bundle.revision, self._not_here):
+            return None
+        with self._adopting:
+            try:
+                loaded = checked_configuration(self.place.config, self.environ)
+            except ConfigErrors:
+                loaded = None
+            if loaded is None or loaded.bundle.revision != active:
+                log.warning("revision %s is active, but the files of this process say otherwise", short(active))
+                self._not_here = active
+                return None
+            self._switch(loaded)
+            return short(active)
+
+    def _switch(self, loaded: Loaded) -> None:
+        record_revision(self.store, loaded, self.clock.now())
+        self.rules = rules_of(loaded.bundle)
+        self.engine, self.handlers, self.connections = self._assemble(loaded)
+        self.engine.gates.restore()
+        self.loaded = loaded
+        self._not_here = None
+
+    def tell_bad(self, error: ConfigErrors) -> None:
+        """Open the exception that says why the files were not taken."""
         request = ExceptionRequest(
             cause_key="configuration",
             kind="configuration",
             title="The configuration has faults and was not taken",
             detail=str(error),
-            next_step="The hub goes on with the last good revision",
+            next_step=f"The hub goes on with revision {short(self.loaded.bundle.revision)}, the last good one",
             hint="Mend the files and run `hub config apply`",
             subject_kind="connection",
             subject_id="configuration",
@@ -180,6 +221,11 @@ class Hub:
 
     def close(self) -> None:
         self.store.close()
+
+
+def short(revision: str | None) -> str:
+    """As people read it."""
+    return (revision or "none")[:12]
 
 
 def _tell_signature(connection: str, why: str, number: int) -> None:
@@ -200,23 +246,21 @@ def schedules_of(bundle: Bundle) -> tuple[Schedule, ...]:
         for stream in connection.streams.values()
         if stream.poll is not None
     ]
-    return (*polls, Schedule(id="alerts", kind="alerts", subject="alerts", every_seconds=ALERTS_EVERY_SECONDS))
-
-
-def record_revision(store: SqlStore, loaded: Loaded, now: dt.datetime) -> None:
-    """Keep the revision's bundle and make it the active one."""
-    bundle = loaded.bundle
-    writes = WriteSet()
-    writes.insert(
-        "revisions",
-        {"hash": bundle.revision, "bundle": bundle.blob, "versions": {}, "created_at": now},
-        ignore=True,
+    return (
+        *polls,
+        Schedule(id="alerts", kind="alerts", subject="alerts", every_seconds=ALERTS_EVERY_SECONDS),
+        Schedule(id="retention", kind="retention", subject="bodies", cron=RETENTION_AT),
+        Schedule(id="personal_data", kind="personal_data", subject="contacts", cron=RETENTION_AT),
     )
-    with store.read() as snapshot:
-        known = snapshot.row("settings", {"name": "active_revision"})
-    row = {"name": "active_revision", "value": bundle.revision, "updated_at": now}
-    if known is None:
-        writes.insert("settings", row, ignore=True)
-    else:
-        writes.update("settings", {"name": "active_revision"}, {"value": bundle.revision, "updated_at": now})
-    store.apply([writes])
+
+
+def retention_workers(store: SqlStore, clock: Clock, config: RetentionConfig) -> dict[str, TaskWorker]:
+    """Erase by the configured ages, in chunks."""
+    days = config.receipts.total_seconds() / 86_400
+    bodies = Retention(store, clock, dict.fromkeys(KINDS_OF_BODIES, days))
+
+    def people(_: DueTask) -> Again | None:
+        before = clock.now() - config.personal_data_after_delivery
+        return Again(0.0) if store.erase_people(before, ERASED_AT_ONCE) == ERASED_AT_ONCE else None
+
+    return {"retention": bodies.run, "personal_data": people}

@@ -22,6 +22,10 @@ class BodyShelf(Protocol):
 
     def read(self, file: str) -> bytes | None: ...
 
+    def discard(self, file: str) -> None:
+        """Remove one that no row names any more."""
+        ...
+
     def sweep(self, known: Callable[[list[str]], set[str]]) -> int:
         """Remove what no row names; `known` answers which of the given names have rows. Count of the removed."""
         ...
@@ -34,6 +38,9 @@ class InlineShelf:
         return row
 
     def read(self, file: str) -> bytes | None:
+        return None
+
+    def discard(self, file: str) -> None:
         return None
 
     def sweep(self, known: Callable[[list[str]], set[str]]) -> int:
@@ -70,6 +77,9 @@ class FolderShelf:
             return (self._folder / file).read_bytes()
         except FileNotFoundError:
             return None
+
+    def discard(self, file: str) -> None:
+        (self._folder / file).unlink(missing_ok=True)
 
     def sweep(self, known: Callable[[list[str]], set[str]]) -> int:
         if not self._folder.is_dir():

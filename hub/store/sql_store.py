@@ -22,7 +22,7 @@ from hub.exchange.ports import (
     StoreUnavailable,
 )
 from hub.sdk.ports import Clock
-from hub.store import accept, claimed, claims, leases, writesets
+from hub.store import accept, claimed, claims, erasure, leases, writesets
 from hub.store.accept import PreparedReceipt
 from hub.store.bodies import BodyShelf
 from hub.store.engine import Readers
@@ -172,6 +172,22 @@ class SqlStore:
         except OSError as error:
             raise unavailable(error) from error
         return self._writer.run(lambda tx: writesets.apply(tx, prepared), wakes=True)
+
+    # --- retention ---
+
+    def erase_bodies(self, owner_kind: str, before: dt.datetime, limit: int) -> int:
+        """Erase the bytes of what is closed; how many."""
+        since, now = instant_to_database(before), self._now()
+        files = self._writer.run(lambda tx: erasure.erase(tx, owner_kind, since, now, limit))
+        for file in files:
+            if file is not None:
+                self._shelf.discard(file)
+        return len(files)
+
+    def erase_people(self, before: dt.datetime, limit: int) -> int:
+        """Erase contacts and merged views of orders that ended before; how many orders."""
+        since, now = instant_to_database(before), self._now()
+        return self._writer.run(lambda tx: erasure.erase_people(tx, since, now, limit))
 
     # --- reading and waiting ---
 
