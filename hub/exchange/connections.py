@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from hub.domain.decision import MappingHold
 from hub.exchange.defaults import DEFAULTS
+from hub.mapping.errors import Note
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.connector import WebhookSource
 from hub.sdk.manifest import CapabilityInfo, Manifest
@@ -28,10 +29,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A canonical record, valid against its schema, and what could not be settled."""
+    """A canonical record, valid against its schema, what could not be settled, and what stopped nothing but must be
+    kept (digits that were lost, times that cannot be)."""
 
     record: dict[str, Any]
     holds: tuple[MappingHold, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class StreamMapping(Protocol):

@@ -89,7 +89,8 @@ class MappedStream:
 
     def run(self, tree: Any) -> Mapped:
         mapped = self._mapping.run(tree, context=self._context)
-        return Mapped(mapped.record, tuple(MappingHold(hold.field, hold.rule, hold.hint) for hold in mapped.holds))
+        holds = tuple(MappingHold(hold.field, hold.rule, hold.hint) for hold in mapped.holds)
+        return Mapped(mapped.record, holds, tuple(mapped.notes))
 
 
 def _text(value: object) -> str | None:

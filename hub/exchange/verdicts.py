@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,12 +26,13 @@ from hub.exchange.defaults import DEFAULTS
 from hub.exchange.echo import match_echo
 from hub.exchange.exceptions import raise_rows
 from hub.exchange.kinds import Guarded, guard, with_subject
+from hub.exchange.notes import noted
 from hub.exchange.parse import WHOLE
 from hub.exchange.ports import ClaimedMessage
 from hub.exchange.replies import STREAM as REPLIES
 from hub.exchange.replies import reply_incoming
 from hub.formats import FormatError, codec, json
-from hub.mapping.errors import MappingError
+from hub.mapping.errors import MappingError, Note
 from hub.sdk.streams import Kind
 
 RECHECK_SECONDS = 2.0
@@ -63,16 +64,19 @@ def compute(
     writer = Writer(snapshot, connections, renderer, ids, now, message.id)
     view = connections.get(message.connection)
     guarded = Guarded()
+    notes: Sequence[Note] = ()
     try:
         if message.stream == REPLIES:
             incoming = reply_incoming(message, snapshot, connections, now)
         else:
             if view is None:
                 raise MappingError("", "no_connection", f"there is no connection {message.connection}")
-            incoming = _mapped(message, view)
+            incoming, notes = _mapped(message, view)
             guarded = guard(message, incoming, view, snapshot, now)
             incoming = guarded.incoming or incoming
         decision = guarded.decision or _decide(incoming, handlers, writer)
+        if decision.verdict is Verdict.APPLIED:
+            decision.events = [*decision.events, *noted(notes, message.id, message.stream, decision.subject)]
     except (MappingError, FormatError) as problem:
         decision = _unmappable(message, problem)
     if decision.verdict is Verdict.WAITING:
@@ -80,12 +84,12 @@ def compute(
     return _rows(message, decision, guarded, writer)
 
 
-def _mapped(message: ClaimedMessage, view: ConnectionView) -> Incoming:
+def _mapped(message: ClaimedMessage, view: ConnectionView) -> tuple[Incoming, Sequence[Note]]:
     stream = view.streams.get(message.stream)
     if stream is None or stream.mapping is None:
         raise MappingError("", "no_mapping", f"{message.connection} has no mapping for {message.stream}")
     mapped = stream.mapping.run(_tree(message, stream))
-    return _incoming(message, mapped, stream, view)
+    return _incoming(message, mapped, stream, view), mapped.notes
 
 
 def _tree(message: ClaimedMessage, stream: StreamView) -> Any:

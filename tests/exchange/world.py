@@ -26,6 +26,7 @@ from hub.sdk.errors import CallFailed, Resolution
 from hub.sdk.manifest import CapabilityInfo, Manifest
 from hub.sdk.records import Effect, Found, NotFound, Reply, Unsure
 from hub.store.open import SimulatedDatabase
+from hub.store.sql_store import SqlStore
 from hub.store.writer import Hooks
 from tests.conftest import START, SettableClock
 
@@ -177,13 +178,21 @@ class Handlers:
 class World:
     """`applied` is what the handlers were given, in order. `shop` sends, `erp` receives."""
 
-    def __init__(self, defaults: Defaults = DEFAULTS, seed: int = 1) -> None:
-        self.clock = SettableClock(START)
+    def __init__(
+        self,
+        defaults: Defaults = DEFAULTS,
+        seed: int = 1,
+        store: SqlStore | None = None,
+        clock: SettableClock | None = None,
+    ) -> None:
+        self.clock = clock or SettableClock(START)
         self.defaults = defaults
         self.ids = IdSource(random.Random(seed))
         self.random = random.Random(seed)
         self.hooks = Hooks()
-        self.database = SimulatedDatabase(clock=self.clock, ids=self.ids, hooks=self.hooks)
+        self.database = None if store else SimulatedDatabase(clock=self.clock, ids=self.ids, hooks=self.hooks)
+        if store is not None:
+            self.store = store
         self.erp = Target(self.clock)
         self.views: dict[str, ConnectionView] = {}
         self.revision = "r1"
@@ -240,7 +249,8 @@ class World:
 
     def restart(self) -> None:
         """A new run of the hub on the same database."""
-        self.store = self.database.open()
+        if self.database is not None:
+            self.store = self.database.open()
         self.engine = Engine(
             self.store,
             _Port(self),
