@@ -17,13 +17,17 @@ from hub.actions.table import act
 from hub.api.application import build
 from hub.api.ingress import Ingress, Intake
 from hub.api.metrics import Metrics, Sample
+from hub.config.findings import ConfigErrors
 from hub.domain.ids import IdSource
+from hub.exchange.ports import StoreUnavailable
 from hub.runtime.clock import SystemClock
 from hub.runtime.configuration import Loaded, load_configuration
 from hub.runtime.control import ControlServer
-from hub.runtime.database import database_address
-from hub.runtime.hub import Hub, record_revision
+from hub.runtime.database import database_address, is_postgres
+from hub.runtime.hub import Hub
+from hub.runtime.mapping_check import mapping_findings
 from hub.runtime.place import Place
+from hub.runtime.revisions import active_revision, keep_revision, last_good, record_revision
 from hub.runtime.worker import Worker
 from hub.sdk.ports import Clock
 from hub.store.open import open_store
@@ -32,6 +36,8 @@ from hub.store.sql_store import SqlStore
 log = logging.getLogger("hub.app")
 
 ROLES = ("web", "worker", "scheduler")
+FOLLOW_SECONDS = 2.0
+"""How often a process on PostgreSQL looks which revision is active."""
 
 
 @contextlib.contextmanager
@@ -47,24 +53,48 @@ def opened_store(place: Place, *, environ: Mapping[str, str], clock: Clock | Non
 
 
 @contextlib.contextmanager
-def opened_hub(place: Place, *, environ: Mapping[str, str]) -> Iterator[Hub]:
-    """A hub for one command: decides and stores, starts no threads and sends nothing by itself."""
+def opened_hub(place: Place, loaded: Loaded, *, environ: Mapping[str, str]) -> Iterator[Hub]:
+    """A hub for one command: decides and stores, starts no threads and sends nothing by itself.
+
+    The revision it runs under is kept; only `config.apply` and the start of a hub make one the active one.
+    """
     clock = SystemClock()
-    loaded = load_configuration(place.config, environ)
     with opened_store(place, environ=environ, clock=clock) as store:
-        hub = Hub(
-            place,
-            loaded,
-            store,
-            clock=clock,
-            ids=IdSource(random.SystemRandom()),
-            source=random.Random(),
-            environ=environ,
-            act=act,
-        )
-        record_revision(store, loaded, clock.now())
+        hub = _hub(place, loaded, store, clock, environ)
+        keep_revision(store, loaded, clock.now())
         hub.engine.start()
         yield hub
+
+
+def _hub(place: Place, loaded: Loaded, store: SqlStore, clock: Clock, environ: Mapping[str, str]) -> Hub:
+    ids = IdSource(random.SystemRandom())
+    return Hub(place, loaded, store, clock=clock, ids=ids, source=random.Random(), environ=environ, act=act)
+
+
+def loaded_or_last_good(place: Place, environ: Mapping[str, str]) -> tuple[Loaded, ConfigErrors | None]:
+    """The files' configuration; where they have faults the last good one from the database, and the faults.
+
+    Raises ConfigErrors where no hub ever ran on this data.
+    """
+    try:
+        return load_configuration(place.config, environ), None
+    except ConfigErrors as error:
+        stored = stored_configuration(place, environ)
+        if stored is None:
+            raise
+        return stored, error
+
+
+def stored_configuration(place: Place, environ: Mapping[str, str]) -> Loaded | None:
+    """The last good revision; None where there is none, or none that could run now."""
+    from hub.store.reading import NoDatabase, open_reading
+
+    try:
+        with open_reading(database_address(place.config, environ), home=place.home) as connection:
+            return last_good(connection, place.home, environ)
+    except (NoDatabase, ConfigErrors) as error:
+        log.warning("there is no last good configuration to go on with: %s", error)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +110,18 @@ class Serving:
 class Server:
     """One process of the hub. The ingress answers (503, come again) before the database is open."""
 
-    def __init__(self, place: Place, loaded: Loaded, environ: Mapping[str, str], serving: Serving) -> None:
+    def __init__(
+        self,
+        place: Place,
+        loaded: Loaded,
+        environ: Mapping[str, str],
+        serving: Serving,
+        faults: ConfigErrors | None = None,
+    ) -> None:
+        """`faults`: what is wrong with the files, where `loaded` is therefore the last good revision."""
         self._place = place
         self._loaded = loaded
+        self._faults = faults
         self._environ = environ
         self._serving = serving
         self._clock = SystemClock()
@@ -108,27 +147,26 @@ class Server:
             self._close(web)
 
     def _open(self) -> None:
-        place, clock, loaded = self._place, self._clock, self._loaded
-        ids = IdSource(random.SystemRandom())
-        store = open_store(database_address(place.config, self._environ), home=place.home, clock=clock, ids=ids)
+        place, clock = self._place, self._clock
+        address = database_address(place.config, self._environ)
+        store = open_store(address, home=place.home, clock=clock, ids=IdSource(random.SystemRandom()))
         log.info("database: %s", store.describe())
-        hub = Hub(
-            place,
-            loaded,
-            store,
-            clock=clock,
-            ids=ids,
-            source=random.Random(),
-            environ=self._environ,
-            act=act,
-        )
+        loaded = self._checked(store)
+        hub = _hub(place, loaded, store, clock, self._environ)
         record_revision(store, loaded, clock.now())
+        if self._faults is not None:
+            log.error("the configuration has faults; going on with the last good one:\n%s", self._faults)
+            hub.tell_bad(self._faults)
         recovered = {kind: count for kind, count in hub.engine.start().items() if count}
         if recovered:
             log.info("given back from an earlier run: %s", recovered)
         self._metrics.gauges(lambda: _gauges(hub))
         self._hub = hub
-        self._control = ControlServer(place.home, hub.act)
+        if is_postgres(address):
+            # Several processes share the database: commands open it themselves, and this one follows what they adopt.
+            threading.Thread(target=self._follow, args=(hub,), name="follow", daemon=True).start()
+        else:
+            self._control = ControlServer(place.home, hub.act)
         roles = self._serving.roles
         self._worker = Worker(
             lambda: hub.engine,
@@ -136,8 +174,25 @@ class Server:
             wake=store.wake,
             senders=self._serving.senders,
             failed=lambda: self._metrics.count("hub_worker_failures_total"),
+            worked=lambda: self._metrics.count("hub_worker_rounds_total"),
         )
         self._worker.start(work="worker" in roles, scheduler="scheduler" in roles)
+
+    def _checked(self, store: SqlStore) -> Loaded:
+        """A revision that was not the active one has its mappings compiled before anything runs under it."""
+        loaded = self._loaded
+        with store.read() as snapshot:
+            known = active_revision(snapshot) == loaded.bundle.revision
+        findings = [] if known else mapping_findings(loaded)
+        if not findings:
+            return loaded
+        faults = ConfigErrors(findings)
+        stored = stored_configuration(self._place, self._environ)
+        if stored is None:
+            store.close()
+            raise faults
+        self._faults = faults
+        return stored
 
     def _listen(self) -> WebThread:
         limit = self._loaded.bundle.hub.web.max_body_bytes
@@ -162,14 +217,22 @@ class Server:
         return {"ready": True, "revision": hub.loaded.bundle.revision[:12], "epoch": hub.store.epoch}
 
     def _adopt(self) -> None:
-        from hub.config.findings import ConfigErrors
-
         if self._hub is None:
             return
         try:
             log.info("configuration: %s", self._hub.adopt()[1])
         except ConfigErrors as error:
             log.error("configuration not taken:\n%s", error)
+
+    def _follow(self, hub: Hub) -> None:
+        while not self._stopping.wait(FOLLOW_SECONDS):
+            try:
+                adopted = hub.follow()
+            except StoreUnavailable as error:
+                log.warning("cannot see which configuration is active: %s", error)
+                continue
+            if adopted is not None:
+                log.info("configuration: adopted revision %s, which another process made active", adopted)
 
     def _close(self, web: WebThread | None) -> None:
         self._stopping.set()
@@ -183,13 +246,24 @@ class Server:
             self._hub.close()
 
 
+class CannotListen(Exception):
+    """The address is taken, not ours, or not allowed."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"Cannot listen on {host}:{port}: {why}")
+
+
 class WebThread:
     """uvicorn on a thread of its own, on a socket bound before it starts."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:
         import uvicorn
 
-        self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise CannotListen(host, port, error.strerror or str(error)) from error
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             application,

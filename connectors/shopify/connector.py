@@ -141,7 +141,7 @@ class Shopify:
         """Pages of what changed since the cursor, oldest change first, at most about `limit` records.
 
         The cursor is `{"since", "after", "high"}`: one sweep reads everything from `since` on, page by page; when it
-        ends, the next one starts `lookback_seconds` before the newest change that this one saw, because rows become
+        ends, the next one starts the stream's lookback before the newest change that this one saw, because rows become
         visible late and several share a second. Ends with CallFailed rate_limited, after the pages it has got, when
         the shop's bucket cannot pay for the next page.
         """
@@ -157,7 +157,7 @@ class Shopify:
                 receipts += [self._whole_order(node) for node in nodes if _has_more_lines(node)]
             info = node_at(page, "pageInfo")
             more = info.get("hasNextPage") is True
-            sweep = sweep.advanced(nodes, text_at(info, "endCursor") if more else None, self._lookback())
+            sweep = sweep.advanced(nodes, text_at(info, "endCursor") if more else None, self._lookback(stream))
             yield Batch(receipts, sweep.cursor())
             seen += len(nodes)
             if not more:
@@ -261,8 +261,9 @@ class Shopify:
     def _start(self, stream: str) -> dt.datetime:
         return self._context.start_from.get(stream) or _EPOCH
 
-    def _lookback(self) -> dt.timedelta:
-        return dt.timedelta(seconds=float(self._context.config.get("lookback_seconds", 300)))
+    def _lookback(self, stream: str) -> dt.timedelta:
+        default = float(self._context.config.get("lookback_seconds", 300))
+        return dt.timedelta(seconds=self._context.lookback_seconds.get(stream, default))
 
 
 class _Sweep:

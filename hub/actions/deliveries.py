@@ -37,9 +37,17 @@ def retry(hub: Hub, who: str, delivery: str) -> dict[str, Any]:
 
 
 def happened(hub: Hub, who: str, delivery: str, external_id: str, reason: str = "") -> dict[str, Any]:
-    del reason  # the external id is the evidence
-    words = f"counts as done, as {external_id} over there"
-    return _say(hub, delivery, lambda writer, one: verbs.happened(writer, one, external_id, who), words)
+    """An unknown outcome, or anything else that is still open and that somebody did over there by hand."""
+
+    def verb(writer: Writer, one: str) -> WriteSet:
+        row = writer.snapshot.row("deliveries", {"id": one})
+        if row is None or row["state"] in verbs.UNSETTLED:
+            return verbs.happened(writer, one, external_id, who)
+        if not reason:
+            raise Refused(f"{one} is {row['state']}, so nothing was in doubt; say with --reason how it was done")
+        return verbs.mark_done(writer, one, external_id, reason, who)
+
+    return _say(hub, delivery, verb, f"counts as done, as {external_id} over there")
 
 
 def did_not_happen(hub: Hub, who: str, delivery: str, reason: str = "") -> dict[str, Any]:

@@ -15,9 +15,8 @@ from hub.runtime.hub import Hub
 
 def retry(hub: Hub, who: str, exception_id: str) -> dict[str, Any]:
     """Re-drive every subject it holds up, each in a commit of its own so that one that still fails stops no other."""
+    _open(hub, exception_id)
     with hub.store.read() as snapshot:
-        if snapshot.row("exceptions", {"id": exception_id}) is None:
-            raise Refused(f"There is no exception {exception_id!r}")
         subjects = redrive.subjects(hub.writer(snapshot, exception_id), exception_id)
     done: list[str] = []
     refused: list[str] = []
@@ -35,11 +34,22 @@ def _retry(writer: Writer, *, kind: str, subject: str, who: str) -> WriteSet:
     return redrive.retry_subject(writer, kind, subject, who)
 
 
+def _open(hub: Hub, exception_id: str) -> None:
+    with hub.store.read() as snapshot:
+        row = snapshot.row("exceptions", {"id": exception_id})
+    if row is None:
+        raise Refused(f"There is no exception {exception_id!r}")
+    if row["state"] != "open":
+        raise Refused(f"{exception_id} is {row['state']} already")
+
+
 def resolve(hub: Hub, who: str, exception_id: str, reason: str) -> dict[str, Any]:
+    _open(hub, exception_id)
     hub.commit(lambda writer: rows.resolve(writer.snapshot, exception_id, who, reason, writer.now), exception_id)
     return {"exception": exception_id, "message": f"{exception_id} is resolved"}
 
 
 def assign(hub: Hub, who: str, exception_id: str, owner: str) -> dict[str, Any]:
+    _open(hub, exception_id)
     hub.commit(lambda writer: rows.assign(writer.snapshot, exception_id, owner, who, writer.now), exception_id)
     return {"exception": exception_id, "owner": owner, "message": f"{exception_id} belongs to {owner}"}

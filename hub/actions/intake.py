@@ -21,6 +21,9 @@ from hub.mapping.errors import MappingError
 from hub.runtime.hub import Hub
 
 MAX_FILE_BYTES = 100_000_000
+WITH_REASON = ("parked", "waiting", "held", "retry")
+"""Where a person wants to know why. What is superseded or a duplicate went as it should."""
+
 UNSETTLED = ("stored", "claimed", "retry")
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 0.02
@@ -104,13 +107,13 @@ def _items(snapshot: Snapshot, name: str, receipt_id: str) -> list[dict[str, Any
         return [{"file": name, "status": "unparsable", "order": None, "receipt": receipt_id, "error": problem}]
     messages = snapshot.rows("messages", {"receipt_id": receipt_id}, order_by=("position", "id"))
     messages.sort(key=lambda row: [int(part) if part.isdigit() else -1 for part in str(row["position"]).split(".")])
-    return [_item(name, row) for row in messages]
+    return [_item(snapshot, name, row) for row in messages]
 
 
-def _item(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _item(snapshot: Snapshot, name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     status = "held" if row["state"] == "applied" and row["held"] else row["state"]
-    error = None
-    if row["error"]:
+    error = _hold(snapshot, row["subject"]) if status == "held" else None
+    if row["error"] and status in WITH_REASON:
         error = {"code": row["error_code"], "field": row["error_field"], "message": row["error"]}
     return {
         "file": name,
@@ -121,6 +124,14 @@ def _item(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
         "message": row["id"],
         "error": error,
     }
+
+
+def _hold(snapshot: Snapshot, order: str | None) -> dict[str, Any] | None:
+    """The first hold that stands on the order."""
+    found = snapshot.rows("holds", {"order_id": order, "released_at": None}, order_by=("id",), limit=1) if order else []
+    if not found:
+        return None
+    return {"code": found[0]["rule"], "field": found[0]["path"], "message": found[0]["hint"]}
 
 
 def import_items(hub: Hub, who: str, file: str) -> dict[str, Any]:

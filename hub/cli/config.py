@@ -71,11 +71,10 @@ def schema(kind: str) -> None:
 @click.pass_obj
 def apply(place: Place, as_json: bool) -> None:
     """Check, and if it is good let the running hub adopt it; a bad one changes nothing."""
-    load(place)
     result = act(place, "config.apply")
     if as_json:
-        emit_object(result)
+        emit_object({"items": [result]})
     else:
-        click.echo(result["message"])
-    if result.get("adopted") is False and result.get("bad"):
-        raise Failure("The running hub goes on with the revision it has.", FAILED)
+        click.echo(result["message"], err=bool(result.get("bad")))
+    if result.get("bad"):
+        raise Failure("It was not taken; the hub goes on with the revision it has.", FAILED)

@@ -84,7 +84,7 @@ def _say(result: dict[str, Any], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def retry(place: Place, delivery: str, as_json: bool) -> None:
-    """Send a parked or refused delivery again, with its frozen content, or make one wait no longer."""
+    """Let a parked delivery go on, or make one that waits for its next try wait no longer; its content stays."""
     _say(act(place, "deliveries.retry", delivery=delivery), as_json)
 
 
@@ -95,7 +95,7 @@ def retry(place: Place, delivery: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def happened(place: Place, delivery: str, external_id: str, reason: str, as_json: bool) -> None:
-    """Say that a call of unknown outcome did happen."""
+    """Say that a call of unknown outcome did happen; with --reason also that somebody did an open one by hand."""
     _say(act(place, "deliveries.happened", delivery=delivery, external_id=external_id, reason=reason), as_json)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from hub import __version__
-from hub.cli.failure import Failure
+from hub.cli.failure import Failure, failure_of
 from hub.runtime.place import Place
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -104,6 +104,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is reported as one
+        known = failure_of(error)
+        if known is not None:
+            click.echo(str(known), err=True)
+            return known.exit_code
         click.echo(
             f"This is a bug in Order Hub: {type(error).__name__}: {error}\n"
             "What you asked for was not done or only in part; data already stored is safe. "

@@ -12,7 +12,8 @@ from hub.cli.output import emit_json, emit_object, emit_table, json_option
 from hub.runtime.place import Place
 
 if TYPE_CHECKING:
-    from hub.mapping import Mapping, MappingLibrary
+    from hub.formats import Codec
+    from hub.mapping import Mapping, MappingFileError, MappingLibrary
 
 MAX_INPUT_BYTES = 50_000_000
 
@@ -40,7 +41,37 @@ def _find(place: Place, name: str) -> Mapping:
             return compile_mapping(path, library=library)
         return library.get(name)
     except MappingFileError as error:
-        raise Failure("\n".join(f"{p.file}:{p.line}:{p.column} {p.message}" for p in error.problems), FAILED) from error
+        raise _faulty(error) from error
+
+
+def _faulty(error: MappingFileError) -> Failure:
+    return Failure("\n".join(f"{p.file}:{p.line}:{p.column} {p.message}" for p in error.problems), FAILED)
+
+
+def _codec_of(raw: bytes, name: str) -> Codec:
+    """By the file's suffix, else by its first byte."""
+    from hub.formats import codec
+
+    is_xml = name.endswith(".xml") or (not name.endswith(".json") and raw.lstrip()[:1] == b"<")
+    return codec("xml" if is_xml else "json")
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        raw = stream.read(MAX_INPUT_BYTES + 1)
+    if len(raw) > MAX_INPUT_BYTES:
+        raise Failure(f"{path} is larger than {MAX_INPUT_BYTES} bytes", FAILED)
+    return raw
+
+
+def _fixture(path: Path) -> object:
+    from hub.formats import FormatError
+
+    raw = _bytes(path)
+    try:
+        return _codec_of(raw, path.name).loads(raw)
+    except FormatError as error:
+        raise ValueError(str(error)) from error
 
 
 @mapping.command("list")
@@ -72,15 +103,13 @@ def try_(place: Place, name: str, input_file: Path, trace: bool, items: str | No
     """Run one mapping over one input file (JSON or XML) and print what comes out."""
     import json
 
-    from hub.formats import FormatError, codec
+    from hub.formats import FormatError
     from hub.mapping import MappingError, trace_lines
 
     found = _find(place, name)
-    with input_file.open("rb") as stream:
-        raw = stream.read(MAX_INPUT_BYTES)
-    reader = codec("xml" if raw.lstrip()[:1] == b"<" else "json")
+    raw = _bytes(input_file)
     try:
-        records = reader.split(raw, None, {"items": items} if items else None)
+        records = _codec_of(raw, input_file.name).split(raw, None, {"items": items} if items else None)
     except FormatError as error:
         raise Failure(f"{input_file}: {error}", FAILED) from error
     results: list[dict[str, Any]] = []
@@ -106,7 +135,13 @@ def try_(place: Place, name: str, input_file: Path, trace: bool, items: str | No
         emit_json(results)
     for result in results if not as_json else ():
         if "error" in result:
-            click.echo(f"{result['position']} {result['error']}", err=True)
+            problem = result["error"]
+            where = f" at line {problem['line']} of the mapping" if problem["line"] else ""
+            click.echo(
+                f"record {result['position'] or 1}: {problem['field'] or 'the record'}: {problem['message']}"
+                f" ({problem['code']}){where}",
+                err=True,
+            )
             continue
         if trace:
             columns = ("target", "source", "raw", "result")
@@ -126,14 +161,17 @@ def try_(place: Place, name: str, input_file: Path, trace: bool, items: str | No
 @click.pass_obj
 def test(place: Place, names: tuple[str, ...], as_json: bool) -> None:
     """Run the tests that stand in mapping files; all of them where none is named."""
-    from hub.mapping import run_tests
+    from hub.mapping import MappingFileError, run_tests
 
-    library = _library(place)
     results: list[dict[str, Any]] = []
-    for name in names or library.names():
+    for name in names or _library(place).names():
+        try:
+            found = run_tests(_find(place, name), _fixture)
+        except MappingFileError as error:
+            raise _faulty(error) from error
         results += [
             {"mapping": name, "test": result.name, "passed": result.passed, "problems": list(result.problems)}
-            for result in run_tests(_find(place, name))
+            for result in found
         ]
     broken = [result for result in results if not result["passed"]]
     if as_json:

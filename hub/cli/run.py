@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from hub.cli.failure import REFUSED, UNREACHABLE, Failure
-from hub.cli.session import environment, load
+from hub.cli.failure import FAILED, REFUSED, Failure
+from hub.cli.session import database_of, environment
 from hub.runtime.place import Place
 
 ROLES = ("web", "worker", "scheduler")
@@ -23,25 +23,25 @@ ROLES = ("web", "worker", "scheduler")
 def run(place: Place, only: tuple[str, ...], host: str | None, port: int | None, senders: int) -> None:
     """Web, scheduler and workers in one process; with --only a part of them, for several processes on PostgreSQL."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    loaded = load(place)
-    if only and not loaded.bundle.hub.database.startswith("postgres"):
+    for noisy in ("apscheduler", "alembic.runtime.plugins"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    from hub.app import CannotListen, Server, Serving, loaded_or_last_good
+    from hub.config.findings import ConfigErrors
+    from hub.runtime.database import is_postgres
+
+    if only and not is_postgres(database_of(place)):
         raise Failure(
             "--only needs PostgreSQL: a SQLite database has one owner, which does everything. "
             "Set `database: postgresql://...` in hub.yaml, or leave --only out.",
             REFUSED,
         )
-    from hub.app import Server, Serving
-    from hub.exchange.ports import StoreUnavailable
-    from hub.store.owner import OwnerRunning
-
-    web = loaded.bundle.hub.web
-    serving = Serving(host or web.host, web.port if port is None else port, only or ROLES, senders)
+    environ = environment(place)
     try:
-        Server(place, loaded, environment(place), serving).run()
-    except OwnerRunning as error:
-        raise Failure(f"Another hub runs on this data: {error}.", REFUSED) from error
-    except StoreUnavailable as error:
-        raise Failure(f"The database cannot be used: {error}", UNREACHABLE) from error
-    except OSError as error:
-        raise Failure(f"Cannot listen on {serving.host}:{serving.port}: {error.strerror or error}", REFUSED) from error
+        loaded, faults = loaded_or_last_good(place, environ)
+        web = loaded.bundle.hub.web
+        serving = Serving(host or web.host, web.port if port is None else port, only or ROLES, senders)
+        Server(place, loaded, environ, serving, faults).run()
+    except ConfigErrors as error:
+        raise Failure(f"{error}\nNothing was started.", FAILED) from error
+    except CannotListen as error:
+        raise Failure(f"{error}. Take another with --port, or 0 for a free one.", REFUSED) from error

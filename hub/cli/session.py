@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from hub.cli.failure import FAILED, REFUSED, UNREACHABLE, Failure
 from hub.runtime.place import Place
 
@@ -24,7 +26,7 @@ def load(place: Place) -> Loaded:
     try:
         return load_configuration(place.config, environment(place))
     except ConfigErrors as error:
-        raise Failure(f"{error}\nNothing was started or changed.", FAILED) from error
+        raise Failure(str(error), FAILED) from error
 
 
 def environment(place: Place) -> dict[str, str]:
@@ -47,12 +49,16 @@ def database_of(place: Place) -> str:
 @contextmanager
 def reading(place: Place) -> Iterator[Connection]:
     """A read-only connection. Raises Failure where there is no database yet."""
+    from hub.runtime.database import is_postgres
     from hub.store.reading import NoDatabase, open_reading
 
+    address = database_of(place)
     try:
-        with open_reading(database_of(place), home=place.home) as connection:
+        with open_reading(address, home=place.home) as connection:
             yield connection
     except NoDatabase as error:
+        if is_postgres(address):
+            raise Failure(f"The database cannot be reached: {str(error).strip()}", UNREACHABLE) from error
         raise Failure(
             f"There is no hub data in {place.home} yet ({error}). "
             "Start one with `hub run`, or try `hub demo` and then `hub --demo status`.",
@@ -62,10 +68,11 @@ def reading(place: Place) -> Iterator[Connection]:
 
 def owner_of(place: Place) -> int | None:
     """The process that owns the SQLite database now, None if nobody does or it is PostgreSQL."""
+    from hub.runtime.database import is_postgres
     from hub.store.owner import owner_pid
 
     address = database_of(place)
-    if address.startswith("postgres"):
+    if is_postgres(address):
         return None
     return owner_pid(place.home / address)
 
@@ -83,17 +90,18 @@ def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
         if "refused" in answer:
             raise Failure(str(answer["refused"]), FAILED)
         return dict(answer["result"])
-    from hub.app import opened_hub
-    from hub.exchange.ports import StoreUnavailable
-    from hub.store.owner import OwnerRunning
+    from hub.app import loaded_or_last_good, opened_hub
+    from hub.config.findings import ConfigErrors
 
-    load(place)
+    environ = environment(place)
     try:
-        with opened_hub(place, environ=environment(place)) as hub:
+        loaded, faults = loaded_or_last_good(place, environ)
+    except ConfigErrors as error:
+        raise Failure(f"{error}\nNothing was done.", FAILED) from error
+    if faults is not None and action != "config.apply":
+        click.echo("The configuration has faults (`hub config check`); this used the last good one.", err=True)
+    try:
+        with opened_hub(place, loaded, environ=environ) as hub:
             return hub.act(action, {**arguments, "who": who})
     except ActionRefused as error:
         raise Failure(str(error), FAILED) from error
-    except OwnerRunning as error:
-        raise Failure(f"Another process has just taken this data: {error}. Try again.", REFUSED) from error
-    except StoreUnavailable as error:
-        raise Failure(f"The database cannot be used: {error}. Nothing was done.", UNREACHABLE) from error

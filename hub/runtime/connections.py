@@ -180,6 +180,11 @@ class RuntimeConnections:
             loads_xml=_reader("xml"),
             soap=_soap_opener(http),
             start_from={name: stream.start_from for name, stream in config.streams.items() if stream.start_from},
+            lookback_seconds={
+                name: stream.poll.lookback.total_seconds()
+                for name, stream in config.streams.items()
+                if stream.poll is not None and stream.poll.lookback
+            },
         )
         return ConnectionView(
             id=config.id,

@@ -22,3 +22,8 @@ def database_address(folder: Path, environ: Mapping[str, str]) -> str:
 
 SQLITE_FILE = "hub.db"
 """The database's name in the home where hub.yaml says `sqlite`."""
+
+
+def is_postgres(address: str) -> bool:
+    """Whether several processes may share it."""
+    return address.startswith("postgres")

@@ -30,11 +30,13 @@ class Worker:
         wake: Callable[[], None],
         senders: int = 8,
         failed: Callable[[], None] = lambda: None,
+        worked: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._wait = wait
         self._wake = wake
         self._failed = failed
+        self._worked = worked
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(senders, thread_name_prefix="send")
         self._sending: dict[str, Future[int]] = {}
@@ -75,7 +77,9 @@ class Worker:
                 self._failed()
                 self._stop.wait(AFTER_FAILURE_SECONDS)
                 continue
-            if not busy:
+            if busy:
+                self._worked()
+            else:
                 self._wait(SWEEP_SECONDS)
 
     def _decide(self) -> int:

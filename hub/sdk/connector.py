@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from hub.sdk.capabilities import Capability
@@ -35,7 +35,8 @@ class Context:
     `config` is the connection's `config` block, validated against the connector's config.schema.yaml, secrets
     resolved. `secret(path)` reads one secret anew (files are re-read on change). `loads` is the exact JSON reader,
     `loads_xml` the safe XML one; both raise DataError.
-    `soap(wsdl_path, endpoint, ...)` opens a SOAP service.
+    `soap(wsdl_path, endpoint, ...)` opens a SOAP service. `lookback_seconds` says by stream how far a poll reaches back
+    again behind what it has seen; a stream that is not in it takes the connector's own default.
     """
 
     connection: str
@@ -47,6 +48,7 @@ class Context:
     loads_xml: Callable[[bytes], Tree]
     soap: Callable[..., SoapPort]
     start_from: Mapping[str, dt.datetime]
+    lookback_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Connector(Protocol):
