@@ -8,10 +8,8 @@ from hub.domain.fulfilment import Answer, CancelRequest, FulfilmentOrder, WorkLi
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.oms.load import Case
+from hub.oms.outgoing import never_sent
 from hub.oms.reserve import release_firm
-
-WITHDRAWABLE = ("pending", "retry", "in_flight", "parked", "suppressed")
-"""States of a delivery of which, while it has no attempt, nobody outside has heard."""
 
 
 def accept(
@@ -44,9 +42,7 @@ def accept_if_never_sent(case: Case, work: FulfilmentOrder, request: CancelReque
     """
     whole = all(work.waiting(line.line_id) == line.at_location for line in work.lines)
     key = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@{work.version}"
-    sent = case.snapshot.row("deliveries", {"business_key": key}) if whole and work.connection else None
-    nobody_heard = sent is not None and sent["attempts"] == 0 and sent["state"] in WITHDRAWABLE
-    if not whole or (work.connection and not nobody_heard):
+    if not whole or (work.connection and not never_sent(case, key)):
         return False
     for asked in request.lines:
         part, line = work.line(asked.line_id), case.order.line(asked.line_id)

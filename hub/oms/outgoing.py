@@ -57,8 +57,24 @@ def cancel_order(case: Case, reason: str) -> None:
             reference=f"{destination}/submit_order/{order_key(case)}",
             reason=reason,
         )
-        withdraws = (f"{destination}/submit_order/{order_key(case)}", f"{destination}/update_order/{order_key(case)}@")
+        submitted = f"{destination}/submit_order/{order_key(case)}"
+        # Only with the submission: an update alone that is taken back would take this cancellation with it.
+        updates = f"{destination}/update_order/{order_key(case)}@"
+        withdraws = (submitted, updates) if never_sent(case, submitted) else ()
         request(case, _effect(case, destination, "cancel_order", key, order.id, "order", record, withdraws=withdraws))
+
+
+WITHDRAWABLE = ("pending", "retry", "in_flight", "parked", "suppressed")
+"""States of a delivery of which, while it has no attempt, nobody outside has heard."""
+
+
+def never_sent(case: Case, business_key: str) -> bool:
+    """Nobody outside has heard of a delivery: the outbox takes it back under the same condition, in the same write set.
+
+    If an attempt starts in between, the write set conflicts and everything is decided anew.
+    """
+    sent = case.snapshot.row("deliveries", {"business_key": business_key})
+    return sent is not None and sent["attempts"] == 0 and sent["state"] in WITHDRAWABLE
 
 
 def send_work(case: Case, work: FulfilmentOrder) -> None:

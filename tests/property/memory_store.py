@@ -321,7 +321,7 @@ class Bench:
         for key in keys:
             update = Update("deliveries", {"business_key": key}, {"state": "withdrawn"})
             self.store.apply(WriteSet([update]))
-            self.effects.pop(key)
+            self.effects.pop(key, None)
 
     def run(self, *kinds: str) -> None:
         """Run every task that is due, and those that they cause, until none is left."""

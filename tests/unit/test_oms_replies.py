@@ -129,3 +129,17 @@ def test_a_missed_comparison_publishes_the_level_anew() -> None:
     again = bench.sent("push_inventory")[-1]
     assert again.record["available"] == "4"
     assert "previous" not in again.record
+
+
+def test_an_unsent_update_does_not_take_the_cancellation_of_a_sent_order_back_with_it() -> None:
+    bench = confirmed()
+    fewer = order_record(("L1", "TEE", 1), source_version="2026-11-02T09:10:00.000000Z")
+    bench.order(fewer)
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    bench.reply(asked, accepted=True)
+    assert bench.sent("update_order")
+    bench.fact("cancel_requests", {"fact_key": "c", "order_external_id": "4507"})
+    bench.reply(bench.sent("cancel_fulfilment_request")[-1], accepted=True)
+    assert bench.the_order()["status"] == "cancelled"
+    (told,) = bench.sent("cancel_order")
+    assert told.withdraws == ()
