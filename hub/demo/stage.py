@@ -13,7 +13,7 @@ from typing import Any
 from hub.demo.environment import make_environment, read_environment
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS, items, shelves
 from hub.demo.processes import EmulatorProcess, HubProcess, ProcessFailed, call
-from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP, EMPTY_SHELF
+from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP
 from hub.runtime.control import OwnerUnreachable, call_owner
 
 Say = Callable[[str], None]
@@ -174,7 +174,6 @@ class Stage:
             self.wms.control("snapshot", {"warehouse": place})
         for rule in BEHAVIOUR:
             self.wms.control("behave", dict(rule))
-        self.wms.control("set_stock", dict(EMPTY_SHELF))
         self.erp.control("refuse", dict(BLOCKED_IN_ERP))
         return len(CATALOGUE)
 

@@ -267,7 +267,7 @@ STORY: tuple[Tale, ...] = (
     ),
     Tale(
         "short-pick",
-        "the shelf was empty where stock was shown: sent from the other place",
+        "not found on its shelf: sent from the other place",
         _order(("KETTLE-1L", 2)),
         {"shipped": 2},
         locations=(WEST,),
@@ -329,6 +329,7 @@ BEHAVIOUR: tuple[Json, ...] = (
     {"match": {"sku": "ROPE-30M"}, "mode": "hold", "cancels": "refuse"},
     {"match": {"sku": "CLOCK-WALL", "warehouse": STORE}, "mode": "reject", "reason": "the last one is broken"},
     {"match": {"sku": "BOWL-SET"}, "packages": 3},
+    {"match": {"sku": "KETTLE-1L", "warehouse": EAST}, "short": {"KETTLE-1L": "all"}},
 )
 """How the warehouse's people treat single articles."""
 
@@ -338,8 +339,6 @@ BLOCKED_IN_ERP: Json = {
     "code": "ITEM_BLOCKED",
     "message": "Item LAMP-1999 is blocked for sales",
 }
-EMPTY_SHELF: Json = {"rows": [{"warehouse": EAST, "sku": "KETTLE-1L", "quantity": "0"}]}
-"""Done after the warehouse has told its stock: what the hub believes is then wrong."""
 
 
 def tales(count: int) -> list[Tale]:
