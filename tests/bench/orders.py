@@ -9,7 +9,9 @@ import json
 import random
 from typing import Any
 
-SKUS = tuple(f"SKU-{number:03d}" for number in range(40))
+EAST = tuple(f"SKU-{number:03d}" for number in range(20))
+WEST = tuple(f"SKU-{number:03d}" for number in range(20, 40))
+"""Two assortments, each kept by one warehouse: every order of two lines or more needs both."""
 
 
 def shop_order(number: int, source: random.Random, *, lines: int = 3) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _line(order_id: int, position: int, source: random.Random) -> dict[str, Any]
     quantity = source.randint(1, 3)
     cents = source.randint(500, 9_900)
     tax = cents * quantity * 8 // 100
-    sku = source.choice(SKUS)
+    sku = source.choice(EAST if position % 2 else WEST)
     return {
         "id": order_id * 10 + position,
         "admin_graphql_api_id": f"gid://shopify/LineItem/{order_id * 10 + position}",

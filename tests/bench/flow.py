@@ -1,0 +1,108 @@
+"""`flow`: from a signed webhook to three delivered calls and their applied answers; docs in site.py.
+
+Orders are offered at a fixed rate while the hub works, so that the webhook's answer times are those of a busy hub.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from hub.demo.processes import HubProcess, compiled_environment
+from tests.bench.measure import WalWatch, beside, cpu_seconds, process_line
+from tests.bench.run import count, database_of, hooks_url, hub, program, run_load, served, wait_until
+from tests.bench.site import CALLS_PER_ORDER, ERP, WAREHOUSES, furnish, write_flow_site
+
+WARM_UP = 50
+TARGETS = (ERP, *WAREHOUSES)
+_DELIVERED = "SELECT COUNT(*) FROM deliveries WHERE state = 'acknowledged'"
+_ANSWERED = "SELECT COUNT(*) FROM messages WHERE stream = 'replies' AND state = 'applied'"
+FLOOR_TIMEOUT_SECONDS = 600.0
+
+
+def run(folder: Path, orders: int, per_second: float) -> dict[str, Any]:
+    """The measured figures. Raises RuntimeError where something that was answered or sent is not in the database."""
+    config, record = folder / "config", folder / "calls.jsonl"
+    with served("sink", "--targets", ",".join(TARGETS), "--record", str(record)) as (_, said):
+        write_flow_site(config, said["ports"])
+        with hub(folder, config) as process:
+            furnish(process.port)
+            _stock_is_known(process)
+            run_load(hooks_url(process), WARM_UP, first=1)
+            _wait_for(process, WARM_UP)
+            watch = WalWatch(database_of(process))
+            before, started = cpu_seconds(process.pid), time.monotonic()
+            load = run_load(hooks_url(process), orders, first=1 + WARM_UP, per_second=per_second)
+            _wait_for(process, WARM_UP + orders)
+            wall = time.monotonic() - started
+            cpu = cpu_seconds(process.pid) - before
+            written = watch.end()
+            line = process_line(process.pid, "hub run", cpu)
+        _check(database_of(process), record, WARM_UP + orders)
+    floor = _floor(folder, database_of(process), record)
+    return {
+        "name": "flow",
+        "items": orders,
+        "per_second": round(orders / wall, 1),
+        "offered_per_second": per_second,
+        "cpu_us_per_item": round(cpu / orders * 1e6, 1),
+        "floor_cpu_us_per_item": round(floor["cpu_seconds"] / floor["orders"] * 1e6, 1),
+        "cpu_ratio": round((cpu / orders) / (floor["cpu_seconds"] / floor["orders"]), 2),
+        "wall_seconds": round(wall, 3),
+        "floor_wall_seconds": floor["wall_seconds"],
+        "p50_ms": load.p50_ms,
+        "p99_ms": load.p99_ms,
+        "calls_per_order": CALLS_PER_ORDER,
+        "wal_bytes_per_order": round(written.wal_bytes / orders),
+        "fsyncs_per_order": round(written.fsyncs / orders, 3),
+        "rows_per_order": floor["rows_per_order"],
+        "updates_per_order": floor["updates_per_order"],
+        "processes": [line],
+        "beside": beside(),
+    }
+
+
+def _stock_is_known(process: HubProcess) -> None:
+    shelves = sum(len(skus) for skus in WAREHOUSES.values())
+    _until(process, "SELECT COUNT(*) FROM stock WHERE on_hand > 0", shelves, "the warehouses' counts")
+
+
+def _wait_for(process: HubProcess, orders: int) -> None:
+    _until(process, _ANSWERED, orders * CALLS_PER_ORDER, f"{orders} orders delivered and answered")
+
+
+def _until(process: HubProcess, sql: str, wanted: int, what: str) -> None:
+    wait_until(lambda: count(database_of(process), sql) >= wanted, what, lambda: process.alive)
+
+
+def _check(database: Path, record: Path, orders: int) -> None:
+    """The hub was killed: what it answered and sent must be in its database, and at the targets exactly once."""
+    found = {
+        "receipts": count(database, "SELECT COUNT(*) FROM receipts WHERE connection = 'shop' AND state = 'parsed'"),
+        "orders": count(database, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"),
+    }
+    wanted = {"receipts": orders, "orders": orders, "deliveries": orders * CALLS_PER_ORDER}
+    found["deliveries"] = count(database, _DELIVERED)
+    with record.open(encoding="utf-8") as calls:
+        at_targets = len({(call["target"], call["body"]) for call in map(json.loads, calls)})
+    if found != wanted or at_targets != wanted["deliveries"]:
+        raise RuntimeError(f"after the kill there are {found} and {at_targets} calls at the targets, not {wanted}")
+
+
+def _floor(folder: Path, database: Path, record: Path) -> dict[str, Any]:
+    """The floor's own figures; it sends to sinks of its own, which must have got everything."""
+    with served("sink", "--targets", ",".join(TARGETS)) as (_, said):
+        urls = [f"{target}=http://127.0.0.1:{port}" for target, port in said["ports"].items()]
+        arguments = ["--source", str(database), "--database", str(folder / "floor.db"), "--calls", str(record)]
+        done = subprocess.run(
+            program("floor_flow", *arguments, *urls),
+            env=compiled_environment(),
+            stdout=subprocess.PIPE,
+            timeout=FLOOR_TIMEOUT_SECONDS,
+            check=True,
+        )
+    floor: dict[str, Any] = json.loads(done.stdout)
+    return floor
