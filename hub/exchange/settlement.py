@@ -76,7 +76,16 @@ def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
         if coming.state == "acknowledged":
             clears += unblock(writes, writer, delivery.business_key, delivery.order_id, ended.resolution)
         clear_rows(writes, writer.snapshot, clears, now)
+    elif delivery.attempts:
+        clear_rows(writes, writer.snapshot, outdated(delivery.id, coming), now)
     return writes
+
+
+def outdated(delivery_id: str, coming: Next) -> list[ExceptionClear]:
+    """What a person was told of an earlier state and is true no more: that it is being retried, or is unknown."""
+    kinds = {"retry": "retrying", "unknown": "unknown"}
+    said = [kind for state, kind in kinds.items() if state != coming.state and kind != coming.raises]
+    return [ExceptionClear(f"{kind}/", "delivery", delivery_id, f"became {coming.state}") for kind in said]
 
 
 def attempt_rows(writes: WriteSet, ended: Attempted, writer: Writer, *, stale: bool) -> str | None:

@@ -12,10 +12,10 @@ from hub.exchange.calls import Looked
 from hub.exchange.closing import RELEASED, Word, close_delivery
 from hub.exchange.decisions import Writer
 from hub.exchange.defaults import DEFAULTS, Defaults
-from hub.exchange.exceptions import raise_rows
+from hub.exchange.exceptions import clear_rows, raise_rows
 from hub.exchange.ports import ClaimedDelivery
 from hub.exchange.resolution import NEVER, CallResult, Next, result_of_reply
-from hub.exchange.settlement import Attempted, exception_for
+from hub.exchange.settlement import Attempted, exception_for, outdated
 from hub.sdk.errors import Resolution
 from hub.sdk.manifest import CapabilityInfo
 from hub.sdk.records import Found, NotFound, Unsure
@@ -92,4 +92,5 @@ def from_evidence(ended: Probed, writer: Writer) -> WriteSet:
     exception = exception_for(delivery, ended.next, ended.result)
     if exception is not None:
         raise_rows(writes, writer.snapshot, [exception], delivery.id, writer.now)
+    clear_rows(writes, writer.snapshot, outdated(delivery.id, ended.next), writer.now)
     return writes

@@ -468,6 +468,19 @@ def test_an_old_retry_tells_a_person_and_success_clears_it(world: World) -> None
     assert world.exceptions() == []
 
 
+def test_what_is_true_no_more_is_not_told_any_longer(world: World) -> None:
+    """It was retried for long, and then a call was lost: one thing needs a person, not two."""
+    world.erp_with(SafetyMode.NONE)
+    world.erp.script = ["unreachable"] * 40
+    world.decide(submit())
+    world.run_for(1800, every=60)
+    assert world.exceptions() == ["retrying"]
+    world.erp.script = ["lose_answer"]
+    world.run_for(7200, every=300)
+    assert world.delivery()["state"] == "unknown"
+    assert world.exceptions() == ["unknown"]
+
+
 def test_an_observing_connection_shows_what_it_would_have_sent(world: World) -> None:
     world.change("erp", effects=False)
     world.decide(submit())
