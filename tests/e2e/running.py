@@ -42,9 +42,9 @@ def hub(
     return done
 
 
-def data(home: Path, *arguments: str, check: int | None = 0) -> dict[str, Any]:
+def data(home: Path, *arguments: str, check: int | None = 0, more: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What `hub ARGUMENTS --json` printed, one JSON object."""
-    found: dict[str, Any] = json.loads(hub(home, *arguments, "--json", check=check).stdout)
+    found: dict[str, Any] = json.loads(hub(home, *arguments, "--json", check=check, more=more).stdout)
     assert found["hub_cli"] == "1.0"
     return found
 
