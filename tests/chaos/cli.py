@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos.report import table
 from tests.chaos.run import Options, run, to_stderr
 from tests.chaos.sabotage import SABOTAGES
 from tests.chaos.scenario import SCENARIOS, scenario_for
-from tests.chaos.report import table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,11 +20,17 @@ def spoil(name: str) -> None:
     SABOTAGES[name]()
 
 
+def _patch(owner: object, name: str, replacement: object) -> None:
+    """AttributeError where the hub has no such part any more: a sabotage that does nothing proves nothing."""
+    getattr(owner, name)
+    setattr(owner, name, replacement)
+
+
 def _skip_dedupe() -> None:
     """A fact is applied as often as it comes."""
     import hub.exchange.kinds as kinds
 
-    kinds._fact = lambda message, incoming, snapshot: kinds.Guarded()
+    _patch(kinds, "_fact", lambda message, incoming, snapshot: kinds.Guarded())
 
 
 def _skip_attempt() -> None:
@@ -62,8 +68,8 @@ def _skip_attempt() -> None:
                         writes.operations[:0] = [Insert("attempts", row, claim=True), count]
         return apply(store, write_sets)
 
-    SqlStore.start_attempts = start_attempts  # type: ignore[method-assign]
-    SqlStore.apply = late  # type: ignore[method-assign]
+    _patch(SqlStore, "start_attempts", start_attempts)
+    _patch(SqlStore, "apply", late)
 
 
 def _no_fencing() -> None:
@@ -71,6 +77,7 @@ def _no_fencing() -> None:
     import hub.exchange.drain as drain
     import hub.store.leases as leases
     from hub.exchange.settlement import settle_rows
+    from hub.exchange.unknown import Probed
 
     def start(tx: Any, attempt: leases.PreparedAttempt, now: int) -> bool:
         attempt_id, delivery_id, number, kind, token, started_at, deadline, _ = attempt
@@ -86,12 +93,12 @@ def _no_fencing() -> None:
 
     def unfenced(ended: Any, writer: Any) -> Any:
         row = writer.snapshot.row("deliveries", {"id": ended.delivery.id})
-        if isinstance(ended, drain.Probed) or row is None or row["lease_token"] == ended.delivery.token:
+        if isinstance(ended, Probed) or row is None or row["lease_token"] == ended.delivery.token:
             return rows_of(ended, writer)
         return settle_rows(replace(ended, delivery=replace(ended.delivery, token=row["lease_token"])), writer)
 
-    leases._start = start
-    drain._rows_of = unfenced
+    _patch(leases, "_start", start)
+    _patch(drain, "_rows_of", unfenced)
 
 
 def _settle_zero() -> None:
@@ -106,7 +113,7 @@ def _settle_zero() -> None:
             return coming
         return replace(coming, due_at=situation.now, probe_after=situation.now)
 
-    resolution.unknown = at_once
+    _patch(resolution, "unknown", at_once)
 
 
 def _split_outbox() -> None:
@@ -136,14 +143,14 @@ def _split_outbox() -> None:
             apply(store, rest)
         return outcomes
 
-    SqlStore.apply = split  # type: ignore[method-assign]
+    _patch(SqlStore, "apply", split)
 
 
 def _drop_reply() -> None:
     """Answers settle deliveries and are told to nobody."""
     import hub.exchange.settlement as settlement
 
-    settlement._report = lambda writes, ended, body_id, writer: None
+    _patch(settlement, "_report", lambda writes, ended, body_id, writer: None)
 
 
 def _cursor_first() -> None:
@@ -158,7 +165,7 @@ def _cursor_first() -> None:
             time.sleep(GAP_SECONDS)
             self.store.accept(receipts)
 
-    polls.Polls._store = store  # type: ignore[method-assign]
+    _patch(polls.Polls, "_store", store)
 
 
 def _double_reserve() -> None:
@@ -166,6 +173,7 @@ def _double_reserve() -> None:
     import hub.oms.allocate as allocate
     import hub.store.writesets as writesets
     from hub.domain.writeset import StockChange
+    from hub.store.shapes import stock_statement as statement
 
     candidates = allocate._candidates
 
@@ -190,13 +198,11 @@ def _double_reserve() -> None:
         finally:
             case.snapshot = seen
 
-    statement = writesets.stock_statement
-
     def unconditional(operation: StockChange, instant: int) -> Any:
         return statement(replace(operation, reserve=False), instant)
 
-    allocate._candidates = generous
-    writesets.stock_statement = unconditional
+    _patch(allocate, "_candidates", generous)
+    _patch(writesets, "stock_statement", unconditional)
 
 
 def _float_money() -> None:
@@ -220,7 +226,7 @@ def _swallow_park() -> None:
     """What cannot go on is put aside and nobody is told."""
     import hub.exchange.exceptions as exceptions
 
-    exceptions.raise_rows = lambda writes, snapshot, requests, cause, now: None
+    _patch(exceptions, "raise_rows", lambda writes, snapshot, requests, cause, now: None)
 
 
 def _no_echo() -> None:
@@ -231,14 +237,16 @@ def _no_echo() -> None:
     def news(line: OrderLine) -> Decimal:
         return max(max(line.channel_shipped, line.stated_shipped) - line.hand_shipped, Decimal(0))
 
-    OrderLine.unseen_hand_shipments = news  # type: ignore[method-assign]
-    echo.match_echo = lambda incoming, writer: None
+    _patch(OrderLine, "unseen_hand_shipments", news)
+    _patch(echo, "match_echo", lambda incoming, writer: None)
 
 
 def _free_on_silence() -> None:
     """A location that says nothing is taken to have nothing: its work is given to another."""
     import hub.oms.fulfil as fulfil
     from hub.domain.decision import Decision, Verdict
+    from hub.domain.fulfilment import FINISHED, WorkState
+    from hub.oms.save import save
 
     def handle_silence(rules: Any) -> Any:
         def silence(task: Any, snapshot: Any, now: Any) -> Decision:
@@ -246,14 +254,14 @@ def _free_on_silence() -> None:
             if found is None:
                 return Decision(Verdict.IGNORED)
             case, work = found
-            if work.state in fulfil.FINISHED or work.state not in (fulfil.WorkState.SENT, fulfil.WorkState.UNKNOWN):
+            if work.state in FINISHED or work.state not in (WorkState.SENT, WorkState.UNKNOWN):
                 return Decision(Verdict.IGNORED, subject=case.order.id)
             fulfil.report(case, work, "rejected", {"reason": "silence"})
-            return fulfil.save(case)
+            return save(case)
 
         return silence
 
-    fulfil.handle_silence = handle_silence
+    _patch(fulfil, "handle_silence", handle_silence)
 
 
 SABOTAGES: Mapping[str, Callable[[], None]] = {

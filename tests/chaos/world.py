@@ -1,4 +1,4 @@
-"""The world of a run: three emulated systems as processes with ledgers of their own, and a configuration that knows them."""
+"""The world of a run: three emulated systems with ledgers of their own, and a configuration that knows them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ CONNECTIONS = (SHOP, WMS, ERP)
 DOMAIN = "chaos.example"
 SHOP_SECRET, WMS_SECRET, ERP_SECRET = ("chaos-shop-secret-0001", "chaos-wms-secret-00001", "chaos-erp-secret-00001")
 SHOP_LOCATION = "655441491"
+CALL_DEADLINE = "3s"
+POLL_EVERY = "15s"
 LOOKBACK_SECONDS = 5
 """How far a poll reaches back: above the lag of the shop's searches."""
 LOCATIONS = ("east", "west", "north")
@@ -182,7 +184,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
     (folder / "connections").mkdir(parents=True)
     shop, wms, erp = (world.systems[name].url for name in CONNECTIONS)
     lookup = {"safety": {"mode": "lookup", "settle": f"{SETTLE_SECONDS}s"}}
-    poll = {"every": "1s" if world.scenario.deaf else "5s"}
+    poll = {"every": "1s" if world.scenario.deaf else POLL_EVERY}
     limits = {"default": {"rate": "2000/s", "burst": 2000}}
     _write(
         folder / "hub.yaml",
@@ -220,9 +222,10 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
                 "push_inventory": {},
             },
             "limits": limits,
+            "call_deadline": CALL_DEADLINE,
         },
     )
-    polled = {"push": True, "poll": {"every": "5s"}}
+    polled = {"push": True, "poll": {"every": POLL_EVERY}}
     _write(
         folder / "connections" / "wms.yaml",
         {
@@ -236,10 +239,11 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
             "streams": {
                 "fulfilment_responses": polled,
                 "shipments": polled,
-                "stock": {"means": "on_hand", "push": True, "poll": {"every": "5s"}},
+                "stock": {"means": "on_hand", "push": True, "poll": {"every": POLL_EVERY}},
             },
             "effects_out": {"send_fulfilment_request": {}, "cancel_fulfilment_request": {}},
             "limits": limits,
+            "call_deadline": CALL_DEADLINE,
         },
     )
     _write(
@@ -256,6 +260,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
             "streams": {"acknowledgements": {"push": True}},
             "effects_out": {"submit_order": lookup, "update_order": lookup, "cancel_order": lookup, "post_invoice": {}},
             "limits": limits,
+            "call_deadline": CALL_DEADLINE,
         },
     )
     _write(folder / "locations.yaml", {"locations": [_location(number) for number in range(len(LOCATIONS))]})
