@@ -18,8 +18,8 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
     """Settle the delivery that the acknowledgement's key names; the OMS hears of it by a reply."""
     record = incoming.record
     key = str(record["key"])
-    row = writer.snapshot.row("deliveries", {"business_key": key})
-    if row is None or row["destination"] != incoming.connection:
+    row = _delivery(writer, incoming.connection, key)
+    if row is None:
         return Decision(Verdict.WAITING, waits_for=f"delivery|{key}", message=f"no delivery of {key} is known")
     subject = row["order_id"] or ""
     if row["state"] in FINAL:
@@ -43,8 +43,17 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
         refused = delivery_exception(
             "refused", row["id"], row["destination"], row["capability"], row["order_id"], reason
         )
-        raised = [refused, *block_dependants(writes, writer, key, row["order_id"], refused)]
+        raised = [refused, *block_dependants(writes, writer, row["business_key"], row["order_id"], refused)]
     return Decision(Verdict.APPLIED, subject=subject, writes=writes, exceptions=raised)
+
+
+def _delivery(writer: Writer, connection: str, key: str) -> dict[str, Any] | None:
+    """The delivery behind the reference that we gave: what an effect is keyed by, for whichever of the connection's
+    capabilities (a resend names its suffix with it), or a whole business key."""
+    view = writer.connections.get(connection)
+    names = [f"{connection}/{capability}/{key}" for capability in view.capabilities] if view else []
+    rows = writer.snapshot.rows("deliveries", {"business_key": (key, *names), "destination": connection}, limit=1)
+    return rows[0] if rows else None
 
 
 def _last_answer(writer: Writer, delivery_id: str) -> str | None:

@@ -63,7 +63,7 @@ def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
         _report(writes, ended, body_id, writer)
     if coming.state == "sent" and coming.reply_due_at is not None:
         writes.insert("tasks", task_row(overdue_task(delivery.id, ended.number, coming.reply_due_at), now), ignore=True)
-    if delivery.capability.startswith("push_"):
+    if delivery.capability.startswith("push_") or coming.state == "sent":  # echoes, or an answer that came first
         wake_rows(writes, writer.snapshot, [delivery.id], now)
     exception = exception_for(delivery, coming, ended.result)
     if exception is not None:

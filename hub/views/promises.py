@@ -234,17 +234,20 @@ PROMISES: tuple[Promise, ...] = (
         " where its process ended before the answer came",
         "SELECT a.id AS subject, 'open, but its delivery is ' || d.state AS detail FROM attempts a"
         " JOIN deliveries d ON d.id = a.delivery_id WHERE a.resolution IS NULL"
-        " AND d.state NOT IN ('in_flight', 'probing', 'unknown', 'retry')"
+        " AND d.state NOT IN ('in_flight', 'probing', 'unknown', 'retry', 'coalesced')"
         " AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.delivery_id = a.delivery_id AND b.number > a.number)"
         " AND NOT EXISTS (SELECT 1 FROM audit u WHERE u.subject = d.id)"
         " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.receipt_id = d.id || '/echo')",
     ),
     Promise(
         "replies_kept",
-        "Every answered call has its reply as a message",
+        "Every answered call has its reply as a message; of what was only taken at first, the late answer is the reply",
         "SELECT a.id AS subject, 'answered ' || a.resolution || ', but there is no reply message' AS detail"
-        " FROM attempts a WHERE a.resolution IN ('success', 'duplicate', 'rejected') AND a.kind = 'call'"
-        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.fact_key = a.id)",
+        " FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
+        " WHERE a.resolution IN ('success', 'duplicate', 'rejected') AND a.kind = 'call'"
+        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.fact_key = a.id)"
+        " AND NOT (d.reply_due_at IS NOT NULL AND (d.state IN ('sent', 'overdue') OR EXISTS (SELECT 1 FROM messages m"
+        " WHERE m.stream = 'replies' AND m.connection = d.destination AND m.external_id = d.business_key)))",
     ),
     Promise(
         "deliveries_seen",
