@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import threading
 import time
@@ -46,7 +47,7 @@ def connector_infos(registry: Registry) -> dict[str, ConnectorInfo]:
 def connector_info(manifest: Manifest) -> ConnectorInfo:
     """One connector's manifest and config.schema.yaml."""
     schema_file = Path(manifest.folder) / "config.schema.yaml"
-    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8")) if schema_file.is_file() else {}
+    schema = _schema(schema_file, schema_file.stat().st_mtime_ns) if schema_file.is_file() else {}
     return ConnectorInfo(
         name=manifest.name,
         config_schema=schema,
@@ -54,6 +55,13 @@ def connector_info(manifest: Manifest) -> ConnectorInfo:
         capabilities=frozenset(capability.value for capability in manifest.capabilities),
         push_secrets="webhook_secrets" if "webhook_secrets" in (schema.get("properties") or {}) else None,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _schema(file: Path, changed_at: int) -> dict[str, Any]:
+    """Read once as long as the file stays as it is: each start of a connection asks, and parsing takes 10 ms."""
+    del changed_at
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
 
 
 def real_http(connection: str, config: Mapping[str, Any], limits: Limits, clock: Clock) -> HttpPort:
