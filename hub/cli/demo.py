@@ -145,7 +145,7 @@ def _show(
         if as_json:
             emit_json(order_items(outcome), summary=found)
         else:
-            for line in text(outcome, found):
+            for line in text(outcome, found, _command()):
                 click.echo(line)
         for one in outcome.unsettled():
             _say(f"Not settled: {one.number} ({one.tale.title}): {one.missing}")
@@ -156,7 +156,12 @@ def _show(
                 raise click.exceptions.Exit(FAILED)
             return
         _stay(opened, links, stopping)
-    _say("Stopped. The data are kept: hub --demo status looks at them, hub demo --keep goes on with them.")
+    _say("Stopped. The data are kept: `hub --demo status` looks at them.")
+
+
+def _command() -> str:
+    """How the hub is called here: by its script where it is installed, else through the interpreter."""
+    return "python3 -m hub" if sys.argv[0].endswith("__main__.py") else "hub"
 
 
 def _stay(opened: Any, links: dict[str, str], stopping: threading.Event) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hub.cli.explain import explain
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
 from hub.cli.session import act, reading
@@ -125,35 +126,11 @@ def _why(order: dict[str, Any]) -> None:
         return
     click.echo("Why")
     for decision in order["sourcing"]:
-        document = decision["document"]
-        click.echo(
-            f"  decided {cell(decision['at'])} by {document.get('strategy', '-')} ({document.get('rule', 'fallback')})"
-        )
-        for title, value in document.items():
-            if title in ("strategy", "rule"):
-                continue
-            _explain(title, value, "    ")
-
-
-def _explain(title: str, value: Any, indent: str) -> None:
-    """Any tree, readable: nothing of a stored decision is kept from the person who asks."""
-    name = title.replace("_", " ")
-    if isinstance(value, dict):
-        if all(not isinstance(item, dict | list) for item in value.values()):
-            click.echo(f"{indent}{name}: {cell(value)}")
-            return
-        click.echo(f"{indent}{name}:")
-        for key, item in value.items():
-            _explain(str(key), item, indent + "  ")
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        click.echo(f"{indent}{name}:")
-        for item in value:
-            if isinstance(item, dict) and all(not isinstance(part, dict | list) for part in item.values()):
-                click.echo(f"{indent}  - {cell(item)}")
-            else:
-                _explain("-", item, indent + "  ")
-    else:
-        click.echo(f"{indent}{name}: {cell(value)}")
+        document = dict(decision["document"])
+        rule, _, strategy = str(document.pop("rule", "fallback")).partition("/")
+        click.echo(f"  decided {cell(decision['at'])} by strategy {strategy or rule} (rule {rule})")
+        for label, words in explain(document):
+            click.echo(f"    {label:<12} {words}")
 
 
 def _timeline(order: dict[str, Any]) -> None:

@@ -204,8 +204,8 @@ def _ledger(path: Path, kinds: Mapping[str, str]) -> dict[str, int]:
 # For people.
 
 
-def text(outcome: Outcome, found: Mapping[str, Any]) -> list[str]:
-    """The summary as lines."""
+def text(outcome: Outcome, found: Mapping[str, Any], command: str = "hub") -> list[str]:
+    """The summary as lines. `command` is how this hub is called here."""
     lines = _table(
         ("CHANNEL", "ORDERS", "SHIPPED", "SPLIT", "PARTLY", "HELD", "BACKORDER", "CANCELLED", "KEPT ONLY", "EXCEPTION"),
         [
@@ -261,14 +261,14 @@ def text(outcome: Outcome, found: Mapping[str, Any]) -> list[str]:
     lines += ["", "Worth typing"]
     for one in outcome.played:
         if one.tale.worth_typing and one.seen is not None:
-            command = f"hub --demo orders show {one.number.removeprefix('#')} --why"
-            lines.append(f"  {command:<40} # {one.tale.title}")
-    for command, what in (
-        ("hub --demo orders list", "all of them"),
-        ("hub --demo exceptions list", "what needs you"),
-        ("hub --demo verify", "recompute the promises from the journals"),
+            words = f"{command} --demo orders show {one.number.removeprefix('#')} --why"
+            lines.append(f"  {words:<{len(command) + 36}} # {one.tale.title}")
+    for rest, what in (
+        ("orders list", "all of them"),
+        ("exceptions list", "what needs you"),
+        ("verify", "recompute the promises from the journals"),
     ):
-        lines.append(f"  {command:<40} # {what}")
+        lines.append(f"  {f'{command} --demo {rest}':<{len(command) + 36}} # {what}")
     return lines
 
 

@@ -150,7 +150,8 @@ def _apply(
                 decision.writes.update("stock", where, values)
                 decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
             decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
-            if delta:
+            # A first count is news even where it says none: what a channel shows may be older than we are.
+            if delta or before is None:
                 changed.append(sku)
     if late and late == len(skus):
         return Decision(

@@ -148,6 +148,14 @@ def test_the_next_push_names_what_was_pushed_before_and_an_equal_one_is_not_sent
     assert said == [("3", None), ("1", "3")]
 
 
+def test_a_first_count_of_nothing_is_told_because_the_channel_may_show_more() -> None:
+    bench = publishing()
+    counted(bench, "0", rows=[{"sku": "LAMP", "quantity": "0"}])
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    assert [(push.record["sku"], push.record["available"]) for push in bench.sent("push_inventory")] == [("LAMP", "0")]
+
+
 def test_a_person_corrects_stock_by_a_difference_that_stays_until_the_next_count() -> None:
     bench = warehouse()
     correction = people.adjust_stock(
