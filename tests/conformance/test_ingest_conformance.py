@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from hub.app import opened_hub
+from hub.runtime.configuration import load_configuration
+from hub.runtime.place import Place
+from hub.store.reading import open_reading
+from hub.views.orders import list_orders, show_order
 from tests.conformance import feed, oracle
 
 pytestmark = pytest.mark.skipif(
@@ -53,15 +58,19 @@ def test_arrival_order_of_one_orders_bodies_does_not_change_the_final_order(tmp_
     for key, bodies in several.items():
         orders = list(itertools.permutations(bodies))
         names = [f"arrival-{number}" for number in range(len(orders))]
-        hub = feed.Hub(tmp_path / key, names)
+        place = feed.Hub(tmp_path / key, names)
         finals = set()
-        for name, arrival in zip(names, orders, strict=True):
-            files = []
-            for number, body in enumerate(arrival):
-                path = tmp_path / key / f"{name}-{number}.json"
-                path.write_bytes(body.raw)
-                files.append(path)
-            hub.ingest(name, files)
-            (order,) = hub.orders(name)
-            finals.add(json.dumps(order, sort_keys=True))
+        loaded = load_configuration(place.config, feed.ENVIRONMENT)
+        with opened_hub(Place(place.config, place.home), loaded, environ=feed.ENVIRONMENT) as hub:
+            for name, arrival in zip(names, orders, strict=True):
+                for number, body in enumerate(arrival):
+                    path = tmp_path / key / f"{name}-{number}.json"
+                    path.write_bytes(body.raw)
+                    hub.act("ingest", {"who": "test", "connection": name, "files": [str(path)]})
+        with open_reading("hub.db", home=place.home) as connection:
+            for name in names:
+                (row,) = list_orders(connection, channel=name)
+                order = show_order(connection, row["id"])
+                assert order is not None
+                finals.add(json.dumps(feed.compared(order), sort_keys=True, default=str))
         assert len(finals) == 1, f"order {key} depends on the arrival of {[str(body) for body in bodies]}"
