@@ -30,7 +30,7 @@ def build(ingress: Ingress, metrics: Metrics, readiness: Readiness, rest: Applic
         if path.startswith("/in/"):
             try:
                 await ingress(scope, receive, send)
-            except (ClientGone, TimeoutError):
+            except ClientGone:
                 log.info("a sender went away before its request was complete")
         elif path == "/healthz":
             await answer(send, 200, b'{"status":"alive"}')

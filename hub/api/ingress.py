@@ -29,6 +29,7 @@ log = logging.getLogger("hub.ingress")
 
 RETRY_AFTER_SECONDS = 5
 BODY_TIMEOUT_SECONDS = 20.0
+"""A body must be there whole within this; senders of webhooks themselves give up earlier."""
 JSON_TYPE = b"application/json"
 PROBLEM_TYPE = b"application/problem+json"
 
@@ -47,29 +48,40 @@ class Ingress:
     """`intake()` returns None until the hub is ready; requests then get 503 with Retry-After."""
 
     def __init__(
-        self, intake: Callable[[], Intake | None], clock: Clock, metrics: Metrics, *, max_body_bytes: int = 10_000_000
+        self,
+        intake: Callable[[], Intake | None],
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        max_body_bytes: int = 10_000_000,
+        body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
         self._intake = intake
         self._clock = clock
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            await problem(send, 405, "Webhooks are sent by POST", extra=((b"allow", b"POST"),))
+            await self._refuse(send, 405, "Webhooks are sent by POST", (b"allow", b"POST"))
             return
         intake = self._intake()
         if intake is None:
-            await self._come_again(send, "The hub is starting")
+            await self._come_again(send, "The hub is starting or stopping")
             return
         headers = _headers(scope)
         too_large = _declared_length(headers) > self._max_body_bytes
-        body = None if too_large else await _read(receive, self._max_body_bytes)
+        try:
+            async with asyncio.timeout(self._body_timeout_seconds):
+                body = None if too_large else await _read(receive, self._max_body_bytes)
+        except TimeoutError:
+            words = f"The body did not come within {self._body_timeout_seconds:g} seconds"
+            await self._refuse(send, 408, words, (b"connection", b"close"))
+            return
         if body is None:
-            self._metrics.count("hub_ingress_requests_total", answer="413")
-            await problem(
-                send, 413, f"The body is larger than {self._max_body_bytes} bytes", extra=((b"connection", b"close"),)
-            )
+            words = f"The body is larger than {self._max_body_bytes} bytes"
+            await self._refuse(send, 413, words, (b"connection", b"close"))
             return
         connection, topic = _target(scope["path"])
         request = RawRequest(
@@ -92,6 +104,12 @@ class Ingress:
             log.warning("a webhook could not be stored: %s", error)
             await self._come_again(send, "The request could not be stored")
             return
+        except Exception:
+            # A connection that cannot be opened (a secret that is gone, a mapping that broke) is nobody's at the other
+            # end: the sender keeps the request and comes again.
+            log.exception("a webhook for %s could not be taken", connection)
+            await self._come_again(send, "The connection cannot be used at present")
+            return
         self._metrics.observe("hub_ingress_seconds", self._clock.monotonic() - started)
         self._metrics.count("hub_ingress_requests_total", answer="202")
         own = intake.respond(connection, request)
@@ -101,9 +119,12 @@ class Ingress:
         text = b'{"id":"%s","duplicate":%s}' % (accepted.id.encode(), b"true" if accepted.duplicate else b"false")
         await answer(send, 202, text)
 
+    async def _refuse(self, send: Send, status: int, why: str, *extra: tuple[bytes, bytes]) -> None:
+        self._metrics.count("hub_ingress_requests_total", answer=str(status))
+        await problem(send, status, why, extra=extra)
+
     async def _come_again(self, send: Send, why: str) -> None:
-        self._metrics.count("hub_ingress_requests_total", answer="503")
-        await problem(send, 503, why, extra=((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),))
+        await self._refuse(send, 503, why, (b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:
@@ -125,7 +146,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     while True:
-        message = await asyncio.wait_for(receive(), BODY_TIMEOUT_SECONDS)
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         part = message.get("body", b"")
@@ -138,7 +159,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 
 
 class ClientGone(Exception):
-    """The sender went away, or stalled, before its body had come; there is nobody to answer."""
+    """The sender went away before its body had come; there is nobody to answer."""
 
 
 def _target(path: str) -> tuple[str, str | None]:
@@ -171,6 +192,7 @@ _TITLES = {
     401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     413: "Content Too Large",
     503: "Service Unavailable",
 }

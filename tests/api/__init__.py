@@ -1,0 +1,1 @@
+"""The HTTP surface, driven in process and over sockets."""
