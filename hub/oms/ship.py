@@ -168,6 +168,10 @@ def _take_from_stock(case: Case, work: FulfilmentOrder, taken: dict[str, Decimal
         effect = delta if means != Means.ON_HAND else movement_effect(delta, Mark(shipped_at), snapshot)
         if effect:
             case.stock.append(StockChange(sku, work.location, on_hand=effect))
+            if row is not None:
+                # A count that is applied meanwhile may hold this shipment already: then it is decided anew.
+                uncounted = {"sku": sku, "location": work.location, "as_of": row["as_of"]}
+                case.decision.writes.update("stock", uncounted, {"updated_at": case.now})
         case.journal.append(
             {
                 "id": case.new_id("se", sku, work.location),

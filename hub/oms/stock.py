@@ -145,8 +145,8 @@ def _apply(
                     "stock", {"sku": sku, "location": rule.id, "on_hand": target, **values}, claim=True
                 )
             else:
-                # A difference, so that goods that ship meanwhile stay subtracted; never two counts at once.
-                where = {"sku": sku, "location": rule.id, "as_of": row["as_of"]}
+                # Never two counts at once, nor a shipment between: it may be inside this count or come on top of it.
+                where = {"sku": sku, "location": rule.id, "as_of": row["as_of"], "on_hand": row["on_hand"]}
                 decision.writes.update("stock", where, values)
                 decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
             decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
