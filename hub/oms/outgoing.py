@@ -40,7 +40,10 @@ def update_order(case: Case) -> None:
     if "posted" not in case.order.facts or case.order.facts["posted"] == posted:
         return
     for destination in case.rules.takers.get("update_order", ()):
-        _posted(case, destination, "update_order", f"{order_key(case)}@{case.order.version + 1}")
+        submitters = case.rules.takers.get("submit_order", ())
+        # A change of an order that was refused there would only be refused again, as a cause of its own.
+        requires = (f"{destination}/submit_order/{order_key(case)}",) if destination in submitters else ()
+        _posted(case, destination, "update_order", f"{order_key(case)}@{case.order.version + 1}", requires)
     case.order.facts = {**case.order.facts, "posted": posted}
 
 
@@ -216,9 +219,9 @@ def posted_hash(case: Case) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _posted(case: Case, destination: str, capability: str, key: str) -> None:
+def _posted(case: Case, destination: str, capability: str, key: str, requires: tuple[str, ...] = ()) -> None:
     record = {"key": key, "version": str(case.order.version + 1), **_content(case)}
-    request(case, _effect(case, destination, capability, key, case.order.id, "order", record))
+    request(case, _effect(case, destination, capability, key, case.order.id, "order", record, requires=requires))
 
 
 def _content(case: Case) -> Record:
