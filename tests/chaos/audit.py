@@ -57,7 +57,7 @@ class HubOrder:
 
 
 def audit(truth: Truth, connection: Connection, shelf: Shelf) -> Findings:
-    """Everything settled is compared; what has not settled is a finding by itself."""
+    """What stands is compared; what has not settled is the caller's to add."""
     findings = Findings(orders=len(truth.orders))
     orders = {
         row.external_id: HubOrder(row.id, row.external_id, row.status)
@@ -76,7 +76,6 @@ def audit(truth: Truth, connection: Connection, shelf: Shelf) -> Findings:
     findings.ledger_difference += _stock(truth, connection)
     findings.ledger_difference += _totals(truth, connection, orders)
     findings.bad_accepted += _foreign(connection, truth, orders)
-    findings.unsettled += open_work(connection)
     findings.completed = sum(
         1 for order in truth.orders if order in orders and orders[order].status in ("closed", "cancelled")
     )

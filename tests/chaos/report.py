@@ -153,8 +153,8 @@ def table(report: Mapping[str, Any]) -> str:
         + (f"; sabotaged: {report['sabotage']}" if report["sabotage"] else ""),
         f"{report['orders']} orders in {report['seconds']:g} s on {report['database']}, seed {report['seed']}",
         f"{report['processes']} process(es): {report['kills']} kills, {report['stops']} stops",
-        f"up {report['up_share']:.0%}, restart p50 {report['restart_p50_seconds']} s, max {report['restart_max_seconds']} s",
-        f"answers p99 {report['ack_p99_ms']} ms, drained in {report['drain_seconds']} s",
+        f"up {report['up_share']:.0%}, answers p99 {report['ack_p99_ms']} ms, drained in {report['drain_seconds']} s",
+        f"restart p50 {report['restart_p50_seconds']} s, max {report['restart_max_seconds']} s",
         f"{report['completed']} completed, {report['ambiguous']} of {report['calls']} calls ambiguous",
         "",
     ]

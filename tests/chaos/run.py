@@ -88,8 +88,8 @@ class _Run:
         try:
             self._open_shop()
             up_share = self._storm()
-            drained = self._settle()
-            return self._audit(up_share, drained)
+            drained, unsettled = self._settle()
+            return self._audit(up_share, drained, unsettled)
         finally:
             self.fleet.stop()
             self.world.close()
@@ -136,14 +136,15 @@ class _Run:
         self.say(f"quiet after {self.blows.kills} kills and {self.blows.stops} stops, up {share:.0%}")
         return share
 
-    def _settle(self) -> float:
-        """Seconds until nothing is under way; what still is then is what the audit finds."""
+    def _settle(self) -> tuple[float, list[str]]:
+        """Seconds until nothing is under way, and what still is when the time is over."""
         started = time.monotonic()
         self.world.calm()
         self.world.point_at(self.fleet.url)
         self.world.release_silent()
         self.world.bring_goods(self.options.orders)
         steady, told = 0, ""
+        found: list[str] = []
         while time.monotonic() - started < self.options.settle_seconds:
             time.sleep(0.5)
             with looking(self.address, self._home()) as connection:
@@ -158,15 +159,16 @@ class _Run:
             if now != told:
                 self.say(f"{time.monotonic() - started:5.1f} s: {now}")
                 told = now
-        return time.monotonic() - started
+        return time.monotonic() - started, found
 
-    def _audit(self, up_share: float, drained: float) -> dict[str, Any]:
+    def _audit(self, up_share: float, drained: float, unsettled: list[str]) -> dict[str, Any]:
         calls = self.world.calls()
         self.fleet.stop()
         self.world.close()
         truth = read_truth(self.folder)
         with looking(self.address, self._home()) as connection:
             findings = audit(truth, connection, self.shelf)
+            findings.unsettled += unsettled
             deliveries = outgoing(connection)
         seen = self.crowd.seen
         return report_of(

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 GAP_SECONDS = 0.25
+POLL_GAP_SECONDS = 1.0
 
 
 def spoil(name: str) -> None:
@@ -89,12 +90,12 @@ def _no_fencing() -> None:
         )
         return True
 
-    rows_of = drain._rows_of
+    rows_of: Any = drain._rows_of
 
-    def unfenced(ended: Any, writer: Any) -> Any:
+    def unfenced(ended: Any, writer: Any, **named: Any) -> Any:
         row = writer.snapshot.row("deliveries", {"id": ended.delivery.id})
         if isinstance(ended, Probed) or row is None or row["lease_token"] == ended.delivery.token:
-            return rows_of(ended, writer)
+            return rows_of(ended, writer, **named)
         return settle_rows(replace(ended, delivery=replace(ended.delivery, token=row["lease_token"])), writer)
 
     _patch(leases, "_start", start)
@@ -162,7 +163,7 @@ def _cursor_first() -> None:
             self.store.accept([], cursor=(name, batch.next_cursor.value))
         receipts = [polls.new_receipt(view.id, receipt, "poll") for receipt in batch.receipts]
         if receipts:
-            time.sleep(GAP_SECONDS)
+            time.sleep(POLL_GAP_SECONDS)
             self.store.accept(receipts)
 
     _patch(polls.Polls, "_store", store)
