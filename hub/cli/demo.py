@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import Any
 
 import click
@@ -74,8 +73,8 @@ def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, a
         _running(lock, as_json)
         return
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
     from hub.cli.session import database_of
 
     database = database_of(demo_place)
@@ -122,7 +121,7 @@ def _show(
     from hub.demo.story import tales
 
     _say(f"Order Hub demo     data in {place.home}")
-    with stage(place.home, place.config, seed=SEED, port=port, stopping=stopping, say=_say) as opened:
+    with stage(place.home, place.config, seed=SEED, port=port, say=_say) as opened:
         links = {
             "hub": opened.url,
             "health": f"{opened.url}/healthz",
@@ -173,4 +172,3 @@ def _stay(opened: Any, links: dict[str, str], stopping: threading.Event) -> None
     while not stopping.is_set():
         opened.check()
         stopping.wait(0.5)
-        time.sleep(0)

@@ -78,6 +78,7 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             stderr=log or subprocess.DEVNULL,
             env=compiled_environment(),
+            process_group=0,  # Ctrl-C is for whoever started us; we are stopped in order
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -166,7 +167,7 @@ class HubProcess:
         """Start and return at once."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ, process_group=0
             )
 
     def wait_ready(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> float:

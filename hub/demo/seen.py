@@ -81,7 +81,9 @@ def look(home: Path, database: str) -> Seen:
         with open_reading(database, home=home) as connection:
             listed = list_orders(connection, limit=1000)
             exceptions = tuple(list_exceptions(connection, limit=1000))
-            work = rows(connection, "SELECT id, order_id, location, state FROM fulfilment_orders ORDER BY created_at, id")
+            work = rows(
+                connection, "SELECT id, order_id, location, state FROM fulfilment_orders ORDER BY created_at, id"
+            )
             shipments = rows(connection, "SELECT order_id, location FROM shipments ORDER BY shipped_at, id")
             deliveries = rows(
                 connection,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hub.demo.environment import make_environment, read_environment
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS, items, shelves
 from hub.demo.processes import EmulatorProcess, HubProcess, ProcessFailed, call
 from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP
-from hub.runtime.control import OwnerUnreachable, call_owner
+from hub.runtime.control import ActionRefused, OwnerUnreachable, call_owner
 
 Say = Callable[[str], None]
 
@@ -81,11 +80,10 @@ def port_owner(port: int) -> str:
 class Stage:
     """Use as a context manager; leaving it ends every process. Raises ProcessFailed where one does not start."""
 
-    def __init__(self, home: Path, config: Path, *, seed: int, port: int, stopping: threading.Event) -> None:
+    def __init__(self, home: Path, config: Path, *, seed: int, port: int) -> None:
         self.home, self.config = home, config
         self._seed = seed
         self._port = port
-        self._stopping = stopping
         self._systems: dict[str, EmulatorProcess] = {}
         self.hub: HubProcess | None = None
 
@@ -142,11 +140,14 @@ class Stage:
             },
         }
         for number, (name, emulator) in enumerate(EMULATORS.items()):
-            log = (self.home / f"{name}.log").open("ab")
-            with log:
-                self._systems[name] = EmulatorProcess(
-                    emulator, self.home / f"{name}.ledger", seed=self._seed * 10 + number, config=configs[name], log=log
-                )
+            path = self.home / f"{name}.log"
+            ledger, seed = self.home / f"{name}.ledger", self._seed * 10 + number
+            try:
+                with path.open("ab") as log:
+                    self._systems[name] = EmulatorProcess(emulator, ledger, seed=seed, config=configs[name], log=log)
+            except ProcessFailed as error:
+                words = path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+                raise ProcessFailed("\n".join([str(error), *words])) from error
         environ |= {
             "DEMO_SHOP_URL": self.shop.url,
             "DEMO_WMS_URL": self.wms.url,
@@ -180,12 +181,11 @@ class Stage:
     def act(self, action: str, **arguments: Any) -> dict[str, Any]:
         """Do something as a person at the running hub. Raises ProcessFailed with its words."""
         try:
-            answer = call_owner(self.home, action, {**arguments, "who": "cli:demo"})
+            return call_owner(self.home, action, {**arguments, "who": "cli:demo"})
         except OwnerUnreachable as error:
             raise ProcessFailed(f"the hub does not answer: {error}") from error
-        if "refused" in answer:
-            raise ProcessFailed(f"the hub refused {action}: {answer['refused']}")
-        return dict(answer["result"])
+        except ActionRefused as error:
+            raise ProcessFailed(f"the hub refused {action}: {error}") from error
 
     def check(self) -> None:
         """Raises ProcessFailed where the hub has died."""
@@ -208,9 +208,9 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(home: Path, config: Path, *, seed: int, port: int, stopping: threading.Event, say: Say) -> Iterator[Stage]:
+def stage(home: Path, config: Path, *, seed: int, port: int, say: Say) -> Iterator[Stage]:
     """Everything started and furnished."""
-    with Stage(home, config, seed=seed, port=port, stopping=stopping) as opened:
+    with Stage(home, config, seed=seed, port=port) as opened:
         opened.open_systems()
         ports = "   ".join(f"{name} :{system.port}" for name, system in opened.systems.items())
         say(f"Emulated systems   {ports}")
