@@ -22,7 +22,7 @@ from hub.domain.ids import IdSource
 from hub.exchange.ports import StoreUnavailable
 from hub.runtime.clock import SystemClock
 from hub.runtime.configuration import Loaded, load_configuration
-from hub.runtime.control import ControlServer
+from hub.runtime.control import serve_actions
 from hub.runtime.database import database_address, is_postgres
 from hub.runtime.hub import Hub
 from hub.runtime.mapping_check import mapping_findings
@@ -30,6 +30,7 @@ from hub.runtime.place import Place
 from hub.runtime.revisions import active_revision, keep_revision, last_good, record_revision
 from hub.runtime.worker import Worker
 from hub.sdk.ports import Clock
+from hub.store.control import ControlServer
 from hub.store.open import open_store
 from hub.store.sql_store import SqlStore
 
@@ -166,7 +167,7 @@ class Server:
             # Several processes share the database: commands open it themselves, and this one follows what they adopt.
             threading.Thread(target=self._follow, args=(hub,), name="follow", daemon=True).start()
         else:
-            self._control = ControlServer(place.home, hub.act)
+            self._control = serve_actions(place.home, hub.act)
         roles = self._serving.roles
         self._worker = Worker(
             lambda: hub.engine,

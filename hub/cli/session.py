@@ -84,12 +84,11 @@ def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
     who = f"cli:{os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"
     if owner_of(place) is not None:
         try:
-            answer = call_owner(place.home, action, {**arguments, "who": who})
+            return call_owner(place.home, action, {**arguments, "who": who})
         except OwnerUnreachable as error:
             raise Failure(f"The running hub does not answer: {error}. Nothing was done; try again.", REFUSED) from error
-        if "refused" in answer:
-            raise Failure(str(answer["refused"]), FAILED)
-        return dict(answer["result"])
+        except ActionRefused as error:
+            raise Failure(str(error), FAILED) from error
     from hub.app import loaded_or_last_good, opened_hub
     from hub.config.findings import ConfigErrors
 
