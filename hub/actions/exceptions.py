@@ -26,12 +26,24 @@ def retry(hub: Hub, who: str, exception_id: str) -> dict[str, Any]:
             done.append(subject)
         except Refused as error:
             refused.append(f"{kind} {subject}: {error}")
+    _go_on(hub)
     words = f"{len(done)} re-driven" + (f", {len(refused)} not: " + "; ".join(refused) if refused else "")
     return {"exception": exception_id, "redriven": done, "refused": refused, "message": words}
 
 
+def _go_on(hub: Hub) -> None:
+    """Read and decide at once what is due, so that the person sees what came of it; also where no hub runs."""
+    for _ in range(ROUNDS):
+        if not hub.engine.parse(CLAIM) + hub.engine.apply(CLAIM):
+            return
+
+
 def _retry(writer: Writer, *, kind: str, subject: str, who: str) -> WriteSet:
     return redrive.retry_subject(writer, kind, subject, who)
+
+
+ROUNDS = 100
+CLAIM = 50
 
 
 def _open(hub: Hub, exception_id: str) -> None:

@@ -140,15 +140,17 @@ def import_items(hub: Hub, who: str, file: str) -> dict[str, Any]:
     if mapping is None:
         raise Refused(f"There is no mapping {ITEMS_MAPPING}")
     rows = _rows(_read(Path(file)), file)
+    if not rows:
+        raise Refused(f"{file} holds no items")
     handler = hub.handlers.messages["items"]
     now = hub.clock.now()
     written = 0
-    problems: list[str] = []
+    problems: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=1):
         try:
             record = dict(mapping.run(row).record)
         except MappingError as error:
-            problems.append(f"row {number}: {error}")
+            problems.append({"row": number, "field": error.field, "message": error.message})
             continue
         cause = derived_id("im", file, str(number), json.dumps(record, sort_keys=True, default=str))
         incoming = Incoming(
@@ -171,10 +173,8 @@ def import_items(hub: Hub, who: str, file: str) -> dict[str, Any]:
         )
         hub.commit_decision(partial(_handled, handler, incoming), cause)
         written += 1
-    words = f"{written} items imported" + (
-        f", {len(problems)} rows refused: " + "; ".join(problems[:20]) if problems else ""
-    )
-    return {"items": written, "refused": problems, "message": words}
+    words = f"{written} items imported" + (f", {len(problems)} rows refused" if problems else "")
+    return {"imported": written, "refused": problems, "message": words}
 
 
 def _handled(handler: MessageHandler, incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:

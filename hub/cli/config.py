@@ -7,7 +7,7 @@ import json
 import click
 
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import emit_object, json_option
+from hub.cli.output import emit_object, emit_result, json_option
 from hub.cli.session import act, environment, load
 from hub.runtime.place import Place
 
@@ -72,9 +72,6 @@ def schema(kind: str) -> None:
 def apply(place: Place, as_json: bool) -> None:
     """Check, and if it is good let the running hub adopt it; a bad one changes nothing."""
     result = act(place, "config.apply")
-    if as_json:
-        emit_object({"items": [result]})
-    else:
-        click.echo(result["message"], err=bool(result.get("bad")))
+    emit_result(result, as_json=as_json)
     if result.get("bad"):
         raise Failure("It was not taken; the hub goes on with the revision it has.", FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import emit_json, emit_object, emit_table, json_option
+from hub.cli.output import emit_json, emit_result, emit_table, json_option
 from hub.cli.session import act, environment, load
 from hub.runtime.place import Place
 
@@ -19,7 +19,7 @@ def connections() -> None:
 @json_option
 @click.pass_obj
 def list_(place: Place, as_json: bool) -> None:
-    """What is configured."""
+    """The configured connections: what each reads, and what is sent to it."""
     loaded = load(place)
     rows = [
         {
@@ -82,10 +82,7 @@ def _action(name: str, text: str) -> None:
     @click.pass_obj
     def command(place: Place, connection: str, reason: str, as_json: bool) -> None:
         result = act(place, f"connections.{name}", connection=connection, reason=reason)
-        if as_json:
-            emit_object(result)
-        else:
-            click.echo(result["message"])
+        emit_result(result, as_json=as_json)
 
 
 _action("pause", "Send nothing to a connection until it is resumed; work waits.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
 from hub.cli.session import act, reading
 from hub.runtime.place import Place
 
@@ -19,15 +19,15 @@ def deliveries() -> None:
 
 @deliveries.command("list")
 @click.option("--state", help="One state; without it everything that is still open")
-@click.option("--destination")
-@click.option("--order", "order_id")
+@click.option("--destination", help="Only those of one connection")
+@click.option("--order", "order_id", help="Every delivery of one order, by our id")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @json_option
 @click.pass_obj
 def list_(
     place: Place, state: str | None, destination: str | None, order_id: str | None, limit: int, as_json: bool
 ) -> None:
-    """What is still open, or what is in one state."""
+    """Outgoing calls that are still open, or those in one state."""
     from hub.views.work import list_deliveries
 
     with reading(place) as connection:
@@ -73,10 +73,7 @@ def show(place: Place, delivery: str, as_json: bool) -> None:
 
 
 def _say(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        emit_object(result)
-    else:
-        click.echo(result["message"])
+    emit_result(result, as_json=as_json)
 
 
 @deliveries.command("retry")
@@ -111,7 +108,7 @@ def did_not_happen(place: Place, delivery: str, reason: str, as_json: bool) -> N
 
 @deliveries.command("abandon")
 @click.argument("delivery")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Kept with it, for whoever reads it later")
 @json_option
 @click.pass_obj
 def abandon(place: Place, delivery: str, reason: str, as_json: bool) -> None:
@@ -122,7 +119,7 @@ def abandon(place: Place, delivery: str, reason: str, as_json: bool) -> None:
 @deliveries.command("resend")
 @click.argument("delivery")
 @click.option("--as-new", is_flag=True, required=True, help="A second effect, under a key of its own; audited")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Kept with it, for whoever reads it later")
 @json_option
 @click.pass_obj
 def resend(place: Place, delivery: str, as_new: bool, reason: str, as_json: bool) -> None:

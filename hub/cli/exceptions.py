@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
 from hub.cli.session import act, reading
 from hub.runtime.place import Place
 
@@ -17,7 +17,7 @@ def exceptions() -> None:
 
 @exceptions.command("list")
 @click.option("--state", type=click.Choice(["open", "resolved"]), default="open", show_default=True)
-@click.option("--kind")
+@click.option("--kind", help="Only of this kind, such as unparsable, mapping or unmatched")
 @json_option
 @click.pass_obj
 def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
@@ -77,24 +77,18 @@ def show(place: Place, exception_id: str, as_json: bool) -> None:
 def retry(place: Place, exception_id: str, as_json: bool) -> None:
     """Re-drive everything that this exception holds up; pressing twice does it once."""
     result = act(place, "exceptions.retry", exception_id=exception_id)
-    if as_json:
-        emit_object(result)
-    else:
-        click.echo(result["message"])
+    emit_result(result, as_json=as_json)
 
 
 @exceptions.command("resolve")
 @click.argument("exception_id")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Kept with it, for whoever reads it later")
 @json_option
 @click.pass_obj
 def resolve(place: Place, exception_id: str, reason: str, as_json: bool) -> None:
-    """Close it by hand, with a reason."""
+    """Close an exception by hand; what it held up stays as it is."""
     result = act(place, "exceptions.resolve", exception_id=exception_id, reason=reason)
-    if as_json:
-        emit_object(result)
-    else:
-        click.echo(result["message"])
+    emit_result(result, as_json=as_json)
 
 
 @exceptions.command("assign")
@@ -103,9 +97,6 @@ def resolve(place: Place, exception_id: str, reason: str, as_json: bool) -> None
 @json_option
 @click.pass_obj
 def assign(place: Place, exception_id: str, owner: str, as_json: bool) -> None:
-    """Give it to somebody."""
+    """Give an exception to somebody: a name or a team."""
     result = act(place, "exceptions.assign", exception_id=exception_id, owner=owner)
-    if as_json:
-        emit_object(result)
-    else:
-        click.echo(result["message"])
+    emit_result(result, as_json=as_json)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from hub.cli.output import emit_object, json_option
+from hub.cli.failure import FAILED
+from hub.cli.output import emit_result, json_option
 from hub.cli.session import act
 from hub.runtime.place import Place
 
@@ -23,7 +24,8 @@ def imports() -> None:
 def items(place: Place, file: Path, as_json: bool) -> None:
     """Items from a JSON list or a CSV file with a header (sku, title, gtin); the same file again changes nothing."""
     result = act(place, "import.items", file=str(file.absolute()))
-    if as_json:
-        emit_object(result)
-    else:
-        click.echo(result["message"])
+    emit_result(result, as_json=as_json)
+    if result["refused"]:
+        for row in () if as_json else result["refused"]:
+            click.echo(f"row {row['row']}: {row['field']}: {row['message']}", err=True)
+        raise click.exceptions.Exit(FAILED)

@@ -15,7 +15,7 @@ from hub.runtime.place import Place
 @click.command()
 @click.argument("connection")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--stream", help="Which of the connection's streams; needed where it has several")
+@click.option("--stream", help="Which of the connection's streams; without it orders, else the first")
 @json_option
 @click.pass_obj
 def ingest(place: Place, connection: str, files: tuple[Path, ...], stream: str | None, as_json: bool) -> None:

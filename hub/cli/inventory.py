@@ -15,7 +15,7 @@ def inventory() -> None:
 
 
 @inventory.command("list")
-@click.option("--sku")
+@click.option("--sku", help="Only this one")
 @json_option
 @click.pass_obj
 def list_(place: Place, sku: str | None, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from hub.cli.explain import explain
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import cell, emit_json, emit_object, emit_table, json_option
+from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
 from hub.cli.session import act, reading
 from hub.runtime.place import Place
 
@@ -26,7 +26,7 @@ def orders() -> None:
 @json_option
 @click.pass_obj
 def list_(place: Place, status: str | None, channel: str | None, before: str | None, limit: int, as_json: bool) -> None:
-    """Newest first."""
+    """Orders, newest first, with where their quantities are and what holds them."""
     from hub.views.orders import list_orders
 
     with reading(place) as connection:
@@ -148,10 +148,7 @@ def _action(name: str, text: str) -> None:
     @click.pass_obj
     def command(place: Place, reference: str, reason: str, as_json: bool) -> None:
         result = act(place, f"orders.{name}", reference=reference, reason=reason)
-        if as_json:
-            emit_object(result)
-        else:
-            click.echo(result["message"])
+        emit_result(result, as_json=as_json)
 
 
 _action("hold", "Stop an order before anything more of it is sent.")

@@ -30,7 +30,16 @@ def emit_json(items: Sequence[Mapping[str, Any]], **more: Any) -> None:
 
 
 def emit_object(value: Mapping[str, Any]) -> None:
+    """A document that has its `items` already."""
     click.echo(json.dumps({"hub_cli": FORMAT, **value}, default=_plain, ensure_ascii=False))
+
+
+def emit_result(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """What an action came to: its message for people, the one item for programs."""
+    if as_json:
+        emit_json([result])
+    else:
+        click.echo(result["message"])
 
 
 def cell(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.failure import FAILED
+from hub.cli.failure import FAILED, Failure
 from hub.cli.output import emit_json, emit_object, emit_table, json_option
 from hub.cli.session import database_of, reading
 from hub.runtime.place import Place
@@ -39,7 +39,12 @@ def verify(place: Place, self_test: bool, as_json: bool) -> None:
 def _self_test(place: Place, as_json: bool) -> None:
     from hub.views.self_test import self_test
 
-    results = self_test(database_of(place), home=place.home)
+    with reading(place):
+        pass  # where there is no data, this says so
+    try:
+        results = self_test(database_of(place), home=place.home)
+    except ValueError as error:
+        raise Failure(f"The self-test was not run: {error}", FAILED) from error
     missed = [result for result in results if not result["named"]]
     if as_json:
         emit_object({"items": results, "corruptions": len(results), "missed": len(missed)})

@@ -158,6 +158,22 @@ def _unmappable(message: ClaimedMessage, problem: MappingError | FormatError) ->
     return Decision(Verdict.PARKED, code=problem.code, error_field=where, message=problem.message, exceptions=[request])
 
 
+def _parked(message: ClaimedMessage, decision: Decision) -> ExceptionRequest:
+    """Nothing parks in silence: for a handler that parked and raised nothing of its own."""
+    named = f" ({decision.error_field})" if decision.error_field else ""
+    return ExceptionRequest(
+        cause_key=f"{decision.code or 'parked'}/{message.connection}/{message.stream}/{decision.error_field}",
+        kind="unidentified",
+        title=f"{message.connection}: {message.stream} cannot be taken{named}",
+        detail=decision.message,
+        next_step="the message is kept and not applied; a newer complete one replaces it",
+        hint=decision.hint or "correct the mapping, the configuration or the source, then retry these messages",
+        subject_kind="message",
+        subject_id=message.id,
+        connection=message.connection,
+    )
+
+
 def _waiting(message: ClaimedMessage, decision: Decision, view: ConnectionView | None, now: dt.datetime) -> Decision:
     """Wait, with a timer to look again; after correlate_within it parks as unmatched."""
     stream = view.streams.get(message.stream) if view else None
@@ -194,6 +210,8 @@ def _rows(message: ClaimedMessage, decision: Decision, guarded: Guarded, writer:
             events=[],
             wakes=[] if verdict is Verdict.WAITING else decision.wakes,
         )
+    if verdict is Verdict.PARKED and not decision.exceptions:
+        decision.exceptions = [_parked(message, decision)]
     decision.clears = list(decision.clears)
     if message.claims > 1 or guarded.clears:
         decision.clears += (
