@@ -462,8 +462,12 @@ _OPEN = (
     "SELECT (SELECT count(*) FROM receipts WHERE state = 'pending'),"
     " (SELECT count(*) FROM messages WHERE state IN ('stored', 'claimed', 'retry')),"
     " (SELECT count(*) FROM messages WHERE state = 'waiting'),"
-    " (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'retry', 'in_flight', 'probing', 'sent')"
-    " OR (state = 'unknown' AND (safety <> 'none' OR probe_after IS NOT NULL))),"
+    " (SELECT count(*) FROM deliveries d WHERE (state IN ('pending', 'retry', 'in_flight', 'probing', 'sent')"
+    " OR (state = 'unknown' AND (safety <> 'none' OR probe_after IS NOT NULL)))"
+    # What stands in a lane behind something that waits for a person waits for that person too.
+    " AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.destination = d.destination AND e.aggregate = d.aggregate"
+    " AND e.lane = d.lane AND e.sequence < d.sequence AND e.settled_at IS NULL"
+    " AND e.state IN ('parked', 'conflict', 'overdue'))),"
     " (SELECT count(*) FROM tasks WHERE state IN ('pending', 'claimed')"
     " AND kind IN ('allocate', 'confirm', 'resource', 're-source', 'fetch', 'push_stock', 'release_holds'))"
 )
