@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,13 @@ class World:
         """How many have not arrived; those of a deaf run's shop never do."""
         heard = [system for name, system in self.systems.items() if name != SHOP or not self.scenario.deaf]
         return sum(int(system.status()["waiting_webhooks"]) for system in heard)
+
+    def faults(self) -> dict[str, int]:
+        """Delivered so far, by kind, all systems together."""
+        found: Counter[str] = Counter()
+        for system in self.systems.values():
+            found.update(system.status()["faults"])
+        return dict(found)
 
     def calls(self) -> int:
         return sum(int(system.status()["calls"]) for system in self.systems.values())
