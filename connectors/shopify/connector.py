@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
@@ -329,7 +330,7 @@ def _from_rest(stream: str, tree: Node) -> Iterator[RawRecord]:
         for index, entry in enumerate(_entries(tree[many], many)):
             yield record(entry, f"{many}.{index}")
     else:
-        yield record(tree, "")
+        yield dataclasses.replace(record(tree, ""), whole=True)
 
 
 def _entries(values: object, name: str) -> Iterator[Node]:

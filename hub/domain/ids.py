@@ -12,12 +12,12 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case: sorts as text, no look-alikes."""
 
 
+_PAIRS = tuple(high + low for high in ALPHABET for low in ALPHABET)
+
+
 def _base32(number: int, digits: int) -> str:
-    out = []
-    for _ in range(digits):
-        number, rest = divmod(number, 32)
-        out.append(ALPHABET[rest])
-    return "".join(reversed(out))
+    """The lowest `digits` digits; an even number of them, for they are looked up in pairs."""
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(5 * digits - 10, -1, -10)])
 
 
 class IdSource:

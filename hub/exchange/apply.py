@@ -60,9 +60,24 @@ class Applier:
 def apply_messages(applier: Applier, limit: int) -> int:
     """Claim and apply due messages; how many got a verdict."""
     claimed = applier.store.claim_messages(limit)
-    for start in range(0, len(claimed), applier.defaults.batch):
-        _apply_batch(applier, claimed[start : start + applier.defaults.batch])
+    for wave in _waves(claimed):
+        for start in range(0, len(wave), applier.defaults.batch):
+            _apply_batch(applier, wave[start : start + applier.defaults.batch])
     return len(claimed)
+
+
+def _waves(messages: Sequence[ClaimedMessage]) -> list[list[ClaimedMessage]]:
+    """In order, no two about the same subject together: computed on one snapshot, all but one would conflict."""
+    waves: list[list[ClaimedMessage]] = []
+    seen: dict[str, int] = {}
+    for message in messages:
+        number = seen.get(message.subject, 0)
+        if message.subject:
+            seen[message.subject] = number + 1
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(message)
+    return waves
 
 
 def _apply_batch(applier: Applier, messages: Sequence[ClaimedMessage]) -> None:

@@ -237,12 +237,13 @@ def _situation(outbox: Outbox, view: ConnectionView, entry: _Ready, now: dt.date
 def settle(outbox: Outbox, ended: Sequence[Attempted | Probed]) -> None:
     """Commit outcomes, each by itself and all in one transaction; a stale token makes evidence of one."""
     waiting = list(ended)
-    for _ in range(SETTLE_ROUNDS):
+    for number in range(SETTLE_ROUNDS):
         if not waiting:
             return
         with outbox.store.read() as snapshot:
             writer = Writer(snapshot, outbox.connections, outbox.renderer, outbox.ids, outbox.clock.now(), "settle")
-            rows = [_rows_of(one, writer) for one in waiting]
+            # At first each lease counts as held: the token is a precondition, and nearly always fits.
+            rows = [_rows_of(one, writer, held=number == 0) for one in waiting]
         outcomes = outbox.store.apply(rows)
         waiting = [one for one, outcome in zip(waiting, outcomes, strict=True) if outcome.applied is Applied.CONFLICT]
     # Attempts stay open under a lease that ends: the sweep turns them to unknown or retry, nothing is lost.
@@ -253,7 +254,9 @@ class SettleConflict(Exception):
     """Outcomes could not be written for conflicts alone, twenty times; a mistake of ours."""
 
 
-def _rows_of(ended: Attempted | Probed, writer: Writer) -> WriteSet:
+def _rows_of(ended: Attempted | Probed, writer: Writer, *, held: bool) -> WriteSet:
+    if held and isinstance(ended, Attempted):
+        return settle_rows(ended, replace(writer, cause=ended.id))
     row = writer.snapshot.row("deliveries", {"id": ended.delivery.id})
     ours = row is not None and row["lease_token"] == ended.delivery.token
     if isinstance(ended, Probed):

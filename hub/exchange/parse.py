@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hub.domain.decision import ExceptionRequest, TaskRequest
 from hub.domain.ids import IdSource
@@ -53,7 +54,7 @@ def split(receipt: ClaimedReceipt, view: ConnectionView) -> list[RawRecord]:
             )
         )
         if own is not None:
-            # "" is kept for bodies that the codec reads whole; a connector may have taken an envelope off.
+            # "" is kept for bodies that the codec reads whole; a connector may have taken an envelope off, or says not.
             return [_with_position(record, str(number)) for number, record in enumerate(own)]
         stream = view.streams.get(receipt.stream)
         if stream is None:
@@ -71,11 +72,9 @@ def split(receipt: ClaimedReceipt, view: ConnectionView) -> list[RawRecord]:
 
 
 def _with_position(record: RawRecord, number: str) -> RawRecord:
-    if record.position != WHOLE:
+    if record.position != WHOLE or record.whole:
         return record
-    return RawRecord(
-        record.stream, record.external_id, record.body, number, record.scope, record.version, record.occurred_at
-    )
+    return replace(record, position=number)
 
 
 def parsed_rows(

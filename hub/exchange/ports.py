@@ -77,6 +77,8 @@ class ClaimedMessage:
     claims: int
     token: str
     content_type: str = ""
+    subject: str = ""
+    """What it is about, where that is known before it is applied (an order's id): one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ def reply_rows(writes: WriteSet, answer: Answer, ids: IdSource, now: dt.datetime
             "scope": "",
             "fact_key": answer.origin,
             "body_id": f"bd_{message_id}",
+            "subject": answer.order_id,
             "state": "stored",
             "due_at": now,
             "created_at": now,

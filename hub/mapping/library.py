@@ -51,7 +51,7 @@ class MappingLibrary:
 
     def find(self, name: str) -> Mapping | None:
         """The mapping of that name, None where no folder has it. Raises MappingFileError for one that is wrong."""
-        return self.get(name) if self._files(name) else None
+        return self._compiled.get(name) or (self.get(name) if self._files(name) else None)
 
     def inbound(self, connector: str, stream: str) -> Mapping | None:
         """Their record of a stream -> ours."""

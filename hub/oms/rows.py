@@ -13,6 +13,7 @@ from hub.domain.quantity import Bucket, Ledger
 from hub.domain.reservation import Reservation, ReservationState
 
 Row = dict[str, Any]
+_BUCKETS = tuple((bucket.value, bucket) for bucket in Bucket)
 ZERO = Decimal(0)
 
 
@@ -72,6 +73,7 @@ _LINE_DECIMALS = (
 def line_row(line: OrderLine) -> Row:
     document: Row = {name: decimal_text(getattr(line, name)) for name in _LINE_DECIMALS if getattr(line, name)}
     document["details"] = line.details
+    buckets = line.ledger.buckets
     if not line.requires_shipping:
         document["requires_shipping"] = False
     return {
@@ -81,7 +83,7 @@ def line_row(line: OrderLine) -> Row:
         "external_line_id": line.external_line_id,
         "sku": line.sku,
         "ordered": line.ledger.ordered,
-        **{bucket.value: line.ledger[bucket] for bucket in Bucket},
+        **{column: buckets.get(bucket, ZERO) for column, bucket in _BUCKETS},
         "over_shipped": line.ledger.over_shipped,
         "fulfilled_by": str(line.fulfilled_by),
         "document": document,
@@ -92,7 +94,7 @@ def line_from(row: Mapping[str, Any]) -> OrderLine:
     document = row["document"]
     ledger = Ledger(
         ordered=row["ordered"],
-        buckets={bucket: row[bucket.value] for bucket in Bucket if row[bucket.value]},
+        buckets={bucket: row[column] for column, bucket in _BUCKETS if row[column]},
         over_shipped=row["over_shipped"],
     )
     return OrderLine(
@@ -105,7 +107,7 @@ def line_from(row: Mapping[str, Any]) -> OrderLine:
         fulfilled_by=row["fulfilled_by"],
         requires_shipping=document.get("requires_shipping", True),
         details=document["details"],
-        **{name: Decimal(document.get(name, "0")) for name in _LINE_DECIMALS},
+        **{name: Decimal(document[name]) if name in document else ZERO for name in _LINE_DECIMALS},
     )
 
 

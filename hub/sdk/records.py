@@ -51,7 +51,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One record cut from a receipt, before mapping. `body` is the record's tree (exact numbers)."""
+    """One record cut from a receipt, before mapping. `body` is the record's tree (exact numbers).
+
+    `whole` with the position "" says that it is all of the receipt's body, as the stream's codec reads it: then no copy
+    of it is stored beside the receipt's.
+    """
 
     stream: str
     external_id: str | None
@@ -60,6 +64,7 @@ class RawRecord:
     scope: str = ""
     version: str | None = None
     occurred_at: dt.datetime | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def messages(tx: Transaction, ids: Sequence[str], token: str, shelf: BodyShelf) 
         tx,
         "SELECT m.id, m.receipt_id, m.position, m.connection, m.stream, m.kind, m.entity_key, m.external_id, m.scope,"
         " m.fact_key, m.source_version, m.claims, COALESCE(r.received_at, m.created_at), COALESCE(r.source, 'reply'),"
-        " b.body, b.file, COALESCE(b.content_type, '')"
+        " b.body, b.file, COALESCE(b.content_type, ''), COALESCE(m.subject, '')"
         " FROM messages m LEFT JOIN receipts r ON r.id = m.receipt_id"
         " LEFT JOIN bodies b ON b.id = COALESCE(m.body_id, r.body_id) WHERE m.id IN ({ids})",
         ids,
@@ -73,6 +73,7 @@ def messages(tx: Transaction, ids: Sequence[str], token: str, shelf: BodyShelf) 
             claims=row[11],
             token=token,
             content_type=row[16],
+            subject=row[17],
         )
         for row in rows
     ]

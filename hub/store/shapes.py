@@ -80,13 +80,6 @@ _EMPTY: dict[type, str] = {dict: "{}", list: "[]"}
 """Most JSON columns of most rows; the encoder takes longer than everything else about such a value."""
 
 
-def _nullable(convert: Convert) -> Convert:
-    def converted(value: Any) -> Any:
-        return None if value is None else convert(value)
-
-    return converted
-
-
 class Kind(enum.StrEnum):
     """What a column holds."""
 
@@ -113,11 +106,11 @@ _INCOMING: dict[Kind, tuple[Convert, str]] = {
 """How a value is bound, and PostgreSQL's type of an array of them."""
 
 _OUTGOING: dict[Kind, Convert] = {
-    Kind.EXACT: _nullable(exact_from_database),
-    Kind.INSTANT: _nullable(instant_from_database),
-    Kind.JSON: _nullable(json_from_database),
-    Kind.FLAG: _nullable(bool),
-    Kind.BYTES: _nullable(bytes),
+    Kind.EXACT: exact_from_database,
+    Kind.INSTANT: instant_from_database,
+    Kind.JSON: json_from_database,
+    Kind.FLAG: bool,
+    Kind.BYTES: bytes,
 }
 
 
@@ -128,13 +121,16 @@ class TableShape:
     primary: tuple[str, ...]
     incoming: Mapping[str, Convert]
     arrays: Mapping[str, str]
-    outgoing: tuple[Convert | None, ...]
+    outgoing: tuple[tuple[str, Convert], ...]
+    """Columns whose values come out of the database in another form than they are used in."""
 
     def row(self, values: Iterable[Any]) -> dict[str, Any]:
-        return {
-            name: value if convert is None else convert(value)
-            for name, convert, value in zip(self.columns, self.outgoing, values, strict=True)
-        }
+        row = dict(zip(self.columns, values, strict=True))
+        for name, convert in self.outgoing:
+            value = row[name]
+            if value is not None:
+                row[name] = convert(value)
+        return row
 
 
 LAYOUT = Path(__file__).parent / "migrations" / "layout.json"
@@ -158,7 +154,7 @@ def table_shape(name: str) -> TableShape:
         tuple(table["key"]),
         {column: _INCOMING[kind][0] for column, kind in kinds.items()},
         {column: _INCOMING[kind][1] for column, kind in kinds.items()},
-        tuple(_OUTGOING.get(kind) for kind in kinds.values()),
+        tuple((column, _OUTGOING[kind]) for column, kind in kinds.items() if kind in _OUTGOING),
     )
 
 

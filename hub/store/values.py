@@ -10,6 +10,8 @@ import json
 from decimal import Context, Decimal
 from typing import Any
 
+import msgspec
+
 SCALE = Decimal(1_000_000)
 LARGEST = 2**63 - 1
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -39,6 +41,9 @@ def exact_to_database(value: Decimal | int) -> int:
 
 
 def exact_from_database(value: int) -> Decimal:
+    whole, rest = divmod(value, 1_000_000)
+    if not rest:  # nearly always, and without a division
+        return Decimal(whole)
     return _EXACT.divide(Decimal(value), SCALE)
 
 
@@ -70,5 +75,11 @@ def json_to_database(value: Any) -> str:
     return _encode(value)
 
 
+_decode = msgspec.json.Decoder().decode
+
+
 def json_from_database(value: str) -> Any:
-    return json.loads(value)
+    try:
+        return _decode(value)
+    except msgspec.MsgspecError:  # a lone surrogate, which only the standard library reads
+        return json.loads(value)
