@@ -206,6 +206,7 @@ class Shop:
         # current_ totals.
         restate_totals(order, rate, first=True)
         restate_totals(order, rate, first=False)
+        restate_fulfilment(order)
         self.touch(order, now)
         self.save(order)
 
@@ -298,8 +299,7 @@ class Shop:
             "line_items": [{"id": line, "quantity": quantity} for line, quantity in lines.items()],
         }
         order["fulfillments"] = [*nodes_at(order, "fulfillments"), fulfilment]
-        left = sum(whole_at(line, "fulfillable_quantity") or 0 for line in nodes_at(order, "line_items"))
-        order["fulfillment_status"] = "partial" if left else "fulfilled"
+        restate_fulfilment(order)
         self.save(order)
         return fulfilment
 
@@ -393,3 +393,11 @@ class Shop:
         if sku and self.is_counted(sku):
             place = next(place for name, place in self.levels if name == sku)
             self.set_level(sku, place, self.level(sku, place) + quantity)
+
+
+def restate_fulfilment(order: Node) -> None:
+    """The order's own word after something left or its lines were edited: what is added to a fulfilled order makes it
+    partial again. Cancels and refunds leave it as it was."""
+    if nodes_at(order, "fulfillments"):
+        left = sum(whole_at(line, "fulfillable_quantity") or 0 for line in nodes_at(order, "line_items"))
+        order["fulfillment_status"] = "partial" if left else "fulfilled"
