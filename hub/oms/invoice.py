@@ -35,14 +35,15 @@ def invoice(case: Case, shipment: Shipment) -> None:
             lines.append({name: said for name, said in shown.items() if said is not None})
     to_come = sum((_value(line, line.live - line.ledger.sum(LEFT)) for line in order.lines), ZERO)
     last = all(line.ledger.sum(ENDED) >= line.ledger.ordered for line in order.lines)
-    before = _charged(case)
-    if order.facts.get("invoiced_last"):
-        return  # everything is charged already; more goods than that are an exception, not a second invoice
-    charge = charge_for(whole_of(case), before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
+    before, whole = _charged(case), whole_of(case)
+    if order.facts.get("invoiced_last") and (whole - before).amount <= 0:
+        # Everything is charged already; more goods than that are an exception, not a second invoice. An order that was
+        # edited after its last shipment has something left to charge again.
+        return
+    charge = charge_for(whole, before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
     post_invoice(case, shipment, charge, lines, last)
     facts = {**order.facts, "invoiced": _text(before + charge)}
-    if last:
-        facts["invoiced_last"] = True
+    facts["invoiced_last"] = last
     order.facts = facts
     case.decision.writes.insert(
         "payments",
