@@ -155,7 +155,7 @@ def _show(
                 raise click.exceptions.Exit(FAILED)
             return
         _stay(opened, links, stopping)
-    _say("Stopped. The data are kept: `hub --demo status` looks at them.")
+    _say(f"Stopped. The data are kept: `{_command()} --demo status` looks at them.")
 
 
 def _command() -> str:

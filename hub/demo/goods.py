@@ -52,6 +52,7 @@ _ROWS: tuple[tuple[str, str, str, Mapping[str, int]], ...] = (
     ("VASE-RED", "Red vase", "35.00", {}),
     ("TABLE-SIDE", "Side table", "99.00", {EAST: 7}),
     ("BOWL-SET", "Bowl set", "42.00", {EAST: 20, WEST: 20}),
+    ("SOCKS-42", "Socks, size 42", "9.50", {EAST: 30}),
 )
 
 CATALOGUE: tuple[Article, ...] = tuple(
@@ -62,13 +63,21 @@ EVERYDAY = ("MUG-BLUE", "MUG-WHITE", "TEE-M", "TEE-L", "NOTE-A5", "PEN-SET", "BA
 """What the orders that fill the demo up are made of; the other articles belong to one order of the story each."""
 
 
+NOT_IMPORTED = frozenset({"SOCKS-42"})
+"""On the shelf and in the shop, but nobody has told the hub of it."""
+
+
 def price_of(sku: str) -> str:
     return next(article.price for article in CATALOGUE if article.sku == sku)
 
 
 def items() -> list[dict[str, str]]:
     """The items file: what `hub import items` reads."""
-    return [{"sku": article.sku, "title": article.title, "gtin": article.gtin} for article in CATALOGUE]
+    return [
+        {"sku": article.sku, "title": article.title, "gtin": article.gtin}
+        for article in CATALOGUE
+        if article.sku not in NOT_IMPORTED
+    ]
 
 
 def shelves(factor: int = 1) -> Iterator[tuple[str, str, int]]:

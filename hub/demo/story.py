@@ -299,8 +299,8 @@ STORY: tuple[Tale, ...] = (
     ),
     Tale(
         "unknown-sku",
-        "one line is an article nobody has told us of: the order waits, the other article is reserved for it",
-        {"lines": [*_lines(("MUG-BLUE", 1)), {"sku": "SOCKS-42", "quantity": 1, "price": "9.50"}], "shipping": "4.90"},
+        "an article nobody has told the hub of: waits, the other one reserved",
+        _order(("MUG-BLUE", 1), ("SOCKS-42", 1)),
         {"allocated": 1, "open": 1},
         held=1,
         needs=frozenset({"hold"}),
