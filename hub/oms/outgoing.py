@@ -239,9 +239,17 @@ def _content(case: Case) -> Record:
         buyer_email=buyer.get("email"),
         bill_to=case.contacts.get("bill_to"),
         ship_to=case.contacts.get("ship_to"),
-        totals=order.facts.get("totals"),
+        totals=_posted_totals(order.facts.get("totals")),
         lines=[_posted_line(line) for line in order.lines if line.live > 0],
     )
+
+
+def _posted_totals(totals: Record | None) -> Record | None:
+    """Totals that fit the lines beside them, which are what is still wanted: where the order has changed since it was
+    placed, the parts of its first total add up to nothing that is sold, and only the present total is told."""
+    if totals is None or totals.get("current_total", totals.get("total")) == totals.get("total"):
+        return totals
+    return {"total": totals["current_total"], "current_total": totals["current_total"]}
 
 
 def _posted_line(line: OrderLine) -> Record:

@@ -13,6 +13,7 @@ from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
+from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.cancel import settle_cancel
 from hub.oms.load import Case, find_case, order_key
@@ -41,8 +42,12 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             units = max(Decimal(str(said["quantity"])), ZERO)
             if said.get("restock") == "cancel":
                 line.cancelled_by_facts += units
-            else:
+            elif said.get("restock") == "return":
                 line.refunded_beside += units
+            else:
+                # It does not say whether the goods had left. Only what has can be refunded beside: of the rest, the
+                # restate's lower quantity means that it must not leave any more.
+                line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
         amount = Decimal(str(record.get("amount", "0")))
         if amount:
             _money(case, incoming, amount)

@@ -163,7 +163,7 @@ class Story:
             elif draw < 0.7:
                 self.soon(300, lambda: self.ask(SHOP, "cancel", {"id": order}) and None)
             elif draw < 0.9:
-                restock = source.choice(("cancel", "cancel", "none", "return"))
+                restock = source.choice(("cancel", "cancel", "none"))
                 wish = {"id": order, "lines": {sku: 1}, "restock": restock}
                 self.soon(300, lambda wish=wish: self.ask(SHOP, "refund", wish) and None)  # type: ignore[misc]
             else:
