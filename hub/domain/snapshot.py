@@ -27,3 +27,19 @@ class Snapshot(Protocol):
     def body(self, body_id: str) -> bytes | None:
         """The bytes of a body, wherever they lie; None when erased."""
         ...
+
+
+class BatchSnapshot(Snapshot, Protocol):
+    """A snapshot on which many decisions are computed."""
+
+    def prefetch(
+        self,
+        table: str,
+        column: str,
+        values: Sequence[str],
+        *,
+        where: Mapping[str, Any] | None = None,
+        order_by: Sequence[str] = (),
+    ) -> None:
+        """Read at once what `rows(table, {column: value, **where}, order_by=...)` will be asked for each value."""
+        ...

@@ -16,7 +16,7 @@ from hub.exchange.backoff import backoff_seconds
 from hub.exchange.connections import Connections, Renderer
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.isolation import Crashed, alone
-from hub.exchange.ports import ClaimedMessage, Store, StoreUnavailable
+from hub.exchange.ports import ClaimedMessage, Preload, Store, StoreUnavailable, preload_nothing
 from hub.exchange.verdicts import Computed, again_rows, compute, poison_rows
 from hub.sdk.ports import Clock
 
@@ -52,6 +52,7 @@ class Applier:
     random: Any
     defaults: Defaults = field(default_factory=lambda: DEFAULTS)
     counts: dict[str, int] = field(default_factory=dict)
+    preload: Preload = preload_nothing
 
     def count(self, verdict: str) -> None:
         self.counts[verdict] = self.counts.get(verdict, 0) + 1
@@ -97,6 +98,7 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
     """Compute all on one snapshot, apply all in one transaction; those that conflicted."""
     now = applier.clock.now()
     with applier.store.read() as snapshot:
+        applier.preload(snapshot, [message.subject for message in messages if message.subject])
         computed = [_computed(applier, message, snapshot, now) for message in messages]
     outcomes = applier.store.apply([one.writes for one in computed])
     conflicted, applied = [], []

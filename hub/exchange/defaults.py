@@ -34,7 +34,7 @@ class Defaults:
     task_parks_at: int = 5
     gate_save_every: float = 5.0
     group: int = 8
-    """Calls of deduplicating targets whose attempts are committed together."""
+    """Calls whose attempts are committed together, where the safety mode allows several."""
 
 
 DEFAULTS = Defaults()

@@ -23,7 +23,6 @@ from hub.exchange.resolution import (
     Next,
     Situation,
     decide,
-    deduplicates,
     effective_mode,
     unknown,
 )
@@ -36,6 +35,8 @@ from hub.sdk.ports import Clock
 from hub.sdk.records import Effect
 
 SETTLE_ROUNDS = 20
+SETTLES_WITHIN_SECONDS = 1.0
+"""What a slow target has answered is not kept waiting for the rest of its group."""
 
 
 @dataclass(slots=True)
@@ -119,11 +120,11 @@ def _prepare(outbox: Outbox, view: ConnectionView, claimed: Sequence[ClaimedDeli
 
 
 def _next_group(ready: Sequence[_Ready], position: int, size: int) -> list[_Ready]:
-    """Deliveries whose attempts are committed together: several only where a repeated call is harmless, for a crash
-    leaves every started attempt open."""
+    """Deliveries whose attempts are committed together. A crash leaves every started attempt open: several only where
+    repeating the call is harmless, or where looking it up tells that it never left."""
 
     def groups(entry: _Ready) -> bool:
-        return deduplicates(entry.mode) and entry.delivery.state != "unknown"
+        return entry.mode is not SafetyMode.NONE and entry.delivery.state != "unknown"
 
     first = ready[position]
     if not groups(first):
@@ -149,14 +150,18 @@ def _run_group(outbox: Outbox, view: ConnectionView, group: Sequence[_Ready]) ->
             continue
         begun.append((entry, _attempt(outbox, view, entry), permit))
     started = outbox.store.start_attempts([attempt for _, attempt, _ in begun]) if begun else []
+    moved, since = 0, outbox.clock.monotonic()
     for (entry, attempt, permit), ok in zip(begun, started, strict=True):
         if not ok:
             # The lease is lost or too short: whoever has it now, or the sweep, goes on with it.
             view.gate.record(permit, success=None)
             continue
         settled.append(_make_call(outbox, view, entry, attempt, permit))
+        if outbox.clock.monotonic() - since > SETTLES_WITHIN_SECONDS:
+            settle(outbox, settled)
+            moved, since, settled = moved + len(settled), outbox.clock.monotonic(), []
     settle(outbox, settled)
-    return len(settled)
+    return moved + len(settled)
 
 
 def _needs_call(entry: _Ready, view: ConnectionView) -> bool:
@@ -182,10 +187,11 @@ def _make_call(
     delivery = entry.delivery
     started = outbox.clock.now()
     remaining = (attempt.deadline - started).total_seconds()
-    if remaining < view.call_deadline / 2:
-        # Calls before it in the group took too long; nothing was sent, so it simply comes again.
+    if remaining < view.call_deadline / 2 or outbox.gates.paused(view.id):
+        # Calls before it in the group took too long, or were refused our credentials; nothing was sent, so it simply
+        # comes again.
         view.gate.record(permit, success=None)
-        result = CallResult(Resolution.RETRY, words="not begun: the calls before it took too long")
+        result = CallResult(Resolution.RETRY, words="not begun because of how the calls before it went")
         again = Next("unknown" if delivery.state == "unknown" else "retry", due_at=started)
         return Attempted(delivery, attempt.number, attempt.kind, started, started, result, result.resolution, again)
     effect = Effect(

@@ -25,7 +25,7 @@ from hub.exchange.gates import Gates
 from hub.exchange.isolation import Crashed, alone
 from hub.exchange.parse import Unparsable, parks, parsed_rows, split, unparsable_rows
 from hub.exchange.polls import Polls
-from hub.exchange.ports import ClaimedReceipt, Store
+from hub.exchange.ports import ClaimedReceipt, Preload, Store, preload_nothing
 from hub.exchange.retention import Eraser, Retention
 from hub.exchange.schedules import Schedule, enqueue_due
 from hub.exchange.tasks import Tasks, Worker, recheck_message, run_tasks
@@ -37,7 +37,8 @@ PARSE_ROUNDS = 10
 
 
 class Engine:
-    """`workers` adds kinds of tasks that do I/O. `schedules` are enqueued by `upkeep`."""
+    """`workers` adds kinds of tasks that do I/O. `schedules` are enqueued by `upkeep`. `preload` knows the tables that
+    handlers read about a subject."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Engine:
         eraser: Eraser | None = None,
         workers: Mapping[str, Worker] | None = None,
         defaults: Defaults = DEFAULTS,
+        preload: Preload = preload_nothing,
     ) -> None:
         self.store = store
         self.connections = connections
@@ -63,7 +65,7 @@ class Engine:
         self.defaults = defaults
         self.schedules = tuple(schedules)
         self.gates = Gates(store, connections, clock, defaults)
-        self.applier = Applier(store, connections, handlers, renderer, clock, ids, source, defaults)
+        self.applier = Applier(store, connections, handlers, renderer, clock, ids, source, defaults, preload=preload)
         self.outbox = Outbox(store, connections, renderer, clock, ids, source, self.gates, defaults)
         self.polls = Polls(store, connections, clock, source, self.gates)
         own_workers: dict[str, Worker] = {
@@ -84,6 +86,7 @@ class Engine:
             {"acknowledgement_overdue": overdue, "recheck_message": recheck_message},
             {**own_workers, **(workers or {})},
             defaults,
+            preload=preload,
         )
         self._swept_at: float | None = None
 

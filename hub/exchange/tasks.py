@@ -17,7 +17,7 @@ from hub.exchange.connections import Connections, Renderer
 from hub.exchange.decisions import Writer, decision_rows
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.exceptions import raise_rows
-from hub.exchange.ports import ClaimedTask, Store, StoreUnavailable
+from hub.exchange.ports import ClaimedTask, Preload, Store, StoreUnavailable, preload_nothing
 from hub.sdk.ports import Clock
 
 log = logging.getLogger("hub.exchange")
@@ -55,6 +55,7 @@ class Tasks:
     workers: Mapping[str, Worker]
     defaults: Defaults = field(default_factory=lambda: DEFAULTS)
     counts: dict[str, int] = field(default_factory=dict)
+    preload: Preload = preload_nothing
 
 
 def run_tasks(tasks: Tasks, limit: int, kinds: tuple[str, ...] | None = None) -> int:
@@ -93,6 +94,7 @@ def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
         if not waiting:
             return
         with tasks.store.read() as snapshot:
+            tasks.preload(snapshot, [task.subject for task in waiting])
             sets = [_decided(tasks, task, snapshot) for task in waiting]
         outcomes = tasks.store.apply(sets)
         waiting = [task for task, outcome in zip(waiting, outcomes, strict=True) if outcome.applied is Applied.CONFLICT]

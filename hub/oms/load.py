@@ -6,7 +6,7 @@ Parts that a decision does not touch are not read: work, reservations and contac
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -16,13 +16,14 @@ from hub.domain.fulfilment import FulfilmentOrder
 from hub.domain.ids import derived_id
 from hub.domain.order import Effects, Hold, Order, OrderLine
 from hub.domain.reservation import Reservation, ReservationState
-from hub.domain.snapshot import Snapshot
+from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.writeset import StockChange
 from hub.oms import rows
 from hub.oms.ports import Channel, LocationRule, Rules
 from hub.oms.rows import Row
 
 T = TypeVar("T")
+_LIVE = {"state": (ReservationState.SOFT.value, ReservationState.FIRM.value, ReservationState.UNASSIGNED.value)}
 
 
 @dataclass(slots=True)
@@ -73,9 +74,7 @@ class Case:
         if self._reservations is None:
             found: list[Reservation] = []
             if not self.new:
-                states = (ReservationState.SOFT.value, ReservationState.FIRM.value, ReservationState.UNASSIGNED.value)
-                where = {"state": states}
-                found = self._read("reservations", rows.reservation_from, rows.reservation_row, where=where)
+                found = self._read("reservations", rows.reservation_from, rows.reservation_row, where=_LIVE)
             self._reservations = found
         return self._reservations
 
@@ -83,7 +82,8 @@ class Case:
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Role (buyer, bill_to, ship_to) -> what the source said."""
         if self._contacts is None:
-            found = [] if self.new else self.snapshot.rows("contacts", {"order_id": self.order.id})
+            where = {"order_id": self.order.id}
+            found = [] if self.new else self.snapshot.rows("contacts", where, order_by=("id",))
             self.loaded["contacts"] = {row["id"]: row for row in found}
             self._contacts = {row["role"]: row["data"] for row in found}
         return self._contacts
@@ -129,13 +129,20 @@ class Case:
 
     def clear_exception(self, prefix: str, by: str) -> None:
         """Clear what was raised about this order under keys that begin with `prefix`; costs nothing if nothing was."""
-        raised = self.order.facts.get("raised", [])
-        left = [cause_key for cause_key in raised if not cause_key.startswith(prefix)]
-        if left == raised:
+        self.forget([cause_key for cause_key in self.raised if cause_key.startswith(prefix)], by)
+
+    @property
+    def raised(self) -> list[str]:
+        """Keys of what was raised about this order and not cleared since."""
+        return list(self.order.facts.get("raised", []))
+
+    def forget(self, cause_keys: Sequence[str], by: str) -> None:
+        """Clear exactly these."""
+        left = [cause_key for cause_key in self.raised if cause_key not in cause_keys]
+        if left == self.raised:
             return
-        for cause_key in raised:
-            if cause_key.startswith(prefix):
-                self.decision.clears.append(ExceptionClear(cause_key, "order", self.order.id, by))
+        for cause_key in cause_keys:
+            self.decision.clears.append(ExceptionClear(cause_key, "order", self.order.id, by))
         facts = {name: value for name, value in self.order.facts.items() if name != "raised"}
         self.order.facts = {**facts, "raised": left} if left else facts
 
@@ -152,6 +159,16 @@ class Case:
         things = [make(row) for row in found]
         self.loaded[table] = {row["id"]: unmake(thing) for row, thing in zip(found, things, strict=True)}
         return things
+
+
+def preload(snapshot: BatchSnapshot, order_ids: Sequence[str]) -> None:
+    """Read what `open_case` and the parts of a case will ask for these orders, a table at a time."""
+    snapshot.prefetch("orders", "id", order_ids)
+    snapshot.prefetch("order_lines", "order_id", order_ids, order_by=("number", "id"))
+    for table in ("holds", "contacts"):
+        snapshot.prefetch(table, "order_id", order_ids, order_by=("id",))
+    snapshot.prefetch("fulfilment_orders", "order_id", order_ids, order_by=("created_at", "id"))
+    snapshot.prefetch("reservations", "order_id", order_ids, where=_LIVE, order_by=("id",))
 
 
 def open_case(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str) -> Case | None:

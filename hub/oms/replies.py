@@ -12,7 +12,7 @@ from hub.domain.events import Fact
 from hub.domain.fulfilment import Answer, FulfilmentOrder, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
-from hub.oms.fulfil import answer_cancel, open_work, report
+from hub.oms.fulfil import answer_cancel, report
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
 from hub.oms.publish import publish_anew
@@ -113,9 +113,9 @@ def _of_work(
     sending = capability == "send_fulfilment_request"
     request_id = "" if sending else key.removeprefix("cancel/")
     work_id = key.removeprefix("fulfilment-order/").rpartition("@")[0] if sending else ""
-    found = open_work(snapshot, rules, now, incoming.id, work_id) if sending else None
-    if not sending:
-        found = _work_of_request(incoming, snapshot, rules, now, request_id)
+    order_id = incoming.record.get("order_id")
+    case = open_case(snapshot, rules, now, incoming.id, str(order_id)) if order_id else None
+    found = _work_of(case, work_id) if sending else _work_of_request(case, request_id)
     if found is None:
         return Decision(Verdict.IGNORED, message=f"there is no fulfilment order behind {key}")
     case, work = found
@@ -126,15 +126,14 @@ def _of_work(
     return save(case)
 
 
-def _work_of_request(
-    incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime, request_id: str
-) -> tuple[Case, FulfilmentOrder] | None:
-    order_id = incoming.record.get("order_id")
-    case = open_case(snapshot, rules, now, incoming.id, str(order_id)) if order_id else None
-    if case is None:
-        return None
-    work = next((work for work in case.work if work.cancel_request(request_id)), None)
-    return None if work is None else (case, work)
+def _work_of(case: Case | None, work_id: str) -> tuple[Case, FulfilmentOrder] | None:
+    work = next((work for work in case.work if work.id == work_id), None) if case else None
+    return None if case is None or work is None else (case, work)
+
+
+def _work_of_request(case: Case | None, request_id: str) -> tuple[Case, FulfilmentOrder] | None:
+    work = next((work for work in case.work if work.cancel_request(request_id)), None) if case else None
+    return None if case is None or work is None else (case, work)
 
 
 def _sent(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
