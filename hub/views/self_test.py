@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine, insert, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.pool import StaticPool
 
 from hub.store.reading import open_reading
@@ -33,6 +44,12 @@ class Corruption:
 
 ONE = "1000000"
 """One unit in millionths."""
+
+
+def _same(table: str, column: str) -> str:
+    """Gives the row `other` what the row `id` has."""
+    return f"UPDATE {table} SET {column} = (SELECT {column} FROM {table} WHERE id = :id) WHERE id = :other"
+
 
 CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
@@ -83,6 +100,38 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         "waiting_named",
         "SELECT id FROM messages WHERE state = 'applied' ORDER BY id LIMIT 1",
         ("UPDATE messages SET state = 'waiting', waits_for = NULL WHERE id = :id",),
+    ),
+    Corruption(
+        "a receipt is in a state that does not exist",
+        "receipt_states",
+        "SELECT id FROM receipts ORDER BY id LIMIT 1",
+        ("UPDATE receipts SET state = 'gone' WHERE id = :id",),
+    ),
+    Corruption(
+        "a receipt is unparsable and nobody is told",
+        "unparsable_seen",
+        "SELECT id FROM receipts WHERE state = 'parsed' ORDER BY id LIMIT 1",
+        ("UPDATE receipts SET state = 'unparsable' WHERE id = :id",),
+    ),
+    Corruption(
+        "a receipt disappears",
+        "message_receipts",
+        "SELECT m.id, m.receipt_id AS receipt FROM messages m WHERE m.stream <> 'replies' ORDER BY m.id LIMIT 1",
+        ("DELETE FROM receipts WHERE id = :receipt",),
+    ),
+    Corruption(
+        "a message is in a state that does not exist",
+        "message_states",
+        "SELECT id FROM messages ORDER BY id LIMIT 1",
+        ("UPDATE messages SET state = 'gone' WHERE id = :id",),
+    ),
+    Corruption(
+        "a fact is applied twice",
+        "facts_once",
+        "SELECT MIN(a.id) AS id, MAX(a.id) AS other FROM messages a WHERE a.kind = 'fact'"
+        " AND a.state = 'applied' AND a.fact_key IS NOT NULL GROUP BY a.connection, a.stream HAVING COUNT(*) > 1"
+        " LIMIT 1",
+        ("UPDATE messages SET fact_key = 'the same' WHERE id = :id OR id = :other",),
     ),
     Corruption(
         "a quantity is invented",
@@ -169,6 +218,48 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         ("UPDATE deliveries SET state = 'gone' WHERE id = :id",),
     ),
     Corruption(
+        "a call is made twice under one key",
+        "deliveries_once",
+        "SELECT MIN(id) AS id, MAX(id) AS other FROM deliveries HAVING COUNT(*) > 1",
+        (_same("deliveries", "business_key"),),
+    ),
+    Corruption(
+        "a call counts as done that nobody made",
+        "acknowledged_by_attempt",
+        "SELECT id FROM deliveries WHERE state = 'acknowledged' AND attempts > 0 ORDER BY id LIMIT 1",
+        (
+            "UPDATE deliveries SET attempts = 0 WHERE id = :id",
+            "DELETE FROM attempts WHERE delivery_id = :id",
+            "DELETE FROM audit WHERE subject = :id",
+            "DELETE FROM events WHERE subject = :id",
+        ),
+    ),
+    Corruption(
+        "a task fails and nobody is told",
+        "tasks_failed_seen",
+        "SELECT id FROM tasks WHERE state = 'done' ORDER BY id LIMIT 1",
+        ("UPDATE tasks SET state = 'failed' WHERE id = :id",),
+    ),
+    Corruption(
+        "an order is in a state that does not exist",
+        "order_states",
+        "SELECT id FROM orders ORDER BY id LIMIT 1",
+        ("UPDATE orders SET status = 'gone' WHERE id = :id",),
+    ),
+    Corruption(
+        "an order's history disappears",
+        "orders_captured",
+        "SELECT id FROM orders ORDER BY id LIMIT 1",
+        ("DELETE FROM events WHERE order_id = :id",),
+    ),
+    Corruption(
+        "an external id comes to mean two things",
+        "primary_references",
+        "SELECT MIN(id) AS id, MAX(id) AS other FROM cross_references WHERE role = 'primary' AND valid_to IS NULL"
+        " GROUP BY system, entity HAVING COUNT(*) > 1 LIMIT 1",
+        (_same("cross_references", "external_id"),),
+    ),
+    Corruption(
         "an order is forgotten",
         "orders_explained",
         "SELECT o.id FROM orders o WHERE o.status = 'closed' AND o.effects = 'on' AND NOT EXISTS (SELECT 1 FROM"
@@ -188,7 +279,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "an order disappears",
         "sources_lead_to_orders",
-        "SELECT s.entity_key AS id, s.subject FROM sources s WHERE s.record = 'Order' LIMIT 1",
+        "SELECT s.entity_key AS id, s.subject FROM sources s WHERE s.record = 'orders' LIMIT 1",
         ("DELETE FROM orders WHERE id = :subject",),
     ),
     Corruption(
@@ -224,7 +315,7 @@ def self_test(address: str, *, home: Path) -> list[dict[str, Any]]:
         with open_reading(address, home=home) as source, engine.begin() as copy:
             # Corruption must reach the audit, not stop at the database's own guards.
             copy.execute(text("PRAGMA ignore_check_constraints = ON"))
-            metadata.create_all(copy)
+            _unguarded().create_all(copy)
             _copy(source, copy)
         with engine.connect() as copy:
             copy.execute(text("PRAGMA ignore_check_constraints = ON"))
@@ -233,6 +324,23 @@ def self_test(address: str, *, home: Path) -> list[dict[str, Any]]:
             return [result for one in CORRUPTIONS if (result := _try(copy, one, before)) is not None]
     finally:
         engine.dispose()
+
+
+def _unguarded() -> MetaData:
+    """The tables with their columns and, for speed, their keys as plain indexes, but nothing that forbids anything."""
+    bare = MetaData()
+    for table in metadata.sorted_tables:
+        columns = [Column(column.name, column.type) for column in table.columns]
+        keys = [[column.name for column in table.primary_key]]
+        keys += [
+            [column.name for column in constraint.columns]
+            for constraint in table.constraints
+            if isinstance(constraint, UniqueConstraint)
+        ]
+        keys += [[column.name for column in index.columns] for index in table.indexes]
+        indexes = [Index(f"{table.name}_{number}", *names) for number, names in enumerate(keys)]
+        Table(table.name, bare, *columns, *indexes)
+    return bare
 
 
 def _copy(source: Connection, copy: Connection) -> None:
