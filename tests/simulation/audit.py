@@ -179,7 +179,8 @@ class Books:
         for order_id, external_id, status in self._select("SELECT id, external_id, status FROM orders"):
             order = cast("dict[str, Any]", self._shop.shop.orders.get(int(external_id)))
             total = Decimal(str(order["current_total_price"]))
-            if order["cancelled_at"] or order["refunds"] or order_id not in posted or order_id in told:
+            untouched = not order["cancelled_at"] and not order["refunds"] and status != "cancelled"
+            if not untouched or order_id not in posted or order_id in told:
                 continue
             if posted[order_id] != total:
                 yield f"order {order['name']} costs {total} at the shop and {posted[order_id]} in the ERP"

@@ -53,7 +53,7 @@ def run_seed(seed: int) -> Outcome:
         story.play()
         calm(simulation.peers)
         simulation.plan.calm = True
-        simulation.poll_every(3600.0)
+        simulation.poll_every(7200.0)
         simulation.settle(LIMIT)
         story.count()
         simulation.settle(LIMIT)
