@@ -147,7 +147,8 @@ class ExceptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionClear:
-    """Clear one subject of an open exception (by cause key prefix); the last subject resolves it."""
+    """Clear one subject of open exceptions; the last subject resolves one. `cause_key` is a whole key, a prefix that
+    ends in "/", or "" for every cause."""
 
     cause_key: str
     subject_kind: str

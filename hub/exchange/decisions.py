@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.domain.decision import Decision, EffectRequest, EventRequest, ExceptionRequest, TaskRequest
+from hub.domain.decision import (
+    Decision,
+    EffectRequest,
+    EventRequest,
+    ExceptionClear,
+    ExceptionRequest,
+    TaskRequest,
+)
 from hub.domain.ids import IdSource, derived_id
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Update, WriteSet
@@ -39,13 +46,13 @@ def decision_rows(decision: Decision, writer: Writer) -> WriteSet:
     """Everything the decision wants committed together, in the order: its own rows, effects, then the rest."""
     writes = WriteSet(list(decision.writes.operations))
     raised = list(decision.exceptions)
-    effect_rows(writes, decision.effects, writer, raised)
+    clears = [*decision.clears, *effect_rows(writes, decision.effects, writer, raised)]
     for task in decision.tasks:
         writes.insert("tasks", task_row(task, writer.now), ignore=True)
     for event in decision.events:
         writes.insert("events", event_row(event, writer.ids, writer.now), ignore=True)
     raise_rows(writes, writer.snapshot, raised, writer.cause, writer.now)
-    clear_rows(writes, writer.snapshot, decision.clears, writer.now)
+    clear_rows(writes, writer.snapshot, clears, writer.now, raised)
     wake_rows(writes, writer.snapshot, decision.wakes, writer.now)
     return writes
 
@@ -95,10 +102,12 @@ def business_key(request: EffectRequest) -> str:
 
 def effect_rows(
     writes: WriteSet, effects: Sequence[EffectRequest], writer: Writer, raised: list[ExceptionRequest]
-) -> None:
-    """Deliveries for the effects that have none yet. Mapping failures are appended to `raised`."""
+) -> list[ExceptionClear]:
+    """Deliveries for the effects that have none yet. Mapping failures are appended to `raised`; what was told of
+    deliveries that are taken back or replaced is to be cleared."""
     if not effects:
-        return
+        return []
+    clears: list[ExceptionClear] = []
     wanted: dict[str, EffectRequest] = {}
     for request in effects:
         wanted.setdefault(business_key(request), request)
@@ -106,17 +115,20 @@ def effect_rows(
         row["business_key"] for row in writer.snapshot.rows("deliveries", {"business_key": tuple(sorted(wanted))})
     }
     fresh = {key: request for key, request in wanted.items() if key not in standing}
-    withdrawn, pointless = _withdrawals(writes, fresh, writer)
+    withdrawn, pointless = _withdrawals(writes, fresh, writer, clears)
     for key, request in fresh.items():
         if key not in withdrawn:
-            _one_delivery(writes, key, request, writer, raised, withdrawn=key in pointless)
+            _one_delivery(writes, key, request, writer, raised, clears, withdrawn=key in pointless)
+    return clears
 
 
 def _was_withdrawn(request: EffectRequest, withdrawn: set[str]) -> bool:
     return any(key.startswith(prefix) for prefix in request.withdraws for key in withdrawn)
 
 
-def _withdrawals(writes: WriteSet, fresh: Mapping[str, EffectRequest], writer: Writer) -> tuple[set[str], set[str]]:
+def _withdrawals(
+    writes: WriteSet, fresh: Mapping[str, EffectRequest], writer: Writer, clears: list[ExceptionClear]
+) -> tuple[set[str], set[str]]:
     """Take back what has no started attempt and is now pointless.
 
     The keys that were taken back, and those of the effects that are pointless with them: nobody over there has heard
@@ -130,9 +142,15 @@ def _withdrawals(writes: WriteSet, fresh: Mapping[str, EffectRequest], writer: W
             for row in _unheard(request, prefix, writer):
                 withdrawn.add(row["business_key"])
                 _withdraw(writes, row["id"], writer.now)
+                clears += _told_of(row, "withdrawn")
         if _was_withdrawn(request, withdrawn) and not _was_heard(request, writer):
             pointless.add(own_key)
     return withdrawn, pointless
+
+
+def _told_of(row: Mapping[str, Any], by: str) -> list[ExceptionClear]:
+    """What may have been raised about a delivery that is not sent any more."""
+    return [ExceptionClear("", "delivery", row["id"], by)] if row["state"] in ("parked", "retry") else []
 
 
 def _unheard(request: EffectRequest, prefix: str, writer: Writer) -> list[dict[str, Any]]:
@@ -172,6 +190,7 @@ def _one_delivery(
     request: EffectRequest,
     writer: Writer,
     raised: list[ExceptionRequest],
+    clears: list[ExceptionClear],
     *,
     withdrawn: bool,
 ) -> None:
@@ -196,7 +215,7 @@ def _one_delivery(
     elif state == "pending" and (request.suppressed or view is None or not view.effects):
         state = "suppressed"
     elif state == "pending" and request.capability in COALESCING and request.subject:
-        _coalesce(writes, request, writer)
+        clears += _coalesce(writes, request, writer)
     horizon = request.give_up_after_seconds
     if horizon is None:
         horizon = view.horizon_seconds(request.capability) if view else 0.0
@@ -267,8 +286,9 @@ def body_row(
     }
 
 
-def _coalesce(writes: WriteSet, request: EffectRequest, writer: Writer) -> None:
-    """Older pushes of the same subject that have not left yet are pointless now."""
+def _coalesce(writes: WriteSet, request: EffectRequest, writer: Writer) -> list[ExceptionClear]:
+    """Older pushes of the same subject that have not left yet are pointless now, and what was told of them too."""
+    clears: list[ExceptionClear] = []
     queued = {"subject": request.subject, "destination": request.destination, "state": ("pending", "retry")}
     for row in writer.snapshot.rows("deliveries", queued):
         writes.operations.append(
@@ -279,6 +299,8 @@ def _coalesce(writes: WriteSet, request: EffectRequest, writer: Writer) -> None:
                 expect=None,
             )
         )
+        clears += _told_of(row, "coalesced")
+    return clears
 
 
 def _mapping_exception(

@@ -99,15 +99,31 @@ def _subject_rows(
             writes.update("exception_subjects", key, {"cleared_at": None}, expect=None)
 
 
-def clear_rows(writes: WriteSet, snapshot: Snapshot, clears: Sequence[ExceptionClear], now: dt.datetime) -> None:
-    """Add the rows that take subjects off open exceptions; `cause_key` is a prefix, "" means every cause."""
+def clear_rows(
+    writes: WriteSet,
+    snapshot: Snapshot,
+    clears: Sequence[ExceptionClear],
+    now: dt.datetime,
+    raised: Sequence[ExceptionRequest] = (),
+) -> None:
+    """Add the rows that take subjects off open exceptions; `cause_key` "" means every cause, one
+    that ends in "/" all that begin so.
+
+    `raised` is what the same write set raises: those stay open, and what it raises is not cleared again.
+    """
+    again = {(request.cause_key, request.subject_kind, request.subject_id) for request in raised}
     for kind in sorted({clear.subject_kind for clear in clears}):
         group = [clear for clear in clears if clear.subject_kind == kind]
-        _clear_kind(writes, snapshot, kind, group, now)
+        _clear_kind(writes, snapshot, kind, group, now, again)
 
 
 def _clear_kind(
-    writes: WriteSet, snapshot: Snapshot, kind: str, clears: Sequence[ExceptionClear], now: dt.datetime
+    writes: WriteSet,
+    snapshot: Snapshot,
+    kind: str,
+    clears: Sequence[ExceptionClear],
+    now: dt.datetime,
+    again: set[tuple[str, str, str]],
 ) -> None:
     subjects = snapshot.rows(
         "exception_subjects",
@@ -129,19 +145,30 @@ def _clear_kind(
             for clear in clears
             if subject["exception_id"] == row["id"]
             and subject["subject_id"] == clear.subject_id
-            and row["cause_key"].startswith(clear.cause_key)
+            and _means(clear.cause_key, row["cause_key"])
+            and (row["cause_key"], kind, clear.subject_id) not in again
         }
-        if cleared:
+        if cleared and any(cause_key == row["cause_key"] for cause_key, _, _ in again):
+            _take_off(writes, row, kind, cleared, now)
+        elif cleared:
             _clear_of_one(writes, snapshot, row, kind, cleared, now)
+
+
+def _means(said: str, cause_key: str) -> bool:
+    return cause_key.startswith(said) if not said or said.endswith("/") else cause_key == said
+
+
+def _take_off(writes: WriteSet, row: Row, kind: str, subject_ids: Iterable[str], now: dt.datetime) -> None:
+    for subject_id in subject_ids:
+        key = {"exception_id": row["id"], "subject_kind": kind, "subject_id": subject_id}
+        writes.update("exception_subjects", key, {"cleared_at": now}, expect=None)
 
 
 def _clear_of_one(
     writes: WriteSet, snapshot: Snapshot, row: Row, kind: str, cleared: dict[str, str], now: dt.datetime
 ) -> None:
     left = snapshot.rows("exception_subjects", {"exception_id": row["id"], "cleared_at": None}, limit=len(cleared) + 1)
-    for subject_id in cleared:
-        key = {"exception_id": row["id"], "subject_kind": kind, "subject_id": subject_id}
-        writes.update("exception_subjects", key, {"cleared_at": now}, expect=None)
+    _take_off(writes, row, kind, cleared, now)
     values: Row = {"updated_at": later(row["updated_at"], now)}
     if all(entry["subject_kind"] == kind and entry["subject_id"] in cleared for entry in left):
         by = next(iter(cleared.values()))

@@ -24,6 +24,8 @@ from hub.exchange.ports import ClaimedMessage
 from hub.formats import json
 from hub.sdk.streams import Kind
 
+IDENTITY_REUSED = "identity_reused"
+
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
@@ -274,8 +276,8 @@ def _contradiction(row: Mapping[str, Any] | None, restate: Mapping[str, Any]) ->
 
 def _identity_reused(message: ClaimedMessage, differing: str) -> Decision:
     request = ExceptionRequest(
-        cause_key=f"identity_reused/{message.entity_key}",
-        kind="identity_reused",
+        cause_key=f"{IDENTITY_REUSED}/{message.entity_key}",
+        kind=IDENTITY_REUSED,
         title=f"{message.connection}: the id {message.external_id} came again for another {message.stream}",
         detail=f"these never change for one entity, but differ: {differing}",
         next_step="the message is kept and not applied",
@@ -285,7 +287,7 @@ def _identity_reused(message: ClaimedMessage, differing: str) -> Decision:
         connection=message.connection,
     )
     return Decision(
-        Verdict.PARKED, code="identity_reused", error_field=differing, message=request.detail, exceptions=[request]
+        Verdict.PARKED, code=IDENTITY_REUSED, error_field=differing, message=request.detail, exceptions=[request]
     )
 
 
@@ -302,6 +304,8 @@ def _parked_before(
     for row in parked:
         if row["id"] == message.id or row["stream"] != message.stream:
             continue
+        if row["error_code"] == IDENTITY_REUSED:
+            continue  # another entity under the same id, perhaps: only a person knows
         versions = (row["source_version"], incoming.source_version)
         theirs, mine = versions if all(versions) else ("", "")
         if (theirs, *_arrival(row["receipt_id"], row["position"])) < (

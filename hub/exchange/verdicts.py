@@ -213,11 +213,10 @@ def _rows(message: ClaimedMessage, decision: Decision, guarded: Guarded, writer:
     if verdict is Verdict.PARKED and not decision.exceptions:
         decision.exceptions = [_parked(message, decision)]
     decision.clears = list(decision.clears)
-    if message.claims > 1 or guarded.clears:
-        decision.clears += (
-            [ExceptionClear("", "message", message.id, str(verdict))] if verdict is not Verdict.PARKED else []
-        )
-        decision.clears += guarded.clears
+    if verdict is not Verdict.PARKED and (message.claims > 1 or guarded.clears):
+        decision.clears.append(ExceptionClear("", "message", message.id, str(verdict)))
+    if verdict not in (Verdict.PARKED, Verdict.WAITING):
+        decision.clears += guarded.clears  # the rows that they belong to are written below, under the same verdicts
     writes = decision_rows(decision, writer)
     if verdict in (Verdict.APPLIED, Verdict.IGNORED, Verdict.SUPERSEDED, Verdict.DUPLICATE):
         writes.extend(guarded.always)

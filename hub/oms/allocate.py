@@ -51,9 +51,18 @@ def handle_allocate(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], 
         allocate(case)
         if not confirm_when_due(case):
             ask_for_expiry(case)
+            _ask_for_the_end_of_grace(case)
         return save(case)
 
     return allocate_task
+
+
+def _ask_for_the_end_of_grace(case: Case) -> None:
+    """What was held when it was captured is waited for from here: by now only its grace may be in the way."""
+    order = case.order
+    waits = case.acts and order.confirmed_at is None and not order.held and not order.cancelled
+    if waits and order.grace_until is not None and order.grace_until > case.now:
+        case.task("confirm", order.id, order.grace_until)
 
 
 def allocate(case: Case) -> None:
@@ -203,7 +212,10 @@ def _excluded(case: Case) -> dict[str, str]:
 
 def exclude_location(case: Case, location: str, reason: str) -> None:
     """Do not ask a location again for this order for a while: it has just said that it cannot."""
-    until = instant_text(case.now + dt.timedelta(hours=case.rules.silence_hours))
+    over = case.now + dt.timedelta(hours=case.rules.silence_hours)
+    until = instant_text(over)
+    if int(case.order.facts.get("resourced", 0)) < RESOURCE_LIMIT:  # then a person decides, and time changes nothing
+        case.task("allocate", case.order.id, over, "exclusion", location)
     others = [item for item in case.order.facts.get("exclusions", ()) if item["location"] != location]
     entry = {"location": location, "reason": reason, "until": until}
     case.order.facts = {**case.order.facts, "exclusions": [*others, entry]}

@@ -90,13 +90,28 @@ def tell_erp(case: Case, reason: str) -> None:
     order = case.order
     left = sum((line.ledger.sum((*AT_LOCATION, *LEFT)) for line in order.lines), ZERO)
     live = sum((line.live for line in order.lines), ZERO)
-    if "posted" not in order.facts or order.facts.get("cancel_told"):
+    if "posted" not in order.facts:
+        return
+    if order.facts.get("cancel_told"):
+        if live > 0:
+            _wanted_again(case)
         return
     if live == 0 and left == 0:
         cancel_order(case, reason or "cancelled")
         order.facts = {**order.facts, "cancel_told": True}
     else:
         update_order(case)
+
+
+def _wanted_again(case: Case) -> None:
+    case.raise_exception(
+        f"wanted-again/{case.order.id}",
+        "wanted_again",
+        "A cancelled order is wanted again",
+        "The systems that take orders were told of its cancellation; the goods are on their way to being sent.",
+        "Book the order there anew: resend its submission as new, with a reason. Or cancel it here.",
+        f"hub deliveries list --order {case.order.id}",
+    )
 
 
 def from_holds(case: Case) -> None:

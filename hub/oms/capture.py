@@ -16,7 +16,7 @@ from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, FulfilledBy, Order, OrderLine, OrderStatus, status
-from hub.domain.quantity import Ledger
+from hub.domain.quantity import Bucket, Ledger
 from hub.domain.snapshot import Snapshot
 from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, from_holds, tell_erp, too_late_to_cancel
@@ -173,6 +173,8 @@ def _apply(case: Case, incoming: Incoming) -> None:
         case.decision.wakes = [order_key(order.channel, order.scope, order.external_id)]
     if record.get("cancelled_at"):
         cancel_whole(case, "channel", str(record.get("cancel_reason", "")), record["cancelled_at"])
+    elif order.cancelled:
+        _conflicting_edit(case, incoming)
     sync_holds(case, record, incoming.holds if incoming.newest else None)
     too_late = reconcile(case)
     if order.cancelled:
@@ -181,6 +183,33 @@ def _apply(case: Case, incoming: Incoming) -> None:
     if order.confirmed_at is not None:
         tell_erp(case, str(record.get("cancel_reason", "")))
     _what_next(case, incoming)
+
+
+def _conflicting_edit(case: Case, incoming: Incoming) -> None:
+    """The order was cancelled here, and its channel goes on changing what it wants: ours stands, a person is told."""
+    by = str(case.order.facts["cancelled"]["by"])
+    if by in ("channel", "customer") or incoming.previous is None:
+        return
+    before, now = _wanted(incoming.previous), _wanted(incoming.record)
+    changed = [f"{name}: {before.get(name, '0')} before, {now.get(name, '0')} now" for name in {**before, **now}]
+    if before == now:
+        return
+    case.raise_exception(
+        f"conflicting-edit/{case.order.id}",
+        "conflicting_edit",
+        "The channel changes an order that was cancelled here",
+        f"{by} cancelled it here; {case.order.channel} wants {'; '.join(sorted(changed))}.",
+        "The cancellation stands. Cancel it at the channel too, or place a new order.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def _wanted(record: Mapping[str, Any]) -> dict[str, str]:
+    """Line -> quantity as its source wants it."""
+    lines = record.get("lines") or ()
+    return {
+        str(line["external_line_id"]): str(line.get("current_quantity", line.get("quantity", "0"))) for line in lines
+    }
 
 
 def _what_next(case: Case, incoming: Incoming) -> None:
@@ -192,13 +221,13 @@ def _what_next(case: Case, incoming: Incoming) -> None:
         return
     if incoming.previous is None or _any_to_source(order):
         case.task("allocate", order.id, case.now)
-    if order.confirmed_at is None and order.grace_until is not None and order.grace_until > case.now:
-        case.task("confirm", order.id, order.grace_until)
 
 
 def _any_to_source(order: Order) -> bool:
-    """Anything unconfirmed may be sourced anew; later, only what is open again."""
-    return order.confirmed_at is None or any(line.ledger.moves for line in order.lines)
+    """Anything unconfirmed may be sourced anew; later, only what is open again, or was while something held it."""
+    return order.confirmed_at is None or any(
+        line.ledger.moves or (line.ours and line.ledger[Bucket.OPEN]) for line in order.lines
+    )
 
 
 def _header(case: Case, incoming: Incoming) -> None:

@@ -22,6 +22,7 @@ from hub.oms.accept import accept
 from hub.oms.allocate import exclude_location, source_again
 from hub.oms.cancel import tell_erp
 from hub.oms.load import Case, open_case, work_key
+from hub.oms.outgoing import is_suppressed
 from hub.oms.ports import Rules
 from hub.oms.reconcile import ask, reconcile
 from hub.oms.reserve import count_unassigned, release_firm
@@ -160,10 +161,12 @@ def answer_cancel(
             if refused and request.purpose != "resource":
                 _refused(case, work, request, refused)
     work.settle()
+    case.clear_exception(f"silence/{work.id}", "answered")
     tell(case, Fact.WORK_CANCEL_ANSWERED, case.cause, fulfilment_order=work.id, cancel_request=request.id)
     reconcile(case)
     count_unassigned(case)
     if request.purpose == "resource":
+        exclude_location(case, work.location, request.reason)
         source_again(case, request.reason)
     elif any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
         case.task("allocate", case.order.id, case.now)
@@ -241,6 +244,8 @@ def handle_silence(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], D
         silent = (WorkState.PLANNED, WorkState.SENT, WorkState.UNKNOWN)
         if work.state in FINISHED or work.state not in silent:
             return Decision(Verdict.IGNORED, message=f"it has been answered: {work.state}", subject=case.order.id)
+        if work.state is WorkState.PLANNED and is_suppressed(case, work):
+            return Decision(Verdict.IGNORED, message="nobody was asked: the hub observes", subject=case.order.id)
         case.raise_exception(
             f"silence/{work.id}",
             "silence",

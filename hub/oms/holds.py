@@ -44,7 +44,22 @@ def release(case: Case, hold: Hold, by: str) -> None:
     hold.released_by = by
     if not any(other.open and other.rule == hold.rule for other in case.order.holds):
         case.clear_exception(f"hold/{hold.rule}/", by)
+    elif hold.rule == Rule.UNKNOWN_SKU:
+        _forget_known_skus(case, by)
     tell(case, Fact.ORDER_RELEASED, f"{case.cause}/{hold.id}", rule=hold.rule)
+
+
+def _forget_known_skus(case: Case, by: str) -> None:
+    """Each SKU is a cause of its own: the order may still be held for others."""
+    prefix = f"{case.order.id}/{Rule.UNKNOWN_SKU}/"
+    lines = [
+        case.order.external_line(hold.id.removeprefix(prefix))
+        for hold in case.order.holds
+        if hold.open and hold.rule == Rule.UNKNOWN_SKU
+    ]
+    unknown = {f"hold/{Rule.UNKNOWN_SKU}/{line.sku}" for line in lines if line is not None}
+    over = [key for key in case.raised if key.startswith(f"hold/{Rule.UNKNOWN_SKU}/") and key not in unknown]
+    case.forget(over, by)
 
 
 def _place(case: Case, wanted: Mapping[str, tuple[Hold, str]]) -> None:

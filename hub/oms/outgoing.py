@@ -116,6 +116,13 @@ def send_work(case: Case, work: FulfilmentOrder) -> None:
     request(case, _effect(case, work.connection, "send_fulfilment_request", key, work.id, "work", record))
 
 
+def is_suppressed(case: Case, work: FulfilmentOrder) -> bool:
+    """The location's connection (or the order's channel) observes: it was never asked."""
+    key = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@{work.version}"
+    sent = case.snapshot.row("deliveries", {"business_key": key})
+    return sent is not None and sent["state"] == "suppressed"
+
+
 def cancel_work(case: Case, work: FulfilmentOrder, asked: CancelRequest) -> None:
     """Ask a location not to ship quantities; a request for everything withdraws work that was not sent yet."""
     if not work.connection:

@@ -10,6 +10,7 @@ from hub.domain.decision import Decision, EventRequest, TaskRequest
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
+from hub.domain.quantity import Bucket
 from hub.domain.writeset import StockChange, WriteSet
 from hub.oms import rows
 from hub.oms.load import Case
@@ -33,6 +34,7 @@ _STATUS_FACTS = {
 def save(case: Case) -> Decision:
     """Write what changed. The order's row always guards the rest, so that two decisions about it never mix."""
     order, writes = case.order, case.decision.writes
+    _forget_what_is_over(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)
     body = WriteSet()
@@ -54,6 +56,15 @@ def save(case: Case) -> Decision:
     case.decision.subject = case.decision.subject or order.id
     case.decision.held = order.held
     return case.decision
+
+
+def _forget_what_is_over(case: Case) -> None:
+    """Nothing is left to be found a location for: that nobody had it is no trouble any more."""
+    if case.raised and not any(
+        line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED] for line in case.order.lines
+    ):
+        case.clear_exception("unfillable/", "nothing is left to source")
+        case.clear_exception("resource-limit/", "nothing is left to source")
 
 
 def _save_lines(case: Case, writes: WriteSet) -> None:

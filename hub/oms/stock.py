@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, EventRequest, ExceptionRequest, Incoming, TaskRequest, Verdict
+from hub.domain.decision import Decision, EventRequest, ExceptionClear, ExceptionRequest, Incoming, TaskRequest, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import WorkState
 from hub.domain.ids import derived_id
@@ -86,9 +86,9 @@ def _refuse(incoming: Incoming, rule: LocationRule, why: str) -> Decision:
             f"A stock feed of {rule.id} was refused",
             why,
             "Ask the sender for a complete feed; nothing was changed.",
-            f"hub inventory list --location {rule.id}",
-            "connection",
-            incoming.connection,
+            "hub inventory list",
+            "message",
+            incoming.id,
             connection=incoming.connection,
         )
     )
@@ -157,6 +157,7 @@ def _apply(
         return Decision(
             Verdict.SUPERSEDED, subject=rule.id, code="older", message="a newer count of these SKUs was applied"
         )
+    _forget_negative(decision, snapshot, rule, listed)
     _after(decision, incoming, snapshot, rules, rule, changed, now)
     return decision
 
@@ -221,12 +222,22 @@ def _negative(decision: Decision, incoming: Incoming, rule: LocationRule, sku: s
             f"{rule.id} reports negative stock",
             f"{sku}: {decimal_text(stated)}. It counts as nothing until it is corrected.",
             "Correct the count at the location.",
-            f"hub inventory show {sku}",
-            "connection",
-            incoming.connection,
+            f"hub inventory list --sku {sku}",
+            "stock",
+            f"{sku}@{rule.id}",
             connection=incoming.connection,
         )
     )
+
+
+def _forget_negative(decision: Decision, snapshot: Snapshot, rule: LocationRule, counted: dict[str, Decimal]) -> None:
+    """What was counted below nothing before and is right now."""
+    cause_key = f"stock-negative/{rule.id}"
+    standing = snapshot.rows("exceptions", {"cause_key": cause_key, "state": "open"}, limit=1)
+    for subject in snapshot.rows("exception_subjects", {"exception_id": standing[0]["id"]}) if standing else ():
+        sku = subject["subject_id"].rpartition("@")[0]
+        if counted.get(sku, Decimal(-1)) >= 0:
+            decision.clears.append(ExceptionClear(cause_key, "stock", subject["subject_id"], "counted"))
 
 
 def _after(

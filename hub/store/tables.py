@@ -645,7 +645,7 @@ exception_subjects = Table(
     "exception_subjects",
     metadata,
     Column("exception_id", Text, primary_key=True),
-    Column("subject_kind", Text, primary_key=True),  # order | message | receipt | delivery | connection | task
+    Column("subject_kind", Text, primary_key=True),  # order | message | receipt | delivery | connection | task | stock
     Column("subject_id", Text, primary_key=True),
     Column("order_id", Text),
     Column("added_at", Instant, nullable=False),

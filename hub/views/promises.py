@@ -256,7 +256,8 @@ PROMISES: tuple[Promise, ...] = (
         f" WHERE d.state IN {NEEDS_PERSON} AND NOT EXISTS ({OPEN_EXCEPTION} AND s.subject_kind = 'delivery'"
         " AND s.subject_id = d.id)"
         " AND NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
-        " WHERE s.subject_kind = 'delivery' AND s.subject_id = d.id AND e.state = 'resolved')",
+        " WHERE s.subject_kind = 'delivery' AND s.subject_id = d.id"
+        " AND (e.state = 'resolved' OR s.cleared_at IS NOT NULL))",
     ),
     Promise(
         "deliveries_bodies",
