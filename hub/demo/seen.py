@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +17,7 @@ from hub.views.work import OPEN_DELIVERIES, list_exceptions
 UNFINISHED_MESSAGES = ("stored", "claimed", "waiting", "retry")
 OWN_WORK = ("allocate", "resource", "confirm", "release_holds", "push_stock")
 """Tasks of which a settled hub has none due; polls and sweeps come round for ever."""
+SOON_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ def _busy(connection: Any) -> tuple[str, ...]:
     )[0]["n"]
     tasks = rows(
         connection,
-        "SELECT COUNT(*) AS n FROM tasks WHERE state IN ('pending', 'claimed') AND kind IN :kinds",
-        {"kinds": list(OWN_WORK)},
+        "SELECT COUNT(*) AS n FROM tasks WHERE state IN ('pending', 'claimed') AND kind IN :kinds AND due_at <= :soon",
+        {"kinds": list(OWN_WORK), "soon": int((time.time() + SOON_SECONDS) * 1_000_000)},
     )[0]["n"]
     counted = {"receipts": receipts, "messages": messages, "tasks": tasks}
     return tuple(f"{count} {name}" for name, count in counted.items() if count)
