@@ -13,7 +13,7 @@ from dataclasses import replace
 
 SABOTAGE = "CHAOS_SABOTAGE"
 
-LEASE_SECONDS = 6.0
+LEASE_SECONDS = 5.0
 BREAKER_OPEN_SECONDS = 3.0
 
 

@@ -157,7 +157,7 @@ class _Run:
             steady = steady + 1 if calmed and not found and not waiting and missing <= 0 else 0
             if steady >= STEADY_LOOKS:
                 break
-            if not calmed and (self._hard_enough() or time.monotonic() - started > self.options.settle_seconds / 3):
+            if not calmed and (self._hard_enough() or time.monotonic() - started > self.options.settle_seconds / 8):
                 self.world.calm()
                 calmed = True
             now = "; ".join([*found, f"{waiting} webhooks under way", f"{missing} orders missing"])

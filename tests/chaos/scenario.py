@@ -33,7 +33,7 @@ WEBHOOK_FAULTS: Mapping[str, float] = {
     "duplicate_webhook": 0.10,
     "reorder_webhook": 0.15,
     "lose_webhook": 0.05,
-    "redeliver_seconds": 1.0,
+    "redeliver_seconds": 0.5,
     "echo_first": 0.30,
 }
 
@@ -62,7 +62,7 @@ class Monkey:
     patience_seconds: float = 3.0
     stops: float = 0.0
     """Share of the blows that stop a worker (SIGSTOP) instead of killing it; several processes only."""
-    stop_seconds: float = 9.0
+    stop_seconds: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         USUAL,
         name="stopped-workers",
         note="workers are stopped for longer than their leases, then go on",
-        monkey=Monkey(stops=0.7),
+        monkey=Monkey(stops=0.8, calm_seconds=0.5, patience_seconds=1.5),
         needs_postgresql=True,
         processes=3,
     ),

@@ -41,7 +41,7 @@ def test_two_thousand_orders_survive_a_minute_of_kills(database: str, processes:
     assert report["ok"], explain(report)
 
 
-@pytest.mark.full("chaos scenarios and sabotages, 30 s each")
+@pytest.mark.full("chaos scenarios and sabotages, a minute each")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"usual"}))
 def test_a_healthy_hub_passes_every_scenario(name: str) -> None:
@@ -49,11 +49,11 @@ def test_a_healthy_hub_passes_every_scenario(name: str) -> None:
     assert report["ok"], explain(report)
 
 
-@pytest.mark.full("chaos scenarios and sabotages, 30 s each")
+@pytest.mark.full("chaos scenarios and sabotages, a minute each")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(SABOTAGES))
 def test_every_sabotage_breaks_a_promise_while_orders_go_through(name: str) -> None:
-    options = Options(orders=250, seconds=18, seed=5, sabotage=name, settle_seconds=40)
+    options = Options(orders=500, seconds=30, seed=5, sabotage=name, settle_seconds=60)
     report = run(scenario_for(name, None), options)
     assert not all(report["promises"].values()), explain(report)
     assert report["completed"] > 0, "the hub did not even work"
