@@ -33,6 +33,7 @@ from hub.transport.limits import Limits
 START = dt.datetime(2026, 3, 2, 8, 0, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
 MAX_TURNS = 4_000
+SLACK_SECONDS = (0.0, 0.0, 0.3, 2.0, 10.0)
 
 
 class SimulatedCrash(BaseException):
@@ -186,7 +187,7 @@ class Simulation:
         self._ids = IdSource(random.Random(f"{seed}/ids"))
         self._hub_source = random.Random(f"{seed}/hub")
         self.peers = list(peers(self.clock, random.Random(f"{seed}/peers")))
-        self.poll_seconds = self.source.choice((20.0, 60.0, 300.0, 1800.0))
+        self.poll_seconds = self.source.choice((45.0, 200.0, 900.0, 3600.0))
         self.database = SimulatedDatabase(
             clock=self.clock,
             ids=self._ids,
@@ -330,14 +331,14 @@ class Simulation:
         draw = self.source.random
         if self.letters:
             worked = True
-            many = 1 + int(draw() * draw() * len(self.letters))
+            many = len(self.letters) if draw() < 0.5 else 1 + int(draw() * len(self.letters))
             chosen = self.source.sample(self.letters, many)
             for letter in chosen:
                 self.guarded(lambda _, one=letter: self.deliver(one) if one in self.letters else None)  # type: ignore[misc]
         pieces = self._due_pieces()
         if draw() < 0.5:
             self.source.shuffle(pieces)
-        limit = 50 if draw() < 0.6 else 1 + int(draw() * 3)
+        limit = 50 if draw() < 0.8 else 1 + int(draw() * 3)
         for piece in pieces:
             done: list[bool] = []
             if not self.guarded(lambda hub, piece=piece, done=done: done.append(piece(hub, limit))):  # type: ignore[misc]
@@ -379,7 +380,7 @@ class Simulation:
             if now >= end:
                 return
             coming = self.next_moment()
-            self.clock.move_to(end if coming is None else min(end, coming))
+            self.clock.move_to(end if coming is None else min(end, coming + self._slack()))
         raise NeverSettles(f"there was still work after {MAX_TURNS} turns")
 
     def next_moment(self) -> dt.datetime | None:
@@ -420,8 +421,12 @@ class Simulation:
             coming = self.next_moment()
             if coming is None or coming > end:
                 raise NeverSettles(f"after {limit} there is still {open_work or 'something at the peers'}")
-            self.clock.move_to(coming)
+            self.clock.move_to(coming + self._slack())
         raise NeverSettles(f"there was still work after {MAX_TURNS} turns: {self.open_work()}")
+
+    def _slack(self) -> dt.timedelta:
+        """Mostly the next things come one by one, sometimes several have become due before anybody looks."""
+        return dt.timedelta(seconds=self.source.choice(SLACK_SECONDS))
 
     def close(self) -> None:
         self.hub = None
@@ -430,7 +435,8 @@ class Simulation:
 
 
 def _drain(hub: Hub, limit: int) -> bool:
-    return any([hub.engine.drain(name, limit) > 0 for name in hub.engine.destinations_due()])
+    moved = [hub.engine.drain(name, limit) for name in hub.engine.destinations_due()]
+    return sum(moved) > 0
 
 
 Piece = Callable[[Hub, int], bool]

@@ -95,7 +95,9 @@ class Books:
                 yield f"order {order_id} is {status}, not done, and nobody is told"
         free = {
             (sku, location): on_hand - soft - firm
-            for sku, location, on_hand, soft, firm in self._select("SELECT sku, location, on_hand, soft, firm FROM stock")
+            for sku, location, on_hand, soft, firm in self._select(
+                "SELECT sku, location, on_hand, soft, firm FROM stock"
+            )
         }
         waiting = self._select(
             "SELECT l.id, l.sku, l.backordered, l.order_id FROM order_lines l JOIN orders o ON o.id = l.order_id"
@@ -159,7 +161,8 @@ class Books:
                     continue
                 yield f"oversold: {kind} at the warehouse for {key} ({order}): {data}"
         rows = self._select(
-            "SELECT sku, location, SUM(quantity) FROM reservations WHERE state IN ('soft', 'firm') GROUP BY sku, location"
+            "SELECT sku, location, SUM(quantity) FROM reservations WHERE state IN ('soft', 'firm')"
+            " GROUP BY sku, location"
         )
         for sku, location, units in rows:
             there = self._warehouse.stock.get((location, sku), ZERO)
@@ -211,7 +214,7 @@ class Books:
                 yield f"shipment {shipment} of order {order_id} has no invoice in the ERP"
 
     def _news(self) -> Iterator[str]:
-        """The shop knows every package of an order that it has not cancelled; the hub every cancel and every quantity."""
+        """The shop knows every package of an order that it has not cancelled; the hub every quantity it wants."""
         tracking = {key for _, key, _, _ in self._shop.ledger.entries("fulfilment")}
         told = self._told()
         orders = {row[0]: row[1:] for row in self._select("SELECT id, external_id, status FROM orders")}
@@ -225,9 +228,7 @@ class Books:
                     yield f"the shop was not told of package {number} of order {order['name']}"
         live = {
             (row[0], row[1]): Decimal(row[2]) / MILLION
-            for row in self._select(
-                "SELECT order_id, external_line_id, ordered - cancelled FROM order_lines"
-            )
+            for row in self._select("SELECT order_id, external_line_id, ordered - cancelled FROM order_lines")
         }
         for order_id, (external_id, _) in orders.items():
             order = self._shop.shop.orders[int(external_id)]

@@ -1,4 +1,4 @@
-"""What the people of one seed do: customers order and change their minds, locations fall short, the ERP closes its books."""
+"""What the people of one seed do: customers change their minds, locations fall short, the ERP closes its books."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class Story:
         ]
         self.ask(WMS, "set_stock", {"rows": rows})
         self.count()
-        for number in range(source.choice((2, 2, 3, 3, 4, 6))):
-            self.at(source.random() * 60.0 * (number + 1), self._place)
+        for number in range(source.choice((2, 2, 2, 3, 3, 4, 6))):
+            self.at(round(source.random() * 40.0 * (number + 1)), self._place)
         if source.random() < 0.2:
             self.scripted_refusals = True
             self.ask(ERP, "refuse", {"by": "sku", "value": source.choice(SKUS)})

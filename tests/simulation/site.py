@@ -83,7 +83,10 @@ class Weather:
             "cancel_seconds": source.choice(("1", "15")),
             "packages": source.choice(("1", "1", "2")),
         }
-        books = {"acceptance": source.choice(("booked", "booked", "queued")), "queue_seconds": source.choice(("1", "60"))}
+        books = {
+            "acceptance": source.choice(("booked", "booked", "queued")),
+            "queue_seconds": source.choice(("1", "60")),
+        }
         return cls(faults, warehouse, books)
 
 
@@ -262,5 +265,3 @@ def _location(number: int) -> dict[str, Any]:
         "costs": {"order": 1.0 + number / 10, "line": 0.2},
         "can": ["ship", "receive_returns"],
     }
-
-
