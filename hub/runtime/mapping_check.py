@@ -8,6 +8,11 @@ from hub.runtime.configuration import Loaded
 
 MISSING = "HUB020"
 BROKEN = "HUB021"
+RULES = {
+    MISSING: "a stream or a capability that no mapping can be found for",
+    BROKEN: "a mapping file with a mistake",
+}
+"""As hub.config.findings.RULES, for what only the whole tree can tell."""
 
 
 def mapping_findings(loaded: Loaded) -> list[Finding]:

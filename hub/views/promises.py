@@ -6,10 +6,12 @@ detail a person can act on, and is bounded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.domain.quantity import MOVES, OBSERVED_ONLY, Bucket
 from hub.store.tables import BUCKETS
+from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
 
 MAX_OFFENDERS = 1000
 
@@ -23,7 +25,7 @@ class Promise:
     sql: str
 
 
-def _states(table: str, column: str, known: tuple[str, ...]) -> str:
+def _states(table: str, column: str, known: Iterable[str]) -> str:
     shown = ", ".join(f"'{state}'" for state in known)
     return f"SELECT id AS subject, 'state ' || {column} AS detail FROM {table} WHERE {column} NOT IN ({shown})"
 
@@ -79,7 +81,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "receipt_states",
         "A receipt is pending, parsed or unparsable",
-        _states("receipts", "state", ("pending", "parsed", "unparsable")),
+        _states("receipts", "state", RECEIPT_STATES),
     ),
     Promise(
         "receipts_parsed",
@@ -104,22 +106,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "message_states",
         "A message is in one of its states",
-        _states(
-            "messages",
-            "state",
-            (
-                "stored",
-                "claimed",
-                "retry",
-                "waiting",
-                "applied",
-                "parked",
-                "duplicate",
-                "ignored",
-                "superseded",
-                "re-driven",
-            ),
-        ),
+        _states("messages", "state", MESSAGE_STATES),
     ),
     Promise(
         "message_receipts",
@@ -185,27 +172,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "delivery_states",
         "A delivery is in one of its states",
-        _states(
-            "deliveries",
-            "state",
-            (
-                "pending",
-                "retry",
-                "in_flight",
-                "sent",
-                "acknowledged",
-                "refused",
-                "unknown",
-                "probing",
-                "conflict",
-                "overdue",
-                "withdrawn",
-                "coalesced",
-                "parked",
-                "suppressed",
-                "abandoned",
-            ),
-        ),
+        _states("deliveries", "state", DELIVERY_STATES),
     ),
     Promise(
         "deliveries_once",
@@ -282,7 +249,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "order_states",
         "An order is in one of its states",
-        _states("orders", "status", ("draft", "received", "held", "confirmed", "closed", "cancelled")),
+        _states("orders", "status", ORDER_STATES),
     ),
     Promise(
         "orders_closed",
@@ -315,9 +282,11 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise(
         "money_invoiced",
-        "An order is never invoiced above its total, nor refunded above what was captured here",
+        "An order is not invoiced above its total, unless its source lowered that later and a person was told",
         "SELECT o.id AS subject, 'invoiced ' || SUM(p.amount) || ' of ' || o.total || ' (millionths)' AS detail"
         " FROM orders o JOIN payments p ON p.order_id = o.id AND p.kind = 'invoiced' AND p.currency = o.currency"
+        " WHERE NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
+        " WHERE s.order_id = o.id AND e.kind = 'invoiced_above_total')"
         " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total",
     ),
     Promise(
