@@ -9,12 +9,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from hub.runtime.simulation import START, Peer, Simulation
 from tests.simulation.site import ERP, LOCATIONS, SHOP, SKUS, WMS
 
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ class Story:
             self.ask(WMS, "behave", {"match": match, "mode": "silent"})
             self.at(
                 self.simulation.clock.monotonic() + self.source.choice((100, 5000)),
-                lambda: self.ask(WMS, "behave", {"match": match, "mode": "auto"}) and None,
+                lambda: self.ask(WMS, "behave", {"match": match, "mode": "auto"}),
             )
 
     def _second_thoughts(self, order: str, skus: list[str]) -> None:
@@ -156,15 +157,15 @@ class Story:
                 wish: dict[str, Any] = {"id": order, "lines": {sku: quantity}}
                 if source.random() < 0.3:
                     wish["add"] = [{"sku": source.choice(SKUS), "quantity": 1, "price": "7.77"}]
-                self.soon(240, lambda wish=wish: self.ask(SHOP, "edit", wish) and None)  # type: ignore[misc]
+                self.soon(240, partial(self.ask, SHOP, "edit", wish))
             elif draw < 0.45:
                 wish = {"id": order, "note": f"note {source.randint(1, 9)}"}
-                self.soon(240, lambda wish=wish: self.ask(SHOP, "edit", wish) and None)  # type: ignore[misc]
+                self.soon(240, partial(self.ask, SHOP, "edit", wish))
             elif draw < 0.7:
-                self.soon(300, lambda: self.ask(SHOP, "cancel", {"id": order}) and None)
+                self.soon(300, lambda: self.ask(SHOP, "cancel", {"id": order}))
             elif draw < 0.9:
                 restock = source.choice(("cancel", "cancel", "none"))
                 wish = {"id": order, "lines": {sku: 1}, "restock": restock}
-                self.soon(300, lambda wish=wish: self.ask(SHOP, "refund", wish) and None)  # type: ignore[misc]
+                self.soon(300, partial(self.ask, SHOP, "refund", wish))
             else:
-                self.soon(300, lambda: self.ask(SHOP, "resend", {"id": order}) and None)
+                self.soon(300, lambda: self.ask(SHOP, "resend", {"id": order}))

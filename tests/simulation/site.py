@@ -124,7 +124,7 @@ def open_peers(weather: Weather, clock: Clock, source: random.Random) -> Sequenc
                 ledger=Ledger(":memory:"),
                 clock=clock,
                 source=random.Random(source.getrandbits(64)),
-                faults=Faults(**weather.faults[name]),
+                faults=_faults(weather.faults[name]),
                 config=own[name],
             ),
         )
@@ -132,10 +132,17 @@ def open_peers(weather: Weather, clock: Clock, source: random.Random) -> Sequenc
     ]
 
 
+def _faults(rates: Mapping[str, float]) -> Faults:
+    found = Faults()
+    for name, rate in rates.items():
+        setattr(found, name, rate)
+    return found
+
+
 def calm(peers: Sequence[Peer]) -> None:
     """No new faults; searches go on to lag, and what was put off still comes."""
-    quiet = ("error_before", "error_after", "throttle", "drop_after", "late_commit", "delay")
-    quiet += ("duplicate_webhook", "reorder_webhook", "lose_webhook", "echo_first")
+    calls = ("error_before", "error_after", "throttle", "drop_after", "late_commit", "delay")
+    quiet = (*calls, "duplicate_webhook", "reorder_webhook", "lose_webhook", "echo_first")
     for peer in peers:
         for name in quiet:
             setattr(peer.emulator.faults, name, 0.0)
