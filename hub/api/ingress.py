@@ -13,7 +13,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 from hub.api.metrics import Metrics
 from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
@@ -131,7 +130,7 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        text = _text(value.decode("latin-1"))
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 
@@ -163,10 +162,16 @@ class ClientGone(Exception):
 
 
 def _target(path: str) -> tuple[str, str | None]:
-    parts = path.split("/", 3)
-    connection = unquote(parts[2]) if len(parts) > 2 else ""
-    topic = unquote(parts[3]) if len(parts) > 3 and parts[3] else None
+    """Connection and topic of a path, which the server has decoded."""
+    parts = _text(path).split("/", 3)
+    connection = parts[2] if len(parts) > 2 else ""
+    topic = parts[3] if len(parts) > 3 and parts[3] else None
     return connection, topic
+
+
+def _text(given: str) -> str:
+    """Without what no database takes as text: a sender's slip must not stop the commit that others wait for."""
+    return given.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 async def answer(
