@@ -359,7 +359,7 @@ class Simulation:
         moment = instant_to_database(now)
         due = self.database.connection.execute(_DUE_NOW, (moment,) * 4).fetchone()
         slots = tuple(next_slot(schedule, now) for schedule in hub.engine.schedules)
-        upkeep = slots != self._slots or self.source.random() < 0.1
+        upkeep = slots != self._slots or self.source.random() < 0.03
         self._slots = slots
         return [piece for piece, is_due in zip(_PIECES, (upkeep, *due), strict=True) if is_due]
 

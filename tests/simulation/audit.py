@@ -103,9 +103,13 @@ class Books:
             "SELECT l.id, l.sku, l.backordered, l.order_id FROM order_lines l JOIN orders o ON o.id = l.order_id"
             f" WHERE l.backordered > 0 AND o.status NOT IN ('closed', 'cancelled') AND NOT {told}"
         )
-        for line, sku, units, _ in waiting:
-            if sum(left for (one, _), left in free.items() if one == sku) >= units:
-                yield f"line {line} waits for {units / 10**6:g} of {sku}, which are there"
+        lines: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+        for line, sku, units, order_id in waiting:
+            lines[order_id].append((line, sku, units))
+        for missing in lines.values():
+            # Some orders are only shipped whole: then one missing line holds the others.
+            if all(sum(left for (one, _), left in free.items() if one == sku) >= units for _, sku, units in missing):
+                yield f"line {missing[0][0]} waits for {missing[0][2] / 10**6:g} of {missing[0][1]}, which are there"
 
     def _doubles(self) -> Iterator[str]:
         """One document a reference; a shipment is told once."""

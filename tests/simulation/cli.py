@@ -6,6 +6,7 @@ import argparse
 import gc
 import json
 import logging
+import os
 import sys
 import time
 from collections import Counter
@@ -25,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hub simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--seed", type=int, default=1, help="the first of them; a failing one names itself")
-    parser.add_argument("--processes", type=int, default=1, help="how many processes share the seeds")
+    parser.add_argument("--processes", type=int, help="how many processes share the seeds (one a processor)")
     parser.add_argument("--trace", action="store_true", help="print the events of every seed to stderr")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    if given.seeds < 1 or given.processes < 1:
+    processes = (os.cpu_count() or 1) if given.processes is None else given.processes
+    if given.seeds < 1 or processes < 1:
         parser.error("--seeds and --processes are at least 1")
-    report = run(range(given.seed, given.seed + given.seeds), given.processes, trace=given.trace)
+    report = run(range(given.seed, given.seed + given.seeds), processes, trace=given.trace)
     print(json.dumps(report, indent=2) if given.json else table(report))
     return 1 if report["failures"] else 0
 
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(seeds: Sequence[int], processes: int, *, trace: bool = False) -> dict[str, Any]:
     """All seeds; the report that `--json` prints."""
     quiet()
-    started, cpu = time.monotonic(), time.process_time()
+    processes = min(processes, -(-len(seeds) // CHUNK))
+    started, cpu = time.monotonic(), _cpu_seconds()
     totals: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     failures: list[dict[str, Any]] = []
@@ -62,10 +65,17 @@ def run(seeds: Sequence[int], processes: int, *, trace: bool = False) -> dict[st
         **totals,
         "failures": failures,
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(time.process_time() - cpu, 1),
+        "cpu_seconds": round(_cpu_seconds() - cpu, 1),
+        "processes": processes,
         "seeds_per_minute": round(totals["seeds"] * 60 / seconds),
         "faults": dict(sorted(faults.items())),
     }
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
