@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.domain.decision import Decision, Verdict
+from hub.domain.masking import masked, private_texts
 from hub.domain.snapshot import Snapshot
+from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
 from hub.oms.people import cancel_order, hold_order, release_order
 from hub.oms.ports import Rules
@@ -28,25 +30,32 @@ def _find(snapshot: Snapshot, reference: str) -> str:
 Verb = Callable[[Snapshot, Rules, dt.datetime, str, str, str, str], Decision]
 
 
-def _do(hub: Hub, verb: Verb, who: str, reference: str, reason: str, words: str) -> dict[str, Any]:
+def _do(hub: Hub, action: str, verb: Verb, who: str, reference: str, reason: str, words: str) -> dict[str, Any]:
     with hub.store.read() as snapshot:
         order = _find(snapshot, reference)
     cause = hub.ids.new("ac", hub.clock.now())
-    decision = hub.commit_decision(
-        lambda snapshot, now: verb(snapshot, hub.rules, now, cause, order, who, reason), cause
-    )
+
+    def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:
+        decision = verb(snapshot, hub.rules, now, cause, order, who, reason)
+        if decision.verdict is Verdict.APPLIED:
+            contacts = snapshot.rows("contacts", {"order_id": order})
+            said = masked(reason, private_texts(row["data"] for row in contacts))
+            audit(decision.writes, f"orders.{action}", order, who, said, now)
+        return decision
+
+    decision = hub.commit_decision(decide, cause)
     if decision.verdict is not Verdict.APPLIED:
         raise Refused(decision.message or f"{order} cannot be changed so")
     return {"order": order, "message": f"{order}: {decision.message or words}"}
 
 
 def hold(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, hold_order, who, reference, reason, "is held; nothing more of it is sent")
+    return _do(hub, "hold", hold_order, who, reference, reason, "is held; nothing more of it is sent")
 
 
 def release(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, release_order, who, reference, reason, "goes on")
+    return _do(hub, "release", release_order, who, reference, reason, "goes on")
 
 
 def cancel(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, cancel_order, who, reference, reason, "is being cancelled")
+    return _do(hub, "cancel", cancel_order, who, reference, reason, "is being cancelled")

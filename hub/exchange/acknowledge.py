@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.domain.decision import Decision, DueTask, ExceptionRequest, Incoming, Verdict
+from hub.domain.masking import masked, private_texts
 from hub.domain.writeset import WriteSet
 from hub.exchange.closing import Word, close_delivery
 from hub.exchange.decisions import Writer
@@ -28,7 +29,8 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
         return Decision(Verdict.WAITING, subject=subject, waits_for=row["id"], message="the call is still under way")
     writes = WriteSet()
     raised: list[ExceptionRequest] = []
-    reason = str(record.get("reason", ""))
+    contacts = writer.snapshot.rows("contacts", {"order_id": subject}) if subject else []
+    reason = masked(str(record.get("reason", "")), private_texts(row["data"] for row in contacts))
     accepted = record["accepted"] is True
     word = Word(
         "acknowledged" if accepted else "refused",

@@ -175,8 +175,8 @@ class Engine:
         return run_tasks(self.task_runner, limit, kinds)
 
     def decide(self, limit: int = DEFAULTS.claim_limit) -> int:
-        """Tasks that only compute."""
-        return self.run_tasks(limit, tuple(sorted({*self.task_runner.own, *self.task_runner.handlers})))
+        """Tasks that only compute. Those of a kind that nothing here does are among them: they fail and are seen."""
+        return run_tasks(self.task_runner, limit, but=tuple(sorted(self.task_runner.workers)))
 
     def ask(self, limit: int = DEFAULTS.ask_limit) -> int:
         """Tasks that talk to other systems."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from hub.domain.decision import ExceptionClear, ExceptionRequest
 from hub.domain.ids import derived_id
+from hub.domain.masking import masked
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Insert, Update, WriteSet
 
@@ -214,6 +215,7 @@ def audit(
     writes: WriteSet, action: str, subject: str, who: str, reason: str, now: dt.datetime, data: Row | None = None
 ) -> None:
     """One audit row; `data` holds ids and masked values only."""
-    row = {"at": now, "who": who, "action": action, "subject": subject, "reason": reason, "data": data or {}}
+    said = masked(reason)
+    row = {"at": now, "who": who, "action": action, "subject": subject, "reason": said, "data": data or {}}
     identity = derived_id("au", action, subject, who, reason, now.isoformat())
     writes.operations.append(Insert("audit", {"id": identity, **row}, ignore=True))

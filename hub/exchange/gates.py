@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.domain.decision import ExceptionClear, ExceptionRequest
+from hub.domain.masking import masked
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.connections import Connections, ConnectionView
@@ -125,9 +126,10 @@ def note_auth_failure(
             except Exception:  # noqa: BLE001 - the next call is refused then, and that is what tells a person
                 gates.refused(view.id)
         return
+    words = masked(result.words)
     for _ in range(PAUSE_ROUNDS):
         with store.read() as snapshot:
-            writes = pause_rows(snapshot, view.id, f"credentials refused: {result.words}", now, words=result.words)
+            writes = pause_rows(snapshot, view.id, f"credentials refused: {words}", now, words=words)
         if store.apply([writes])[0].applied is Applied.APPLIED:
             break
     gates.refresh()

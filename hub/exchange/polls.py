@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hub.domain.decision import DueTask, ExceptionClear, ExceptionRequest
+from hub.domain.masking import masked
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.backoff import backoff_seconds, retry_after_delay
@@ -85,7 +86,7 @@ class Polls:
         except Exception as error:
             result = result_of_error(error)
             if result.resolution in (Resolution.GONE, Resolution.REJECTED):
-                raise TaskFailed(f"{view.id} refused to give {stream} {external_id}: {result.words}") from error
+                raise TaskFailed(f"{view.id} refused to give {stream} {external_id}: {masked(result.words)}") from error
             return self._failed(view, stream, f"{view.id}|{stream}", error)
         if isinstance(found, Receipt):
             self.store.accept([new_receipt(view.id, found, "fetch")])
@@ -121,7 +122,7 @@ class Polls:
             cause_key=f"poll/{connection}/{stream}",
             kind="poll_failed",
             title=f"{connection}: {stream} cannot be read",
-            detail=result.words or "the other side said nothing",
+            detail=masked(result.words) or "the other side said nothing",
             next_step="the hub keeps trying; the cursor stays where it is",
             hint="see whether the other system is up and the credentials are right",
             subject_kind="connection",

@@ -155,7 +155,9 @@ class Store(Protocol):
         is stored, claimed or in retry (a parked or waiting delta holds its successors too). Counts the claim."""
         ...
 
-    def claim_tasks(self, limit: int, kinds: Sequence[str] | None = None) -> list[ClaimedTask]: ...
+    def claim_tasks(
+        self, limit: int, kinds: Sequence[str] | None = None, *, but: Sequence[str] = ()
+    ) -> list[ClaimedTask]: ...
 
     def claim_deliveries(self, destination: str, limit: int) -> list[ClaimedDelivery]:
         """Due deliveries of one destination: first of their (aggregate, lane), requirements acknowledged, connection

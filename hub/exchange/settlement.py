@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.domain.decision import ExceptionClear, ExceptionRequest, TaskRequest
+from hub.domain.masking import masked, private_texts
 from hub.domain.writeset import Update, WriteSet
 from hub.exchange.closing import RELEASED, unblock
 from hub.exchange.decisions import Writer, body_row, task_row, wake_rows
@@ -43,6 +44,7 @@ class Attempted:
 def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
     """Everything the end of an attempt changes, guarded by the delivery's fencing token."""
     writes = WriteSet()
+    ended = _discreet(ended, writer)
     delivery, coming, now = ended.delivery, ended.next, writer.now
     values: dict[str, Any] = {
         **RELEASED,
@@ -79,6 +81,17 @@ def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
     elif delivery.attempts:
         clear_rows(writes, writer.snapshot, outdated(delivery.id, coming), now)
     return writes
+
+
+def _discreet(ended: Attempted, writer: Writer) -> Attempted:
+    """The other side's words without what they say of people; the raw answer is kept in its body as it came."""
+    words = ended.result.words
+    if not words:
+        return ended
+    order_id = ended.delivery.order_id
+    contacts = writer.snapshot.rows("contacts", {"order_id": order_id}) if order_id else []
+    said = masked(words, private_texts(row["data"] for row in contacts))
+    return replace(ended, result=replace(ended.result, words=said))
 
 
 def outdated(delivery_id: str, coming: Next) -> list[ExceptionClear]:
@@ -138,6 +151,7 @@ def evidence_rows(ended: Attempted, row: Mapping[str, Any], writer: Writer) -> W
     `row` is the delivery as it stands now.
     """
     writes = WriteSet()
+    ended = _discreet(ended, writer)
     body_id = attempt_rows(writes, ended, writer, stale=True)
     if ended.next.clears and row["state"] in ("unknown", "probing"):
         values: dict[str, Any] = {

@@ -58,9 +58,9 @@ class Tasks:
     preload: Preload = preload_nothing
 
 
-def run_tasks(tasks: Tasks, limit: int, kinds: tuple[str, ...] | None = None) -> int:
-    """Claim and run due tasks; how many were claimed."""
-    claimed = tasks.store.claim_tasks(limit, kinds)
+def run_tasks(tasks: Tasks, limit: int, kinds: tuple[str, ...] | None = None, *, but: tuple[str, ...] = ()) -> int:
+    """Claim and run due tasks, of these kinds or of all but those; how many were claimed."""
+    claimed = tasks.store.claim_tasks(limit, kinds, but=but)
     deciding = [task for task in claimed if task.kind not in tasks.workers]
     for task in claimed:
         if task.kind in tasks.workers:
@@ -157,7 +157,8 @@ def _again(tasks: Tasks, task: ClaimedTask, seconds: float) -> WriteSet:
 def _failed(tasks: Tasks, task: ClaimedTask, error: Exception, snapshot: Snapshot) -> WriteSet:
     """Again by backoff, and after five times failed, with an exception."""
     now = tasks.clock.now()
-    why = str(error) if isinstance(error, TaskFailed) else f"{type(error).__name__}: {error}"[:500]
+    # A defect's text could hold anything a record says, so only its kind is kept.
+    why = str(error) if isinstance(error, TaskFailed) else f"it failed with {type(error).__name__}"
     log.warning("task %s (%s): %s", task.id, task.kind, why, exc_info=not isinstance(error, TaskFailed))
     writes = WriteSet()
     if task.claims < tasks.defaults.task_parks_at and not isinstance(error, TaskFailed):

@@ -41,7 +41,7 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
             if incoming.connection not in rules.channels:
                 return Decision(Verdict.PARKED, code="no_channel", message=f"{incoming.connection} is no channel")
             case = _tombstone(snapshot, rules, now, incoming, scope, external_id)
-        reason = str(record.get("reason", ""))
+        reason = case.discreet(str(record.get("reason", "")))
         if lines:
             for said in lines:
                 line = case.order.external_line(str(said["external_line_id"]))

@@ -21,6 +21,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, from_holds, tell_erp, too_late_to_cancel
 from hub.oms.holds import sync_holds
+from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
@@ -171,17 +172,22 @@ def _apply(case: Case, incoming: Incoming) -> None:
     if _lines(order, record, incoming.highest):
         # Facts about lines that were not known yet have waited for this, as those about an unknown order.
         case.decision.wakes = [order_key(order.channel, order.scope, order.external_id)]
+    reason = case.discreet(str(record.get("cancel_reason", "")))
     if record.get("cancelled_at"):
-        cancel_whole(case, "channel", str(record.get("cancel_reason", "")), record["cancelled_at"])
+        cancel_whole(case, "channel", reason, record["cancelled_at"])
     elif order.cancelled:
         _conflicting_edit(case, incoming)
     sync_holds(case, record, incoming.holds if incoming.newest else None)
     too_late = reconcile(case)
     if order.cancelled:
+        # A cancellation that came first did not know yet whom it named.
+        said = order.facts["cancelled"]
+        order.facts = {**order.facts, "cancelled": {**said, "reason": case.discreet(said["reason"])}}
         too_late_to_cancel(case, too_late)
         from_holds(case)
     if order.confirmed_at is not None:
-        tell_erp(case, str(record.get("cancel_reason", "")))
+        tell_erp(case, reason)
+        tell_if_invoiced_above_total(case)
     _what_next(case, incoming)
 
 

@@ -77,9 +77,10 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
     if said in _PROGRESS:
         _progress(case, work, said, quantities)
     elif said == "short":
-        _give_back(case, work, quantities, str(record.get("reason", "short")), rejected=False)
+        _give_back(case, work, quantities, case.discreet(str(record.get("reason", "short"))), rejected=False)
     elif said == "rejected":
-        _give_back(case, work, quantities or _all(work), str(record.get("reason", "rejected")), rejected=True)
+        why = case.discreet(str(record.get("reason", "rejected")))
+        _give_back(case, work, quantities or _all(work), why, rejected=True)
     else:
         answer = Answer.ACCEPTED if said == "cancel_accepted" else Answer.REFUSED
         request = work.cancel_request(str(record.get("cancel_request", "")))
@@ -124,7 +125,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
         if left > 0:
             _unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
     work.settle(rejected=rejected)
-    _overtake(work)
+    _end_requests(work, Answer.ACCEPTED)
     if freed <= 0:
         return
     tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
@@ -184,19 +185,20 @@ def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: D
     )
 
 
-def _overtake(work: FulfilmentOrder) -> None:
-    """Cancel requests for more than a location still has are overtaken by what it did."""
+def _end_requests(work: FulfilmentOrder, answer: Answer) -> None:
+    """Cancel requests for more than a location still has have their answer in what it did: what it gave back by itself
+    is as good as accepted, what left has overtaken them."""
     for request in work.cancel_requests:
         for asked in request.lines:
             part = work.line(asked.line_id)
             held = part.at_location if part else ZERO
             if asked.waiting > held:
-                asked.answer(Answer.OVERTAKEN, asked.waiting - held)
+                asked.answer(answer, asked.waiting - held)
 
 
 def overtake(work: FulfilmentOrder) -> None:
     """After a shipment: what has left cannot be cancelled any more."""
-    _overtake(work)
+    _end_requests(work, Answer.OVERTAKEN)
 
 
 def _pair(case: Case, work: FulfilmentOrder, line_id: str) -> tuple[WorkLine, OrderLine] | None:

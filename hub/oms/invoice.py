@@ -91,3 +91,21 @@ def _text(charge: Charge) -> dict[str, str]:
         "tax": decimal_text(charge.tax),
         "discounts": decimal_text(charge.discounts),
     }
+
+
+def tell_if_invoiced_above_total(case: Case) -> None:
+    """The source lowered its total after goods had been invoiced: only a credit note puts that right."""
+    order, cause_key = case.order, f"invoiced-above-total/{case.order.id}"
+    invoiced = _charged(case).amount
+    if order.total is None or invoiced <= order.total:
+        case.forget([cause_key], "the total covers it")
+        return
+    case.raise_exception(
+        cause_key,
+        "invoiced_above_total",
+        "More was invoiced than the order comes to now",
+        f"{decimal_text(invoiced)} {order.currency} were invoiced for what has left; the order's total is now"
+        f" {decimal_text(order.total)}.",
+        "Credit the difference in the ERP, or have the total corrected at the channel.",
+        f"hub orders show {order.id}",
+    )

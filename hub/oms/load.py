@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest, TaskRequest
 from hub.domain.fulfilment import FulfilmentOrder
 from hub.domain.ids import derived_id
+from hub.domain.masking import masked, private_texts
 from hub.domain.order import Effects, Hold, Order, OrderLine
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.snapshot import BatchSnapshot, Snapshot
@@ -99,6 +100,10 @@ class Case:
     @property
     def touched_contacts(self) -> dict[str, dict[str, Any]]:
         return self._contacts or {}
+
+    def discreet(self, words: str) -> str:
+        """What somebody outside said, without what it says of the order's people: fit for rows, events, exceptions."""
+        return masked(words, private_texts(self.contacts.values())) if words else words
 
     def location(self, location_id: str) -> LocationRule | None:
         return self.rules.locations.get(location_id)

@@ -32,7 +32,7 @@ def hold_order(
         return _missing(order_id)
     if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
         return _not_possible(case, f"the order is {status(case.order)}")
-    hold = new_hold(case, MANUAL, MANUAL, "", f"{who}: {reason}", None, cause)
+    hold = new_hold(case, MANUAL, MANUAL, "", f"{who}: {case.discreet(reason)}", None, cause)
     case.order.holds.append(hold)
     return save(case)
 
@@ -48,7 +48,7 @@ def release_order(
     if not held:
         return _not_possible(case, "nothing holds the order")
     for hold in held:
-        release(case, hold, f"{who}: {reason}")
+        release(case, hold, f"{who}: {case.discreet(reason)}")
     if case.acts:
         case.task("allocate", order_id, now)
     return save(case)
@@ -63,8 +63,9 @@ def cancel_order(
         return _missing(order_id)
     if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
         return _not_possible(case, f"the order is {status(case.order)}")
-    cancel_whole(case, who, reason, instant_text(now))
-    settle_cancel(case, reason)
+    said = case.discreet(reason)
+    cancel_whole(case, who, said, instant_text(now))
+    settle_cancel(case, said)
     tell(case, Fact.ORDER_CHANGED)
     return save(case)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, DueTask, EffectRequest, Incoming, TaskRequest, Verdict
+from hub.domain.decision import Decision, DueTask, EffectRequest, ExceptionClear, Incoming, TaskRequest, Verdict
 from hub.domain.money import decimal_text
 from hub.domain.promise import AtLocation, Promise, available_to_promise
 from hub.domain.snapshot import Snapshot
@@ -16,6 +16,8 @@ from hub.oms.reserve import UNASSIGNED
 from hub.oms.save import push_tasks
 
 ZERO = Decimal(0)
+READ_AGAIN = dt.timedelta(seconds=2)
+"""How often it is looked whether the orders of a channel have been read, before a level that missed is set anew."""
 
 
 def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
@@ -23,10 +25,14 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
 
     def push_stock(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
         decision = Decision(subject=task.subject)
+        waits = False
         for connection in rules.takers.get("push_inventory", ()):
             channel = rules.channels.get(connection)
             if channel is not None:
-                _push(decision, snapshot, rules, channel, task.subject, now)
+                waits |= _push(decision, snapshot, rules, channel, task.subject, now)
+        if waits:
+            due, key = now + READ_AGAIN, f"push_stock/{task.subject}/after/{task.id}"
+            decision.tasks.append(TaskRequest("push_stock", task.subject, due, key, {"sku": task.subject}))
         return decision
 
     return push_stock
@@ -34,7 +40,8 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
 
 def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime, key: str) -> Decision:
     """The channel's level was not the one we compared with: it has sold meanwhile. Its orders are read first, then the
-    promise is published without a comparison (docs: stock)."""
+    promise is published, compared with the level that it shows; without a comparison where it shows none (docs: stock).
+    """
     sku, _, theirs = key.removeprefix("subject/").rpartition("/")[0].rpartition("|")
     sequence = int(key.rpartition("/")[2])
     subject = f"{incoming.record['destination']}|{sku}|{theirs}"
@@ -42,13 +49,31 @@ def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.d
     if known is None or known["sequence"] != sequence:
         return Decision(Verdict.IGNORED, message=f"a newer level of {sku} is on its way")
     decision = Decision(subject=sku)
-    forgotten = {"quantity": None, "updated_at": now}
-    decision.writes.update("pushed_stock", {"subject": subject, "sequence": sequence}, forgotten)
+    shown = ((incoming.record.get("reply") or {}).get("attributes") or {}).get("available")
+    values = {"quantity": Decimal(str(shown)) if shown is not None else None, "updated_at": now}
+    decision.writes.update("pushed_stock", {"subject": subject, "sequence": sequence}, values)
     channel = str(incoming.record["destination"])
     payload = {"connection": channel, "stream": "orders"}
-    decision.tasks.append(TaskRequest("poll", f"{channel}|orders", now, f"poll-before-push/{channel}/{key}", payload))
+    decision.tasks.append(TaskRequest("poll", f"{channel}|orders", now, _reading_key(channel, key), payload))
     decision.tasks += push_tasks(rules, now, [sku])
     return decision
+
+
+def _reading_key(channel: str, missed: str) -> str:
+    return f"poll-before-push/{channel}/{missed}"
+
+
+def _being_read(snapshot: Snapshot, channel: str, missed: str) -> bool:
+    """The orders that made a level miss are not all known yet: still to be asked for, to be parsed or to be applied."""
+    reading = snapshot.row("tasks", {"dedupe_key": _reading_key(channel, missed)})
+    if reading is None:
+        return False
+    if reading["state"] in ("pending", "claimed"):
+        return True
+    if snapshot.rows("receipts", {"connection": channel, "state": "pending"}, limit=1):
+        return True
+    under_way = {"connection": channel, "stream": "orders", "state": ("stored", "retry", "claimed")}
+    return bool(snapshot.rows("messages", under_way, limit=1))
 
 
 def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locations: Sequence[str]) -> Promise:
@@ -65,14 +90,17 @@ def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locati
     return available_to_promise(places, share=channel.share, threshold=channel.threshold, unassigned=unassigned)
 
 
-def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> None:
+def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
+    """True if something must wait until the channel's orders have been read."""
     places: dict[str, list[str]] = {}
     for theirs, ours in channel.location_map.items():
         places.setdefault(theirs, []).append(ours)
     if not places:
         places[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
+    waits = False
     for theirs in sorted(places):
-        _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
+        waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
+    return waits
 
 
 def _push_place(
@@ -84,12 +112,17 @@ def _push_place(
     theirs: str,
     ours: list[str],
     now: dt.datetime,
-) -> None:
+) -> bool:
     subject = f"{channel.id}|{sku}|{theirs}"
-    quantity = promise(snapshot, rules, channel, sku, ours).quantity
     known = snapshot.row("pushed_stock", {"subject": subject})
+    before = f"subject/{sku}|{theirs}/{known['sequence']}" if known else ""
+    if before and _being_read(snapshot, channel.id, before):
+        return True
+    quantity = promise(snapshot, rules, channel, sku, ours).quantity
     if known is not None and known["quantity"] == quantity:
-        return
+        return False
+    if before:
+        _forget_refusal(decision, snapshot, f"{channel.id}/push_inventory/{before}")
     sequence = (known["sequence"] if known else 0) + 1
     values = {"quantity": quantity, "sequence": sequence, "updated_at": now}
     if known is None:
@@ -122,3 +155,11 @@ def _push_place(
             suppressed=not channel.effects,
         )
     )
+    return False
+
+
+def _forget_refusal(decision: Decision, snapshot: Snapshot, business_key: str) -> None:
+    """A level that was refused is of no interest once a newer one goes out; that one tells if it is refused too."""
+    row = snapshot.row("deliveries", {"business_key": business_key})
+    if row is not None and row["state"] == "refused":
+        decision.clears.append(ExceptionClear("", "delivery", row["id"], "a newer level"))

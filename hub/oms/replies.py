@@ -101,7 +101,7 @@ def _refused(case: Case, capability: str, record: dict[str, Any]) -> None:
         f"refused/{destination}/{capability}/{case.order.id}",
         "refused",
         f"{destination} refused {capability.replace('_', ' ')}",
-        str(words),
+        case.discreet(str(words)),
         "Correct the cause there or in the mapping, then send it again.",
         f"hub deliveries retry {record['delivery']}",
     )

@@ -114,14 +114,17 @@ def fair_share(queues: Sequence[Sequence[str]], limit: int) -> list[str]:
 # --- tasks ---
 
 
-def claim_tasks(tx: Transaction, limit: int, kinds: Sequence[str] | None, now: int) -> tuple[str, list[str]]:
+def claim_tasks(
+    tx: Transaction, limit: int, kinds: Sequence[str] | None, but: Sequence[str], now: int
+) -> tuple[str, list[str]]:
     if kinds is not None and not kinds:
         return "", []
     only = f" AND t.kind IN ({_marks(len(kinds))})" if kinds is not None else ""
+    only += f" AND t.kind NOT IN ({_marks(len(but))})" if but else ""
     rows = tx.fetch(
         f"SELECT t.id FROM tasks t WHERE t.state = 'pending' AND t.due_at <= ?{only}"
         f" ORDER BY t.due_at, t.id LIMIT ?{_skip_locked(tx, 't')}",
-        (now, *(kinds or ()), limit),
+        (now, *(kinds or ()), *but, limit),
     )
     ids = [row[0] for row in rows]
     if not ids:

@@ -124,9 +124,11 @@ class SqlStore:
         token, ids = self._writer.run(lambda tx: claims.claim_messages(tx, limit, now, turn))
         return self._load(lambda tx: claimed.messages(tx, ids, token, self._shelf)) if ids else []
 
-    def claim_tasks(self, limit: int, kinds: Sequence[str] | None = None) -> list[ClaimedTask]:
+    def claim_tasks(
+        self, limit: int, kinds: Sequence[str] | None = None, *, but: Sequence[str] = ()
+    ) -> list[ClaimedTask]:
         now = self._now()
-        token, ids = self._writer.run(lambda tx: claims.claim_tasks(tx, limit, kinds, now))
+        token, ids = self._writer.run(lambda tx: claims.claim_tasks(tx, limit, kinds, but, now))
         return self._load(lambda tx: claimed.tasks(tx, ids, token)) if ids else []
 
     def claim_deliveries(self, destination: str, limit: int) -> list[ClaimedDelivery]:

@@ -267,6 +267,16 @@ def test_a_cancel_takes_back_what_is_ours_and_asks_for_the_rest(
     assert (stock["soft"], stock["firm"]) == (0, 0)
 
 
+@pytest.mark.parametrize("said", ["rejected", "short"])
+def test_what_a_location_gives_back_by_itself_answers_the_cancel_that_waits_for_it(hub: Whole, said: str) -> None:
+    cancelled_at(hub, "acknowledged")
+    hub.fact("cancel_requests", order_external_id="4507", executed=True)
+    hub.settle()
+    hub.report("east", said, lines=[{"line": hub.line()["id"], "quantity": "2"}])
+    assert (hub.the_order()["status"], hub.buckets()) == ("cancelled", {"cancelled": 2})
+    assert len(hub.sent("cancel_order")) == 1
+
+
 def test_a_cancel_by_lines_before_the_order_is_known_waits_for_it_and_counts_once(hub: Whole) -> None:
     graced(hub)
     lines = [{"external_line_id": "L1", "quantity": "1"}]
@@ -355,6 +365,18 @@ def test_an_order_that_is_held_by_a_person_stays_held_whatever_the_channel_resta
     hub.settle(GRACE + 1)
     assert hub.the_order()["status"] == "held"
     assert hub.sent("submit_order") == []
+
+
+def test_a_total_that_was_lowered_after_goods_were_invoiced_is_shown_to_a_person(hub: Whole) -> None:
+    hub.restate(("L1", "TEE", 2))
+    hub.settle()
+    hub.ships("east", "1")
+    hub.restate(("L1", "TEE", 0), number=2)
+    hub.settle()
+    assert "invoiced_above_total" in hub.exceptions()
+    hub.restate(("L1", "TEE", 2), number=3)
+    hub.settle()
+    assert "invoiced_above_total" not in hub.exceptions()
 
 
 # --- refused by others ---

@@ -92,6 +92,29 @@ def test_a_task_nobody_knows_fails_at_once_and_says_so(world: World) -> None:
     assert (world.rows("tasks")[0]["state"], world.exceptions()) == ("failed", ["task_failed"])
 
 
+def test_a_task_nobody_knows_is_not_left_lying_by_the_threads_either(world: World) -> None:
+    world.decide(tasks=[task(world, "unheard_of"), task(world, "alerts")])
+    assert world.engine.decide() == 1
+    assert world.exceptions() == ["task_failed"]
+    assert world.engine.ask() == 1
+    assert world.engine.decide() == 0
+
+
+def test_what_is_raised_and_cleared_of_one_cause_in_one_decision_ends_as_raised(world: World) -> None:
+    world.decide(exceptions=[trouble(1), trouble(2)])
+    world.decide(exceptions=[trouble(2)], clears=[clear(1), clear(2)])
+    left = world.rows("exception_subjects", cleared_at=None)
+    assert ([row["subject_id"] for row in left], world.exceptions()) == (["OR2"], ["k"])
+
+
+def test_clearing_one_cause_leaves_another_whose_key_begins_the_same(world: World) -> None:
+    world.decide(exceptions=[trouble(1, "hold/sku/A"), trouble(1, "hold/sku/AB")])
+    world.decide(clears=[clear(1, "hold/sku/A")])
+    assert [row["cause_key"] for row in world.rows("exceptions", state="open")] == ["hold/sku/AB"]
+    world.decide(clears=[clear(1, "hold/")])
+    assert world.exceptions() == []
+
+
 def test_schedules_make_tasks_once_a_slot(world: World) -> None:
     ran: list[dt.datetime] = []
 
@@ -203,6 +226,10 @@ def test_a_cursor_that_is_gone_starts_over(world: World) -> None:
 
 def trouble(number: int, cause: str = "c") -> ExceptionRequest:
     return ExceptionRequest(cause, "k", "Trouble", "detail", "next", "hint", "order", f"OR{number}", owner="operations")
+
+
+def clear(number: int, cause: str = "c") -> ExceptionClear:
+    return ExceptionClear(cause, "order", f"OR{number}", "done")
 
 
 def test_an_exception_is_resolved_by_its_last_subject_and_opens_anew(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.writeset import Insert, Update, WriteSet
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 
@@ -53,6 +54,34 @@ def test_after_a_miss_the_promise_is_published_again_without_a_comparison() -> N
     assert again.key != missed.key
     assert again.record["available"] == "7"
     assert "previous" not in again.record
+
+
+def test_after_a_miss_the_next_level_is_compared_with_what_the_channel_shows() -> None:
+    bench = bench_with_stock(10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    missed = publish(bench)
+    bench.reply(missed, accepted=False, reason="compare_miss", attributes={"available": "8"})
+    again = publish(bench)
+    assert (again.record["available"], again.record["previous"]) == ("9", "8")
+
+
+def test_a_missed_level_is_not_set_anew_before_the_orders_have_been_read() -> None:
+    bench, missed = bench_after_a_miss()
+    reading = {"dedupe_key": f"poll-before-push/shop/{missed.key}", "state": "pending"}
+    bench.store.apply(WriteSet([Insert("tasks", reading)]))
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    assert bench.sent("push_inventory")[-1].key == missed.key
+    bench.store.apply(WriteSet([Update("tasks", {"state": "pending"}, {"state": "done"})]))
+    receipt = {"connection": "shop", "state": "pending"}
+    bench.store.apply(WriteSet([Insert("receipts", receipt)]))
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    assert bench.sent("push_inventory")[-1].key == missed.key
+    bench.store.apply(WriteSet([Update("receipts", receipt, {"state": "parsed"})]))
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    assert bench.sent("push_inventory")[-1].key != missed.key
 
 
 def test_a_miss_of_an_older_level_changes_nothing() -> None:
