@@ -29,7 +29,6 @@ def resume(hub: Hub, who: str, connection: str, reason: str = "") -> dict[str, A
         held = gates.held(snapshot, connection, hub.clock.now())
     hub.commit(lambda writer: gates.resume_rows(writer.snapshot, connection, who, writer.now), connection)
     hub.engine.gates.refresh()
-    words = (
-        f"{connection} goes on with {held['deliveries']:.0f} deliveries, the oldest {held['oldest_seconds']:.0f} s old"
-    )
+    waited = f" with {held['deliveries']:.0f} deliveries, the oldest {held['oldest_seconds']:.0f} s old"
+    words = f"{connection} goes on" + (waited if held["deliveries"] else "; nothing waited")
     return {"connection": connection, **held, "message": words}

@@ -32,8 +32,24 @@ def _say(hub: Hub, delivery: str, verb: Callable[[Writer, str], WriteSet], words
     return {"delivery": found[0], "message": f"{found[0]} {words}"}
 
 
+INSTEAD = {
+    "unknown": "it may have happened; look in the other system, then say happened, did-not-happen or abandon",
+    "conflict": "compare both documents, then say happened, did-not-happen or abandon",
+    "refused": "the other side said no to this content; correct the cause, then resend it with --as-new and a reason",
+    "acknowledged": "it is done; only resend with --as-new and a reason does it a second time",
+    "pending": "it is due already",
+}
+"""What to do with a delivery that retrying is not for."""
+
+
 def retry(hub: Hub, who: str, delivery: str) -> dict[str, Any]:
-    return _say(hub, delivery, lambda writer, one: verbs.retry(writer, one, who), "is due again")
+    def verb(writer: Writer, one: str) -> WriteSet:
+        row = writer.snapshot.row("deliveries", {"id": one})
+        if row is not None and row["state"] in INSTEAD:
+            raise Refused(f"{one} is {row['state']}: {INSTEAD[row['state']]}")
+        return verbs.retry(writer, one, who)
+
+    return _say(hub, delivery, verb, "is due again")
 
 
 def happened(hub: Hub, who: str, delivery: str, external_id: str, reason: str = "") -> dict[str, Any]:

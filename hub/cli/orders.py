@@ -8,7 +8,7 @@ import click
 
 from hub.cli.explain import explain
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
+from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, reading
 from hub.runtime.place import Place
 
@@ -43,10 +43,10 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
         ("holds", "HOLDS"),
         ("exceptions", "EXCEPTIONS"),
         ("total", "TOTAL"),
-        ("currency", ""),
         ("id", "ID"),
     )
-    emit_table(found, columns, empty="No orders.")
+    rows = [{**row, "total": money(row["total"], row["currency"])} for row in found]
+    emit_table(rows, columns, empty="No orders.")
 
 
 @orders.command("show")
@@ -82,7 +82,7 @@ def _head(order: dict[str, Any]) -> None:
     click.echo(
         f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
     )
-    click.echo(f"  placed      {cell(order['placed_at'])}   total {cell(order['total'])} {cell(order['currency'])}")
+    click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}")
     click.echo("Lines")
     for line in order["lines"]:
         quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())
@@ -114,10 +114,10 @@ def _work(order: dict[str, Any]) -> None:
         error = f"  {delivery['error']}" if delivery["error"] else ""
         click.echo(
             f"  {delivery['destination']} {delivery['capability']}: {delivery['state']}, "
-            f"{delivery['attempts']} attempt(s){reference}{error}"
+            f"{counted(delivery['attempts'], 'attempt')}{reference}{error}"
         )
     for payment in order["payments"]:
-        click.echo(f"  money: {payment['kind']} {cell(payment['amount'])} {payment['currency']}")
+        click.echo(f"  money: {payment['kind']} {money(payment['amount'], payment['currency'])}")
 
 
 def _why(order: dict[str, Any]) -> None:
@@ -137,7 +137,8 @@ def _timeline(order: dict[str, Any]) -> None:
     click.echo("Timeline")
     for event in order["timeline"]:
         fact = event["type"].removeprefix("hub.").removesuffix(".v1")
-        click.echo(f"  {cell(event['at'])}  {fact}  {cell(event['data'])}")
+        told = f"  {cell(event['data'])}" if event["data"] else ""
+        click.echo(f"  {cell(event['at'])}  {fact}{told}")
 
 
 def _action(name: str, text: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from hub.domain.money import minor_units
+
 FORMAT = "1.0"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -56,6 +58,19 @@ def cell(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{key}={cell(item)}" for key, item in value.items())
     return str(value)
+
+
+def money(amount: Decimal | None, currency: str | None) -> str:
+    """An amount with all digits of its currency, and more only where it has more: 14.90 USD, 1500 JPY."""
+    if amount is None or currency is None:
+        return cell(amount)
+    least = minor_units(currency)
+    digits = -int(amount.normalize().as_tuple().exponent) if amount else 0
+    return f"{amount:.{max(least, digits)}f} {currency}"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, empty: str) -> None:

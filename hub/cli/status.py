@@ -8,7 +8,7 @@ import platform
 import click
 
 from hub import __version__
-from hub.cli.output import cell, emit_object, json_option
+from hub.cli.output import cell, emit_json, emit_object, json_option
 from hub.cli.session import owner_of, reading
 from hub.runtime.place import Place
 
@@ -18,14 +18,16 @@ from hub.runtime.place import Place
 @click.pass_obj
 def status(place: Place, as_json: bool) -> None:
     """Who runs, how much of everything is in which state, what needs you."""
-    from hub.views.work import counts, deliveries_by_destination
+    from hub.views.work import counts, deliveries_by_destination, paused_connections
 
     owner = owner_of(place)
     with reading(place) as connection:
         state = counts(connection)
         by_destination = deliveries_by_destination(connection)
+        paused = paused_connections(connection)
     if as_json:
-        emit_object({"owner": owner, "items": [{"kind": kind, **found} for kind, found in state.items()]})
+        items = [{"kind": kind, **found} for kind, found in state.items()]
+        emit_json(items, owner=owner, paused=paused)
         return
     click.echo(f"hub        {'running, process ' + str(owner) if owner else 'not running'}; data in {place.home}")
     for kind, found in state.items():
@@ -36,6 +38,10 @@ def status(place: Place, as_json: bool) -> None:
                 f"  {row['destination']} {row['capability']}: {row['count']} {row['state']}, oldest "
                 f"{cell(row['oldest'])}"
             )
+    for row in paused:
+        click.echo(f"  {row['connection']} is paused: {row['paused_reason']} (`hub connections resume`)")
+    if state["exceptions"]:
+        click.echo("`hub exceptions list` shows what needs you")
 
 
 @click.command()

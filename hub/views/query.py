@@ -12,6 +12,7 @@ from sqlalchemy import BindParameter, Connection, Text, bindparam, text
 from hub.store.values import exact_from_database, instant_from_database
 
 MAX_ROWS = 10_000
+NEVER_YEAR = 9999
 
 
 def rows(
@@ -47,8 +48,10 @@ def scalar(connection: Connection, sql: str, parameters: Mapping[str, Any] | Non
     return connection.execute(text(sql), dict(parameters or {})).scalar()
 
 
-def instant(microseconds: int) -> dt.datetime:
-    return instant_from_database(int(microseconds))
+def instant(microseconds: int) -> dt.datetime | None:
+    """None for the far future that stands for never."""
+    found = instant_from_database(int(microseconds))
+    return None if found.year >= NEVER_YEAR else found
 
 
 def amount(millionths: int | Decimal) -> Decimal:

@@ -118,6 +118,14 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     return result
 
 
+def paused_connections(connection: Connection) -> list[dict[str, Any]]:
+    return rows(
+        connection,
+        "SELECT connection, paused_reason, updated_at FROM connection_states WHERE paused ORDER BY connection",
+        instants=("updated_at",),
+    )
+
+
 def deliveries_by_destination(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,

@@ -14,6 +14,13 @@ import pytest
 from hub.demo.processes import HubProcess, call, free_port
 from tests.cli.site import ROOT, SHOP, Site, edited, shop_order
 
+MINE = """mapping: mine
+version: 1
+target: Item
+kind: state
+fields: { external_id: { from: id, as: text }, sku: { from: id } }
+"""
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
@@ -206,8 +213,7 @@ def test_every_mapping_passes_its_own_tests(site: Site) -> None:
 def test_a_mapping_whose_test_fails_ends_with_1(site: Site) -> None:
     file = site.write(
         "mine.yaml",
-        "mapping: mine\nversion: 1\ntarget: Item\nkind: state\nfields: { external_id: { from: id, as: text }, sku: { from: id } }\n"
-        "tests: [ { name: wrong, input: { id: A }, expect: { sku: B } } ]\n",
+        MINE + "tests: [ { name: wrong, input: { id: A }, expect: { sku: B } } ]\n",
     )
     done = site.hub("mapping", "test", file)
     assert done.code == 1
@@ -217,8 +223,7 @@ def test_a_mapping_whose_test_fails_ends_with_1(site: Site) -> None:
 def test_a_mapping_whose_test_is_badly_written_is_named_with_its_line(site: Site) -> None:
     file = site.write(
         "mine.yaml",
-        "mapping: mine\nversion: 1\ntarget: Item\nkind: state\nfields: { external_id: { from: id, as: text }, sku: { from: id } }\n"
-        "tests:\n  - { name: wrong, inputs: { id: A } }\n",
+        MINE + "tests:\n  - { name: wrong, inputs: { id: A } }\n",
     )
     done = site.hub("mapping", "test", file)
     assert done.code == 1

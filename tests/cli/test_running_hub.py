@@ -114,6 +114,10 @@ def test_an_unknown_outcome_that_happened_is_not_made_again(
     running: Running, site: Site, doubtful: tuple[str, dict[str, Any]]
 ) -> None:
     name, delivery = doubtful
+    refused = site.hub("deliveries", "retry", delivery["id"])
+    assert refused.code == 1
+    assert "did-not-happen" in refused.err
+    assert site.good("deliveries", "show", delivery["id"], "--json").items[0]["due_at"] is None, "never by itself"
     exceptions = site.good("exceptions", "list", "--json").items
     assert delivery["id"] in {subject["id"] for row in exceptions for subject in row["subjects"]}
     said = site.good("deliveries", "happened", delivery["id"], "--external-id", "SO-4711", "--json").items[0]
@@ -199,6 +203,8 @@ def test_a_paused_connection_gets_nothing_and_resuming_says_what_waited(running:
     try:
         name = running.place()
         running.await_delivery(name, "submit_order", "pending")
+        assert "erp-soap is paused: maintenance" in site.good("status").out
+        assert [row["connection"] for row in site.good("status", "--json").data["paused"]] == [ERP]
     finally:
         said = site.good("connections", "resume", ERP, "--json").items[0]
     assert said["deliveries"] >= 1
