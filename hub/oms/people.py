@@ -16,8 +16,8 @@ from hub.oms.holds import MANUAL, release
 from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
 from hub.oms.save import push_tasks, save, tell
-from hub.oms.stock import waiting_orders
 from hub.oms.times import instant_text
+from hub.oms.waiting import waiting_orders
 
 NOT_FOUND = "not_found"
 NOT_POSSIBLE = "not_possible"

@@ -16,6 +16,7 @@ from hub.oms import rows
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
+from hub.oms.waiting import waiting_orders
 
 ZERO = Decimal(0)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -35,6 +36,7 @@ def save(case: Case) -> Decision:
     """Write what changed. The order's row always guards the rest, so that two decisions about it never mix."""
     order, writes = case.order, case.decision.writes
     _forget_what_is_over(case)
+    _source_what_is_less(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)
     body = WriteSet()
@@ -119,6 +121,30 @@ def _save_stock(case: Case, writes: WriteSet) -> None:
     for entry in case.journal:
         writes.insert("stock_events", entry)
     case.decision.tasks += push_tasks(case.rules, case.now, sorted({change.sku for change in changes}))
+    freed = freed_skus(changes)
+    if freed:
+        others = waiting_orders(case.snapshot, freed, case.now, case.cause)
+        case.decision.tasks += [task for task in others if task.subject != case.order.id]
+
+
+def freed_skus(changes: Sequence[StockChange]) -> list[str]:
+    """What of this order's goods others may have now; moving them from one location to another frees nothing."""
+    more: dict[str, Decimal] = {}
+    for change in changes:
+        more[change.sku] = more.get(change.sku, ZERO) + change.on_hand - change.soft - change.firm
+    return sorted(sku for sku, units in more.items() if units > 0)
+
+
+def _source_what_is_less(case: Case) -> None:
+    """Less is waited for than before: what was too much for any location, or for one parcel, may be there now."""
+    lines = case.order.lines
+    lowered = any(
+        move.source is Bucket.BACKORDERED and move.target is Bucket.CANCELLED
+        for line in lines
+        for move in line.ledger.moves
+    )
+    if lowered and case.acts and any(line.ledger[Bucket.BACKORDERED] > 0 for line in lines):
+        case.task("allocate", case.order.id, case.now)
 
 
 def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:

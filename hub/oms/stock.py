@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, EventRequest, ExceptionClear, ExceptionRequest, Incoming, TaskRequest, Verdict
+from hub.domain.decision import Decision, EventRequest, ExceptionClear, ExceptionRequest, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import WorkState
 from hub.domain.ids import derived_id
@@ -21,9 +21,9 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.stock import Mark, Means, Order, on_hand_from_snapshot, relation
 from hub.domain.writeset import StockChange
 from hub.oms.ports import LocationRule, Rules
-from hub.oms.reserve import UNASSIGNED
 from hub.oms.save import push_tasks
 from hub.oms.times import instant
+from hub.oms.waiting import waiting_orders
 
 ZERO = Decimal(0)
 CHUNK = 500
@@ -254,14 +254,3 @@ def _after(
     decision.tasks += waiting_orders(snapshot, changed, now, incoming.id)
     data = {"location": rule.id, "skus": str(len(changed))}
     decision.events.append(EventRequest(Fact.STOCK_COUNTED.value, rule.id, f"stock/{incoming.id}", None, data))
-
-
-def waiting_orders(snapshot: Snapshot, skus: list[str], now: dt.datetime, cause: str) -> list[TaskRequest]:
-    """A task for each order with demand of these SKUs that no location holds; the order that waited longest first."""
-    found: dict[str, dt.datetime] = {}
-    for start in range(0, len(skus), CHUNK):
-        where = {**UNASSIGNED, "sku": tuple(skus[start : start + CHUNK])}
-        for row in snapshot.rows("reservations", where, order_by=("created_at",)):
-            found.setdefault(row["order_id"], row["created_at"])
-    oldest_first = sorted(found, key=lambda order_id: (found[order_id], order_id))
-    return [TaskRequest("allocate", order_id, now, f"allocate/{order_id}/{cause}") for order_id in oldest_first]

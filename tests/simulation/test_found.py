@@ -170,3 +170,28 @@ def test_a_crash_at_any_commit_changes_nothing_of_the_end(moment: int) -> None:
     assert told.end() == []
     assert plan.crashes == 1
     assert told.rows("SELECT SUM(shipped) FROM order_lines") == [(int(Decimal(3) * 1_000_000),)]
+
+
+def test_goods_that_one_order_gives_back_go_to_the_order_that_waits() -> None:
+    told = tale(grace=True)
+    rows = [{"warehouse": place, "sku": "SKU-A", "quantity": "0"} for place in LOCATIONS]
+    rows[0]["quantity"] = "1"
+    told.story.ask(WMS, "set_stock", {"rows": rows})
+    told.story.count()
+    first = told.order(1, SKU_A=1)
+    told.order(5, SKU_A=1)
+    told.at(20, SHOP, "cancel", lambda: {"id": first()})
+    assert told.end() == []
+    assert told.rows("SELECT status FROM orders ORDER BY created_at") == [("cancelled",), ("closed",)]
+
+
+def test_an_order_that_ships_whole_goes_when_less_is_wanted_than_before() -> None:
+    told = tale()
+    rows = [{"warehouse": place, "sku": "SKU-A", "quantity": "0"} for place in LOCATIONS]
+    rows[0]["quantity"] = "1"
+    told.story.ask(WMS, "set_stock", {"rows": rows})
+    told.story.count()
+    order = told.order(1, SKU_A=2)
+    told.at(20, SHOP, "refund", lambda: {"id": order(), "lines": {"SKU-A": 1}, "restock": "cancel"})
+    assert told.end() == []
+    assert told.rows("SELECT shipped, cancelled FROM order_lines") == [(1_000_000, 1_000_000)]
