@@ -58,7 +58,7 @@ def happened(hub: Hub, who: str, delivery: str, external_id: str, reason: str = 
     def verb(writer: Writer, one: str) -> WriteSet:
         row = writer.snapshot.row("deliveries", {"id": one})
         if row is None or row["state"] in verbs.UNSETTLED:
-            return verbs.happened(writer, one, external_id, who)
+            return verbs.happened(writer, one, external_id, who, reason)
         if not reason:
             raise Refused(f"{one} is {row['state']}, so nothing was in doubt; say with --reason how it was done")
         return verbs.mark_done(writer, one, external_id, reason, who)
@@ -67,9 +67,8 @@ def happened(hub: Hub, who: str, delivery: str, external_id: str, reason: str = 
 
 
 def did_not_happen(hub: Hub, who: str, delivery: str, reason: str = "") -> dict[str, Any]:
-    del reason
     words = "is sent again with the same content"
-    return _say(hub, delivery, lambda writer, one: verbs.did_not_happen(writer, one, who), words)
+    return _say(hub, delivery, lambda writer, one: verbs.did_not_happen(writer, one, who, reason), words)
 
 
 def abandon(hub: Hub, who: str, delivery: str, reason: str) -> dict[str, Any]:

@@ -30,24 +30,24 @@ class Refused(Exception):
     """The delivery is not in a state in which this can be done."""
 
 
-def happened(writer: Writer, delivery_id: str, external_id: str, who: str) -> WriteSet:
+def happened(writer: Writer, delivery_id: str, external_id: str, who: str, reason: str = "") -> WriteSet:
     """The call took effect over there, under this id."""
     row = _standing(writer, delivery_id, UNSETTLED, "happened")
     writes = WriteSet()
     word = Word("acknowledged", by=who, origin=_origin(row, "happened"), external_id=external_id)
     close_delivery(writes, writer, row, word)
-    audit(writes, "deliveries.happened", delivery_id, who, "", writer.now, {"external_id": external_id})
+    audit(writes, "deliveries.happened", delivery_id, who, reason, writer.now, {"external_id": external_id})
     return writes
 
 
-def did_not_happen(writer: Writer, delivery_id: str, who: str) -> WriteSet:
+def did_not_happen(writer: Writer, delivery_id: str, who: str, reason: str = "") -> WriteSet:
     """The call had no effect over there; it is sent again with the same bytes."""
     row = _standing(writer, delivery_id, UNSETTLED, "did-not-happen")
     writes = WriteSet()
     values = {**RELEASED, "state": "pending", "due_at": writer.now, "probe_after": None, "error": None}
-    writes.update("deliveries", _guard(row), values)
+    writes.update("deliveries", _guard(row), {**values, "give_up_at": _horizon(writer, row)})
     clear_rows(writes, writer.snapshot, [ExceptionClear("", "delivery", delivery_id, who)], writer.now)
-    audit(writes, "deliveries.did-not-happen", delivery_id, who, "", writer.now)
+    audit(writes, "deliveries.did-not-happen", delivery_id, who, reason, writer.now)
     return writes
 
 
@@ -86,7 +86,6 @@ def retry(writer: Writer, delivery_id: str, who: str) -> WriteSet:
     if row["park_reason"] == "mapping":
         _render_again(writes, writer, row)
     view = writer.connections.get(row["destination"])
-    horizon = view.horizon_seconds(row["capability"]) if view else 0.0
     suppressed = view is None or not view.effects
     values: dict[str, Any] = {
         **RELEASED,
@@ -95,7 +94,7 @@ def retry(writer: Writer, delivery_id: str, who: str) -> WriteSet:
         "park_reason": None,
         "error": None,
         "due_at": now,
-        "give_up_at": now + dt.timedelta(seconds=horizon),
+        "give_up_at": _horizon(writer, row),
     }
     writes.update("deliveries", _guard(row), values)
     clear_rows(writes, writer.snapshot, [ExceptionClear("", "delivery", delivery_id, who)], now)
@@ -145,8 +144,6 @@ def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> Wr
         name: row[name]
         for name in ("destination", "capability", "aggregate", "lane", "subject", "order_id", "safety", "body_id")
     }
-    view = writer.connections.get(row["destination"])
-    horizon = view.horizon_seconds(row["capability"]) if view else 0.0
     writes.insert(
         "deliveries",
         {
@@ -160,7 +157,7 @@ def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> Wr
             "fact": row["fact"],
             "echo_key": key if row["echo_key"] else None,
             "due_at": writer.now,
-            "give_up_at": writer.now + dt.timedelta(seconds=horizon),
+            "give_up_at": _horizon(writer, row),
             "cause": delivery_id,
             "created_at": writer.now,
         },
@@ -178,7 +175,7 @@ def go_live(writer: Writer, delivery_ids: Sequence[str], who: str) -> WriteSet:
     writes = WriteSet()
     for delivery_id in delivery_ids:
         row = _standing(writer, delivery_id, ("suppressed",), "go-live")
-        values = {"state": "pending", "due_at": writer.now, "settled_at": None}
+        values = {"state": "pending", "due_at": writer.now, "settled_at": None, "give_up_at": _horizon(writer, row)}
         writes.update("deliveries", _guard(row), values)
         audit(writes, "connections.go-live", delivery_id, who, "", writer.now)
     return writes
@@ -192,6 +189,12 @@ def _standing(writer: Writer, delivery_id: str, states: Sequence[str], verb: str
         allowed = ", ".join(sorted(states))
         raise Refused(f"{verb} is for deliveries that are {allowed}; {delivery_id} is {row['state']}")
     return row
+
+
+def _horizon(writer: Writer, row: Mapping[str, Any]) -> dt.datetime:
+    """A person has just asked for it: its age counts from now."""
+    view = writer.connections.get(row["destination"])
+    return writer.now + dt.timedelta(seconds=view.horizon_seconds(row["capability"]) if view else 0.0)
 
 
 def _guard(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,6 +112,34 @@ def test_a_webhook_over_the_wire_is_kept_once(running: Running, site: Site) -> N
     assert held["status"] == "held", "its articles are unknown here"
 
 
+def test_a_body_too_large_is_refused_before_it_is_sent(running: Running) -> None:
+    with socket.create_connection(("127.0.0.1", running.hub.port), timeout=10) as sender:
+        sender.sendall(f"POST /in/{SHOP} HTTP/1.1\r\nHost: hub\r\nContent-Length: 9999999999\r\n\r\n".encode() + b"{")
+        assert sender.recv(4096).startswith(b"HTTP/1.1 413 ")
+    assert call(running.hub.port, "GET", "/healthz")[0] == 200
+
+
+def test_a_body_without_a_length_is_refused_where_it_grows_too_large(running: Running) -> None:
+    piece = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    answer = b""
+    with socket.create_connection(("127.0.0.1", running.hub.port), timeout=10) as sender:
+        sender.sendall(f"POST /in/{SHOP} HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        try:
+            for _ in range(40):
+                sender.sendall(piece)
+        except OSError:
+            pass  # the hub stopped listening, which is what is asked for
+        try:
+            answer = sender.recv(4096)
+        except OSError:
+            answer = b"HTTP/1.1 413 "  # closed while we were still sending
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    with sqlite3.connect(f"{(running.site.home / 'hub.db').as_uri()}?mode=ro", uri=True) as connection:
+        (largest,) = connection.execute("SELECT MAX(size_bytes) FROM bodies").fetchone()
+    connection.close()
+    assert largest < 10_000_000
+
+
 def test_an_unknown_outcome_that_happened_is_not_made_again(
     running: Running, site: Site, doubtful: tuple[str, dict[str, Any]]
 ) -> None:
@@ -137,6 +167,10 @@ def test_an_unknown_outcome_that_did_not_happen_is_made_again(
     running.await_delivery(name, "submit_order", "acknowledged", "sent")
     order = running.await_order(name, "closed")
     assert len(postings(running, order)) == before + 1, "the person was wrong, and that is what it costs"
+    with sqlite3.connect(f"{(site.home / 'hub.db').as_uri()}?mode=ro", uri=True) as connection:
+        kept = connection.execute("SELECT action, reason FROM audit WHERE subject = ?", (delivery["id"],)).fetchall()
+    connection.close()
+    assert kept == [("deliveries.did-not-happen", "looked it up")]
 
 
 def test_an_unknown_outcome_can_be_given_up(running: Running, site: Site, doubtful: tuple[str, dict[str, Any]]) -> None:
