@@ -24,6 +24,8 @@ from hub.domain.money import decimal_text
 
 Stamp = tuple[str, str]
 LINES = "lines"
+BESIDE = frozenset({"attributes"})
+"""What a source's payloads carry beside the canonical fields: its webhooks and its pages need not agree on that."""
 LINE_ID = "external_line_id"
 _NEVER: Stamp = ("", "")
 
@@ -136,7 +138,8 @@ def _merge_lines(
 def _take(values: dict[str, Any], stamps: dict[str, Stamp], name: str, value: Any, stamp: Stamp) -> bool:
     """Set the field if the stamp is the newest; True if the same version carried other content."""
     known = stamps.get(name)
-    conflict = known is not None and bool(stamp[0]) and known[0] == stamp[0] and values[name] != value
+    same_version = known is not None and bool(stamp[0]) and known[0] == stamp[0]
+    conflict = same_version and name not in BESIDE and values[name] != value
     if known is None or stamp >= known:
         values[name] = value
         stamps[name] = stamp

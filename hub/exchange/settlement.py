@@ -184,7 +184,7 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
     "refused": (
         "{destination} refused {capability}",
         "the call is not repeated; the order shows what it blocks",
-        "correct the data there or here, then resend as new with a reason, or abandon",
+        "correct the data there or here, then resend as new with a reason; or say with its id that it was done by hand",
     ),
     "retrying": (
         "{destination} does not take {capability}",

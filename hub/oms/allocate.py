@@ -28,7 +28,7 @@ from hub.oms.confirm import confirm_when_due, plan_work
 from hub.oms.expire import ask_for_expiry
 from hub.oms.holds import HUB, place, release
 from hub.oms.load import Case, new_hold, open_case
-from hub.oms.ports import LocationRule, Rules
+from hub.oms.ports import LocationRule, Rules, Strategy
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned, give_back, reserve, soft, trim
 from hub.oms.routing import choose_strategy
@@ -36,6 +36,8 @@ from hub.oms.save import save, tell
 from hub.oms.times import instant, instant_text
 
 ZERO = Decimal(0)
+LOOK_AGAIN = dt.timedelta(seconds=15)
+"""Stock that another process counted at this very moment did not see that this order waits: it looks once more."""
 RESOURCE_LIMIT = 5
 """Times an order is sourced again after shorts and rejections before a person must look."""
 
@@ -47,6 +49,8 @@ def handle_allocate(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], 
         case = open_case(snapshot, rules, now, task.id, task.subject)
         if case is None:
             return Decision(Verdict.IGNORED, message="there is no such order any more")
+        if task.payload.get("look_again") and not _anything_free(case):
+            return Decision(Verdict.IGNORED, subject=case.order.id, message="there is still nothing free")
         reconcile(case)
         allocate(case)
         if not confirm_when_due(case):
@@ -88,6 +92,16 @@ def allocate(case: Case) -> None:
         plan_work(case)
 
 
+def _anything_free(case: Case) -> bool:
+    """Something that waits for stock could be reserved somewhere now."""
+    skus = tuple(sorted({line.sku for line in case.order.lines if line.sku and line.ledger[Bucket.BACKORDERED]}))
+    for row in case.snapshot.rows("stock", {"sku": skus}) if skus else ():
+        rule = case.location(row["location"])
+        if rule is not None and row["on_hand"] - row["soft"] - row["firm"] - rule.safety(row["sku"]) > 0:
+            return True
+    return False
+
+
 def _pool(case: Case, line: OrderLine) -> Decimal:
     """What of a line is to be sourced: everything not yet in a location's hands."""
     again = line.ledger[Bucket.ALLOCATED] if case.order.confirmed_at is None else ZERO
@@ -116,12 +130,15 @@ def _source(case: Case, lines: list[OrderLine], pool: dict[str, Decimal]) -> Non
         max_shipments=strategy.max_shipments,
         ship_complete=strategy.ship_complete,
         line_from_one_location=strategy.line_from_one_location,
-        split_penalty=case.rules.split_penalty,
+        split_penalty=strategy.split_penalty,
     )
-    candidates, exclusions = _candidates(case, lines, demands)
+    candidates, exclusions = _candidates(case, strategy, lines, demands)
     wanted = [Demand(sku, quantity) for sku, quantity in sorted(demands.items())]
     result = sourcing.source(wanted, candidates, objective)
     _reserve_plan(case, lines, pool, result.chosen)
+    if any(move.target is Bucket.BACKORDERED for line in lines for move in line.ledger.moves):
+        payload = {"look_again": True}
+        case.task("allocate", case.order.id, case.now + LOOK_AGAIN, "look-again", payload=payload)
     _when_nothing(case, lines, result.chosen)
     _keep(case, wanted, candidates, exclusions, result, f"{rule_id}/{strategy_id}")
 
@@ -141,7 +158,7 @@ def _when_nothing(case: Case, lines: list[OrderLine], plan: Plan) -> None:
 
 
 def _candidates(
-    case: Case, lines: list[OrderLine], demands: dict[str, Decimal]
+    case: Case, strategy: Strategy, lines: list[OrderLine], demands: dict[str, Decimal]
 ) -> tuple[list[Candidate], list[Exclusion]]:
     wanted = Wanted(
         method=str(case.order.facts.get("method", "ship")),
@@ -151,6 +168,9 @@ def _candidates(
     exclusions: list[Exclusion] = []
     asked: list[LocationRule] = []
     for rule in sorted(case.rules.locations.values(), key=lambda rule: rule.id):
+        if not strategy.asks(rule):
+            exclusions.append(Exclusion(rule.id, "strategy", f"the strategy {strategy.id} does not ask it"))
+            continue
         exclusion = sourcing.eligible(Facts(rule.id, rule.can, rule.country, rule.capacity_per_day), wanted)
         if exclusion is None:
             asked.append(rule)
@@ -169,7 +189,7 @@ def _candidates(
         available = {}
         for sku in demands:
             row = stock.get((sku, rule.id))
-            free = row["on_hand"] - row["soft"] - row["firm"] - rule.safety_stock if row else ZERO
+            free = row["on_hand"] - row["soft"] - row["firm"] - rule.safety(sku) if row else ZERO
             units = free + own.get((sku, rule.id), ZERO)
             if units > 0:
                 available[sku] = units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,13 @@ def place(case: Case, hold: Hold) -> None:
     _place(case, {hold.id: (hold, "")})
 
 
+LOOK_AGAIN = dt.timedelta(seconds=15)
+"""An item that another process imported at this very moment did not see that this order waits: it looks once more."""
+
+
 def _trouble(case: Case, hold: Hold, cause: str) -> None:
+    if hold.rule == Rule.UNKNOWN_SKU:
+        case.task("release_holds", cause, case.now + LOOK_AGAIN, hold.id, payload={"order": case.order.id})
     if hold.rule in QUIET:
         return
     case.raise_exception(
@@ -146,10 +153,10 @@ def release_known_skus(case: Case) -> None:
     ]
     skus = tuple(sorted({line.sku for _, line in held if line is not None and line.sku}))
     known = {row["sku"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else set()
-    for hold, line in held:
-        if line is not None and line.sku in known:
-            release(case, hold, HUB)
-    if case.acts and not order.open_holds():
+    released = [hold for hold, line in held if line is not None and line.sku in known]
+    for hold in released:
+        release(case, hold, HUB)
+    if released and case.acts and not order.open_holds():
         case.task("allocate", order.id, case.now)
 
 

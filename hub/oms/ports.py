@@ -27,6 +27,7 @@ class Channel:
 class LocationRule:
     """A node that holds stock. `wms` is the connection that gets its fulfilment requests, `wms_code` its name there.
 
+    `clock_skew`: inside it the order of two statements about stock without sequence numbers is not guessed.
     `stock_means`: on_hand | net_of_acknowledged | net_of_picked, what the authority's snapshot already excludes.
     """
 
@@ -47,6 +48,12 @@ class LocationRule:
     safety_stock: Decimal
     can: frozenset[str]
     stock_means: str = "on_hand"
+    safety_by_sku: Mapping[str, Decimal] = field(default_factory=dict)
+    clock_skew: dt.timedelta = dt.timedelta(0)
+
+    def safety(self, sku: str) -> Decimal:
+        """Units of a SKU that are never promised or reserved here."""
+        return self.safety_by_sku.get(sku, self.safety_stock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,14 @@ class Strategy:
     max_shipments: int | None = None
     ship_complete: bool = False
     line_from_one_location: bool = False
+    split_penalty: Decimal = Decimal("4.00")
+    locations: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+
+    def asks(self, rule: LocationRule) -> bool:
+        """Whether the strategy considers a location at all."""
+        by_id = self.locations is None or rule.id in self.locations
+        return by_id and (self.types is None or rule.type in self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +100,6 @@ class Rules:
     totals_otherwise: str = "hold_order"
     reservation_minutes: int = 60
     silence_hours: float = 24.0
-    split_penalty: Decimal = Decimal("4.00")
+    push_window_seconds: float = 5.0
+    """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")

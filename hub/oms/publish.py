@@ -83,7 +83,7 @@ def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locati
     places = []
     for location in sorted(stock):
         row, rule = stock[location], rules.locations.get(location)
-        safety = rule.safety_stock if rule else ZERO
+        safety = rule.safety(sku) if rule else ZERO
         places.append(AtLocation(location, row["on_hand"], row["soft"], row["firm"], safety))
     waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku})
     unassigned = sum((row["quantity"] for row in waiting), ZERO)

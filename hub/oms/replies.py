@@ -102,8 +102,8 @@ def _refused(case: Case, capability: str, record: dict[str, Any]) -> None:
         "refused",
         f"{destination} refused {capability.replace('_', ' ')}",
         case.discreet(str(words)),
-        "Correct the cause there or in the mapping, then send it again.",
-        f"hub deliveries retry {record['delivery']}",
+        "Correct the cause there or in the mapping, then send it again as new, with a reason.",
+        f"hub deliveries resend {record['delivery']} --as-new --reason TEXT",
     )
 
 

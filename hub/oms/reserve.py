@@ -42,7 +42,7 @@ def reserve(case: Case, line: OrderLine, location: str, quantity: Decimal) -> No
         )
         case.reservations.append(new)
     rule = case.location(location)
-    safety = rule.safety_stock if rule else ZERO
+    safety = rule.safety(line.sku) if rule else ZERO
     case.stock.append(StockChange(line.sku, location, soft=quantity, safety=safety))
 
 

@@ -20,7 +20,6 @@ from hub.oms.waiting import waiting_orders
 
 ZERO = Decimal(0)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-PUSH_WINDOW = dt.timedelta(seconds=5)
 COMMIT_MARGIN = dt.timedelta(seconds=2)
 """A write set may commit after the window it was computed in; the push waits so long that it sees it."""
 
@@ -172,11 +171,12 @@ def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
 
 
 def push_tasks(rules: Rules, now: dt.datetime, skus: Sequence[str]) -> list[TaskRequest]:
-    """One push of a SKU in five seconds: every change inside a window asks for the task of that window."""
+    """One push of a SKU in a window of time: every change inside it asks for the task of that window."""
     if not rules.takers.get("push_inventory"):
         return []
-    window = (now - EPOCH) // PUSH_WINDOW
-    due_at = EPOCH + PUSH_WINDOW * (window + 1) + COMMIT_MARGIN
+    length = dt.timedelta(seconds=rules.push_window_seconds)
+    window = (now - EPOCH) // length
+    due_at = EPOCH + length * (window + 1) + COMMIT_MARGIN
     return [TaskRequest("push_stock", sku, due_at, f"push_stock/{sku}/{window}", {"sku": sku}) for sku in skus]
 
 

@@ -128,13 +128,18 @@ def _apply(
     for start in range(0, len(skus), CHUNK):
         chunk = tuple(skus[start : start + CHUNK])
         known = {row["sku"]: row for row in snapshot.rows("stock", {"sku": chunk, "location": rule.id})}
-        since = _moved_since(snapshot, rule.id, chunk, mark)
+        since, unclear = _moved_since(snapshot, rule, chunk, mark)
         for sku in chunk:
             row = known.get(sku)
             before = Mark(row["as_of"], row["sequence"]) if row and row["as_of"] is not None else None
             if relation(mark, before) is not Order.AFTER:
                 late += 1
                 continue
+            if sku in unclear:
+                _unclear(decision, incoming, rule, sku)
+                continue
+            if rule.clock_skew:
+                decision.clears.append(ExceptionClear(unclear_key(rule), "stock", f"{sku}@{rule.id}", "counted"))
             target = on_hand_from_snapshot(max(listed[sku], ZERO), outside.get(sku, ZERO)) + since.get(sku, ZERO)
             delta = target - (row["on_hand"] if row else ZERO)
             if listed[sku] < 0:
@@ -162,14 +167,42 @@ def _apply(
     return decision
 
 
-def _moved_since(snapshot: Snapshot, location: str, skus: tuple[str, ...], mark: Mark) -> dict[str, Decimal]:
-    """Movements after the snapshot's time: those stay on top of it. (What it counts itself is inside.)"""
+def _moved_since(
+    snapshot: Snapshot, rule: LocationRule, skus: tuple[str, ...], mark: Mark
+) -> tuple[dict[str, Decimal], set[str]]:
+    """Movements after the snapshot's time: those stay on top of it. (What it counts itself is inside.) And the SKUs of
+    which, within the location's clock skew, nobody can say which came first."""
     moved: dict[str, Decimal] = {}
-    where = {"sku": skus, "location": location, "kind": ("shipment", "movement", "adjustment")}
+    unclear: set[str] = set()
+    skew = rule.clock_skew if mark.sequence is None else dt.timedelta(0)
+    where = {"sku": skus, "location": rule.id, "kind": ("shipment", "movement", "adjustment")}
     for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
-        if event["source_time"] > mark.at:
+        when = relation(Mark(event["source_time"]), mark, skew)
+        if when is Order.UNCLEAR:
+            unclear.add(event["sku"])
+        elif when is Order.AFTER:
             moved[event["sku"]] = moved.get(event["sku"], ZERO) + event["delta"]
-    return moved
+    return moved, unclear
+
+
+def unclear_key(rule: LocationRule) -> str:
+    return f"stock-unclear/{rule.id}"
+
+
+def _unclear(decision: Decision, incoming: Incoming, rule: LocationRule, sku: str) -> None:
+    decision.exceptions.append(
+        ExceptionRequest(
+            unclear_key(rule),
+            "stock_unclear",
+            f"{rule.id}: a count and a movement came too close to tell which was first",
+            f"{sku}: within {rule.clock_skew.total_seconds():g} s, the location's clock skew.",
+            "The count of this SKU was not applied; the next one settles it.",
+            "hub inventory list",
+            "stock",
+            f"{sku}@{rule.id}",
+            connection=incoming.connection,
+        )
+    )
 
 
 def _held_outside(snapshot: Snapshot, rule: LocationRule) -> dict[str, Decimal]:

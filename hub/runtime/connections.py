@@ -97,9 +97,12 @@ class ConnectionGate:
         return self._breaker.permit()
 
     def record(self, permit: object, *, success: bool | None) -> None:
-        if isinstance(permit, Permit):
-            # A call that says nothing about the target (a refusal, a rate limit) still proves that it answers.
-            self._breaker.record(permit, success=success is not False)
+        if not isinstance(permit, Permit):
+            return
+        if success is None:
+            self._breaker.give_back(permit)
+        else:
+            self._breaker.record(permit, success=success)
 
     def wait_seconds(self) -> float:
         return self._breaker.wait_seconds()
@@ -218,6 +221,7 @@ class RuntimeConnections:
             codec_options={"items": info.items} if info.items else {},
             mapping=MappedStream(mapping, name, self._library, context) if mapping is not None else None,
             start_from=stream.start_from,
+            fetch_only=info.fetch_only and info.fetch,
             can_fetch=info.fetch,
             correlate_within_seconds=self._bundle.policies.correlate_within.total_seconds(),
         )

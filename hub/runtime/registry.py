@@ -123,7 +123,9 @@ def read_manifest(folder: Path, package: str) -> Manifest:
 def _stream(name: str, entry: Mapping[str, Any]) -> StreamInfo:
     if name not in STREAMS:
         raise ValueError(f"there is no stream {name}; streams are {', '.join(STREAMS)}")
-    known = {key: entry[key] for key in ("codec", "items", "push", "poll", "fetch", "means") if key in entry}
+    known = {
+        key: entry[key] for key in ("codec", "items", "push", "poll", "fetch", "fetch_only", "means") if key in entry
+    }
     return StreamInfo(name=name, topics=tuple(entry.get("topics") or ()), **known)
 
 

@@ -9,6 +9,7 @@ from hub.oms.ports import Channel, LocationRule, RoutingRule, Rules, Strategy
 from hub.sdk.capabilities import Capability
 
 DEFAULT_STOCK_MEANS = "on_hand"
+SHORTEST_WINDOW_SECONDS = 0.1
 
 
 def rules_of(bundle: Bundle) -> Rules:
@@ -28,25 +29,41 @@ def rules_of(bundle: Bundle) -> Rules:
                 objective=strategy.objective,
                 max_shipments=strategy.max_shipments,
                 ship_complete=strategy.ship_complete,
+                split_penalty=strategy.split_penalty,
+                locations=strategy.locations,
+                types=strategy.types,
             )
             for name, strategy in bundle.routing.strategies.items()
         },
         routing=tuple(RoutingRule(rule.id, rule.when, rule.use) for rule in bundle.routing.rules),
         fallback=bundle.routing.fallback,
         when_nothing=bundle.routing.when_nothing,
-        takers={
-            capability.value: tuple(connection.id for connection in bundle.offering(capability.value))
-            for capability in Capability
-            if bundle.offering(capability.value)
-        },
+        takers={capability.value: takers for capability in Capability if (takers := _takers(bundle, capability))},
         unknown_sku=policies.unknown_sku,
         address=policies.address,
-        payment_require=tuple(sorted(policies.payment_require)),
+        payment_require=() if policies.payment_otherwise == "accept" else tuple(sorted(policies.payment_require)),
         totals_difference_up_to=policies.totals_difference_up_to,
         totals_otherwise=policies.totals_otherwise,
-        split_penalty=max((s.split_penalty for s in bundle.routing.strategies.values()), default=Decimal(4)),
+        push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
     )
+
+
+_ERP = frozenset(
+    {
+        Capability.SUBMIT_ORDER,
+        Capability.UPDATE_ORDER,
+        Capability.CANCEL_ORDER,
+        Capability.POST_INVOICE,
+    }
+)
+"""What goes to the ERP that the policies name, where they name one."""
+
+
+def _takers(bundle: Bundle, capability: Capability) -> tuple[str, ...]:
+    offering = tuple(connection.id for connection in bundle.offering(capability.value))
+    erp = bundle.policies.erp
+    return tuple(one for one in offering if one == erp) if erp and capability in _ERP else offering
 
 
 def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
@@ -87,6 +104,8 @@ def _location(bundle: Bundle, location: Location) -> LocationRule:
         cost_line=location.costs.line,
         cost_unit=location.costs.unit,
         safety_stock=location.safety_stock.get("default", Decimal(0)),
+        safety_by_sku=location.safety_stock,
+        clock_skew=location.clock_skew,
         can=location.can,
         stock_means=(stream.means if stream and stream.means else DEFAULT_STOCK_MEANS),
     )

@@ -22,6 +22,7 @@ class StreamInfo:
     push: bool = False
     poll: bool = False
     fetch: bool = False
+    fetch_only: bool = False
     means: str | None = None
 
 

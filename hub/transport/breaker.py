@@ -51,7 +51,7 @@ class BreakerSnapshot:
 
 
 class Breaker:
-    """Thread safe. Every `permit` that is given must be answered with `record`; a lost one expires."""
+    """Thread safe. Every `permit` that is given must be answered with `record` or `give_back`; a lost one expires."""
 
     def __init__(self, clock: Clock, settings: BreakerSettings | None = None) -> None:
         self._clock = clock
@@ -92,7 +92,7 @@ class Breaker:
             return 0.0
 
     def record(self, permit: Permit, *, success: bool) -> None:
-        """How the call ended. A rate limit or a refusal of the vendor's is a success here: it answered."""
+        """How the call ended."""
         with self._lock:
             self._advance()
             if permit.generation != self._generation:
@@ -110,6 +110,13 @@ class Breaker:
             failures = sum(entry[2] for entry in self._slots)
             if calls >= self._settings.minimum_calls and failures >= calls * self._settings.failure_share:
                 self._move(State.OPEN)
+
+    def give_back(self, permit: Permit) -> None:
+        """No call was made, or it said nothing of the target: it counts neither way, and the next one may probe."""
+        with self._lock:
+            self._advance()
+            if permit.generation == self._generation:
+                self._probe_at = None
 
     def snapshot(self) -> BreakerSnapshot:
         with self._lock:

@@ -195,6 +195,31 @@ def test_a_probe_whose_caller_died_makes_way_for_the_next() -> None:
     assert breaker.state is State.CLOSED
 
 
+def test_a_probe_that_never_called_closes_nothing_and_makes_way_for_the_next() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    clock.seconds += 120
+    probe = breaker.permit()
+    assert probe is not None
+    breaker.give_back(probe)
+    states = [breaker.state]
+    call(breaker, success=False)
+    states.append(breaker.state)
+    assert states == [State.HALF_OPEN, State.OPEN]
+
+
+def test_what_counts_neither_way_does_not_keep_a_breaker_closed() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    for _ in range(100):
+        permit = breaker.permit()
+        assert permit is not None
+        breaker.give_back(permit)
+    for _ in range(20):
+        call(breaker, success=False)
+    assert breaker.state is State.OPEN
+
+
 def test_an_open_breaker_stays_open_over_a_restart_for_the_rest_of_its_time() -> None:
     clock = Clock()
     kept = opened(clock).snapshot()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from hub.domain.writeset import Applied
+from hub.domain.writeset import Applied, Outcome, WriteSet
 from hub.exchange import verbs
+from hub.exchange.drain import SettleConflict
 from hub.exchange.gates import resume_rows
 from hub.sdk.capabilities import SafetyMode
 from tests.exchange.world import Target, World, submit
@@ -205,6 +208,36 @@ def test_did_not_happen_sends_the_same_bytes_again(world: World) -> None:
     world.settle()
     assert (world.delivery()["state"], world.erp.calls) == ("acknowledged", 3)
     assert world.exceptions() == []
+
+
+def test_what_a_person_sends_again_after_weeks_is_not_given_up_at_once(world: World) -> None:
+    delivery = unknown(world)
+    world.clock.advance(30 * 86_400)
+    world.erp.script = ["unreachable"]
+    world.commit(lambda writer: verbs.did_not_happen(writer, delivery, "ann"))
+    world.settle()
+    assert world.delivery()["state"] == "retry"
+    world.run_for(60)
+    assert world.delivery()["state"] == "acknowledged"
+
+
+def test_outcomes_that_could_not_be_written_lose_nothing_and_double_nothing(world: World) -> None:
+    """Every write set of a settlement conflicts, twenty times: a mistake of ours, of which the work must not suffer."""
+    world.decide(submit())
+    apply = world.store.apply
+
+    def refusing(write_sets: Sequence[WriteSet]) -> list[Outcome]:
+        settles = [any(getattr(one, "table", "") == "attempts" for one in each.operations) for each in write_sets]
+        return [Outcome(Applied.CONFLICT)] * len(write_sets) if any(settles) else apply(write_sets)
+
+    world.store.apply = refusing  # type: ignore[method-assign]
+    with pytest.raises(SettleConflict):
+        world.engine.drain("erp")
+    world.store.apply = apply  # type: ignore[method-assign]
+    assert (world.delivery()["state"], world.erp.calls) == ("in_flight", 1)
+    world.run_for(400)
+    assert (world.delivery()["state"], world.erp.count(KEY)) == ("acknowledged", 1)
+    assert [reply["resolution"] for reply in world.replies()][-1] == "success"
 
 
 def test_abandon_needs_a_reason_to_be_kept_and_blocks_what_required_it(world: World) -> None:

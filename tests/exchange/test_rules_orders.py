@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from hub.domain.writeset import Outcome, WriteSet
 from hub.oms.people import cancel_order, hold_order, release_order
 from tests.exchange.whole import Whole, spine
 from tests.property.memory_store import channel
@@ -191,6 +192,55 @@ def test_silence_is_not_asked_of_who_was_never_asked(hub: Whole) -> None:
     hub.settle()
     hub.settle(24 * 3600 + 1)
     assert hub.exceptions() == []
+
+
+# --- several processes at once ---
+
+
+def meanwhile(hub: Whole, happens: Callable[[], object]) -> None:
+    """Just before the next commit of a decision, another process commits something that the decision did not see."""
+    apply = hub.store.apply
+
+    def late(write_sets: Sequence[WriteSet]) -> list[Outcome]:
+        hub.store.apply = apply  # type: ignore[method-assign]
+        happens()
+        return apply(write_sets)
+
+    hub.store.apply = late  # type: ignore[method-assign]
+
+
+def test_stock_counted_while_an_order_was_found_nothing_for_still_reaches_it(hub: Whole) -> None:
+    hub.restate(("L1", "TEE", 9))
+    hub.engine.parse()
+    hub.engine.apply()
+
+    def counted() -> None:
+        rows = [{"sku": "TEE", "quantity": "9"}]
+        hub.receive({"location": "WEST", "as_of": "2026-03-02T08:59:00Z", "rows": rows}, "stock", "wms-west")
+        hub.engine.parse()
+        hub.engine.apply()
+
+    meanwhile(hub, counted)
+    hub.engine.run_tasks()
+    hub.settle()
+    assert hub.buckets()["backordered"] == 4
+    hub.settle(20)
+    assert hub.buckets() == {"released": 9}
+
+
+def test_an_item_imported_while_its_order_was_captured_still_releases_it(hub: Whole) -> None:
+    hub.restate(("L1", "NEW", 1))
+    hub.engine.parse()
+
+    def imported() -> None:
+        hub.items("NEW")
+
+    meanwhile(hub, imported)
+    hub.engine.apply()
+    hub.settle()
+    assert hub.the_order()["status"] == "held"
+    hub.settle(20)
+    assert (hub.the_order()["status"], hub.exceptions()) == ("confirmed", [])
 
 
 # --- cancelling, in every state ---

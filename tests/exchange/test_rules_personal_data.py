@@ -48,7 +48,6 @@ TABLES = (
     "cursors",
     "connection_states",
 )
-)
 
 
 def order_of_a_person(hub: Whole, **fields: Any) -> None:

@@ -97,3 +97,21 @@ def test_equal_versions_with_other_content_conflict_and_the_later_received_wins(
     assert second.conflict
     assert second.view.record() == {"note": "b"}
     assert not merge(second.view, {"note": "b"}, "v1", "3").changed
+
+
+def test_what_payloads_carry_beside_the_canonical_fields_makes_no_conflict() -> None:
+    webhook = {
+        "external_id": "1",
+        "email": "a",
+        "attributes": {"shop": {"by": "webhook"}},
+        "lines": [listed("webhook")],
+    }
+    page = {"external_id": "1", "email": "a", "attributes": {"shop": {}}, "lines": [listed("page")]}
+    both = merge(merge(None, webhook, "1", "1").view, page, "1", "2")
+    assert not both.conflict
+    assert both.view.record()["attributes"] == {"shop": {}}
+    assert merge(both.view, {**page, "email": "b"}, "1", "3").conflict
+
+
+def listed(way: str) -> Record:
+    return {"external_line_id": "L1", "sku": "A", "quantity": "1", "attributes": {"shop": {"by": way}}}

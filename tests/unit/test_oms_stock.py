@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -165,3 +166,29 @@ def test_a_person_corrects_stock_by_a_difference_that_stays_until_the_next_count
     assert on_hand(bench) == 3
     (event,) = bench.store.rows("stock_events", {})
     assert (event["kind"], event["delta"], event["source"]) == ("adjustment", D(-2), "ann")
+
+
+def test_inside_the_clock_skew_a_count_is_an_exception_and_not_a_guess() -> None:
+    skewed = location("east", clock_skew=dt.timedelta(seconds=30))
+    bench = Bench(rules(skewed))
+    bench.stock("TEE", "east", 10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.run("allocate")
+    shipped = {
+        "fact_key": "s-1",
+        "external_id": "s-1",
+        "fulfilment_order": bench.store.rows("fulfilment_orders", {})[0]["id"],
+        "shipped_at": "2026-11-02T10:00:00Z",
+        "packages": [{"package": "1", "lines": [{"line": bench.line_id("L1"), "quantity": "1"}]}],
+    }
+    bench.fact("shipments", shipped, connection="wms-east")
+
+    def count(at: str, **more: str) -> None:
+        rows = [{"sku": "TEE", "quantity": "7"}]
+        bench.restate("stock", {"location": "EAST", "as_of": at, "rows": rows, **more}, connection="wms-east")
+
+    count("2026-11-02T10:00:20Z")
+    assert (bench.raised(), bench.store.rows("stock", {})[0]["on_hand"]) == (["stock_unclear"], 9)
+    count("2026-11-02T10:00:31Z")
+    assert bench.store.rows("stock", {})[0]["on_hand"] == 7
+    assert [clear.subject_id for clear in bench.decisions[-1].clears] == ["TEE@east"]
