@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import random
 import signal
@@ -142,6 +143,10 @@ class Server:
         web = self._listen() if "web" in self._serving.roles else None
         try:
             self._open()
+            # What is loaded by now stays: collections need not look at it again, and a batch's many short-lived objects
+            # need not start one.
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 50)
             log.info("ready after %.2f s: %s", time.monotonic() - self._started, ", ".join(self._serving.roles))
             self._stopping.wait()
         finally:
@@ -274,6 +279,8 @@ class WebThread:
             timeout_graceful_shutdown=15,
             server_header=False,
             lifespan="off",
+            proxy_headers=False,  # nothing here asks who the client is
+            ws="none",
         )
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hub.domain.decision import MessageHandler, TaskHandler
 from hub.domain.ids import IdSource
-from hub.domain.snapshot import Snapshot
+from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.backoff import backoff_seconds
 from hub.exchange.connections import Connections, Renderer
@@ -19,6 +19,7 @@ from hub.exchange.isolation import Crashed, alone
 from hub.exchange.ports import ClaimedMessage, Preload, Store, StoreUnavailable, preload_nothing
 from hub.exchange.verdicts import Computed, again_rows, compute, poison_rows
 from hub.sdk.ports import Clock
+from hub.sdk.streams import Kind
 
 log = logging.getLogger("hub.exchange")
 
@@ -98,7 +99,7 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
     """Compute all on one snapshot, apply all in one transaction; those that conflicted."""
     now = applier.clock.now()
     with applier.store.read() as snapshot:
-        applier.preload(snapshot, [message.subject for message in messages if message.subject])
+        _preload(applier, messages, snapshot)
         computed = [_computed(applier, message, snapshot, now) for message in messages]
     outcomes = applier.store.apply([one.writes for one in computed])
     conflicted, applied = [], []
@@ -110,6 +111,15 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
             applied.append(one)
     _wake_within(applier, applied, now)
     return conflicted
+
+
+def _preload(applier: Applier, messages: Sequence[ClaimedMessage], snapshot: BatchSnapshot) -> None:
+    """What the kinds' rules ask for each message, and what its handler will ask about its subject."""
+    for kind in (Kind.STATE, Kind.SNAPSHOT):
+        keys = [message.entity_key for message in messages if message.kind == kind]
+        snapshot.prefetch("sources", "entity_key", keys)
+        snapshot.prefetch("messages", "entity_key", keys, where={"state": "parked", "kind": str(kind)})
+    applier.preload(snapshot, [message.subject for message in messages if message.subject])
 
 
 def _wake_within(applier: Applier, applied: Sequence[Computed], now: dt.datetime) -> None:

@@ -25,6 +25,8 @@ _COMMON_DEPTH = 12
 
 
 _WIDE_INTEGER = 2**63
+_TEXT = frozenset({str})
+_ALWAYS_PLAIN = frozenset({str, bool, type(None)})
 
 
 class _Doubtful(Exception):
@@ -145,16 +147,15 @@ def _is_plain(nodes: Iterable[object], depth: int) -> bool:
     plain = True
     for node in nodes:
         kind = type(node)
-        if kind is str or node is None or kind is bool:
+        if kind in _ALWAYS_PLAIN:
             continue
         if kind is int:
             if not -_WIDE_INTEGER < node < _WIDE_INTEGER:  # type: ignore[operator]  # kind says that it is one
                 plain = False
             continue
         if isinstance(node, dict):
-            for name in node:
-                if type(name) is not str:
-                    raise FormatError("unwritable", f"a name must be text, not {type(name).__name__}")
+            if not _TEXT.issuperset(map(type, node)):
+                raise FormatError("unwritable", "a name must be text")
             plain = _is_plain(node.values(), depth + 1) and plain
         elif isinstance(node, list | tuple):
             plain = _is_plain(node, depth + 1) and plain

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from hub.exchange.defaults import DEFAULTS
 from hub.exchange.engine import Engine
 from hub.exchange.ports import StoreUnavailable
 
@@ -14,6 +15,9 @@ log = logging.getLogger("hub.worker")
 
 SWEEP_SECONDS = 1.0
 AFTER_FAILURE_SECONDS = 1.0
+GATHER_SECONDS = {"decide": 0.1, "dispatch": 0.1, "ask": 0.25, "upkeep": SWEEP_SECONDS}
+"""How long a loop lets work gather before its next round: a round costs nearly the same for one message as for ten, and
+every commit wakes every loop."""
 
 
 class Worker:
@@ -81,6 +85,8 @@ class Worker:
                 self._worked()
             else:
                 self._wait(SWEEP_SECONDS)
+            if busy < DEFAULTS.claim_limit:  # else there is a backlog to work off
+                self._stop.wait(GATHER_SECONDS[name])
 
     def _decide(self) -> int:
         engine = self._engine()
@@ -90,17 +96,11 @@ class Worker:
         return self._engine().ask()
 
     def _dispatch(self) -> int:
-        started = 0
         for destination in self._engine().destinations_due():
             running = self._sending.get(destination)
             if running is None or running.done():
                 self._sending[destination] = self._pool.submit(self._send, destination)
-                started += 1
-        if not started:
-            return 0
-        # Until something changes there is nothing new to start; a sender that ends wakes us.
-        self._wait(SWEEP_SECONDS)
-        return 1
+        return 0  # until something changes there is nothing new to start; a sender that ends wakes us
 
     def _send(self, destination: str) -> int:
         sent = 0

@@ -61,10 +61,29 @@ def _commit(session: Session) -> None:
         raise CommitUnknown(str(error)) from error
 
 
-def _run_one(tx: Transaction, entry: _Entry) -> None:
-    """A failing job takes back its own savepoint; faults of the database itself end the transaction."""
-    entry.result = entry.error = None
+def _run_first(session: Session, entry: _Entry) -> Transaction:
+    """Before the first job there is nothing to keep: if it fails, the transaction is begun again, and the usual one
+    that is alone costs no savepoint."""
+    tx = session.begin()
+    _try(tx, entry)
+    if entry.error is None:
+        return tx
+    session.rollback()
+    return session.begin()
+
+
+def _run_next(tx: Transaction, entry: _Entry) -> None:
+    """A failing job takes back its own savepoint."""
     tx.execute("SAVEPOINT job")
+    _try(tx, entry)
+    if entry.error is not None:
+        tx.execute("ROLLBACK TO SAVEPOINT job")
+    tx.execute("RELEASE SAVEPOINT job")
+
+
+def _try(tx: Transaction, entry: _Entry) -> None:
+    """Faults of the database itself end the transaction."""
+    entry.result = entry.error = None
     try:
         entry.result = entry.job(tx)
     except (*driver_errors(), *VALUE_ERRORS) as error:
@@ -73,9 +92,6 @@ def _run_one(tx: Transaction, entry: _Entry) -> None:
         entry.error = error
     except Exception as error:  # noqa: BLE001 - the one who waits for the job gets it
         entry.error = error
-    if entry.error is not None:
-        tx.execute("ROLLBACK TO SAVEPOINT job")
-    tx.execute("RELEASE SAVEPOINT job")
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:
@@ -206,13 +222,17 @@ class GroupWriter(Generic[Item]):
             entry.resolve()
 
     def _once(self, entries: list[_Entry], *, repeated: bool) -> None:
-        tx = self._session.begin()
-        for entry in entries:
-            _run_one(tx, entry)
+        if not entries and (job := self._next()) is not None:
+            entries.append(job)
+        if not entries:
+            return
+        tx = _run_first(self._session, entries[0])
+        for entry in entries[1:]:
+            _run_next(tx, entry)
         end = time.monotonic() + WRITE_SECONDS
-        while not repeated and time.monotonic() < end and (entry_or_none := self._next()) is not None:
-            entries.append(entry_or_none)
-            _run_one(tx, entry_or_none)
+        while not repeated and time.monotonic() < end and (following := self._next()) is not None:
+            entries.append(following)
+            _run_next(tx, following)
         _commit(self._session)
 
     def _fail(self, entries: Sequence[_Entry], error: Exception, fault: Fault) -> None:

@@ -25,6 +25,8 @@ except ImportError:
     import sqlite3
 
 BATCH = 50
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
+PRAGMAS = (*PRAGMAS, "wal_autocheckpoint=4000")
 TIMEOUT_SECONDS = 10.0
 STORED, PARSED, CAPTURED, ALLOCATED, STARTED, SETTLED, APPLIED = range(7)
 INSERTED_IN = {"receipts": STORED, "messages": PARSED, "attempts": STARTED}
@@ -74,7 +76,7 @@ def main() -> None:
     with Path(args.calls).open(encoding="utf-8") as file:
         calls = [json.loads(line) for line in file]
     database = sqlite3.connect(args.database, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"):
+    for pragma in PRAGMAS:
         database.execute(f"PRAGMA {pragma}")
     for sql in schema:
         database.execute(sql)

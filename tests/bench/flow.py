@@ -41,7 +41,7 @@ def run(folder: Path, orders: int, per_second: float) -> dict[str, Any]:
             cpu = cpu_seconds(process.pid) - before
             written = watch.end()
             line = process_line(process.pid, "hub run", cpu)
-        _check(database_of(process), record, WARM_UP + orders)
+        check(_counted(database_of(process)), at_targets=_at_targets(record), orders=WARM_UP + orders)
     floor = _floor(folder, database_of(process), record)
     return {
         "name": "flow",
@@ -78,16 +78,24 @@ def _until(process: HubProcess, sql: str, wanted: int, what: str) -> None:
     wait_until(lambda: count(database_of(process), sql) >= wanted, what, lambda: process.alive)
 
 
-def _check(database: Path, record: Path, orders: int) -> None:
-    """The hub was killed: what it answered and sent must be in its database, and at the targets exactly once."""
-    found = {
+def _counted(database: Path) -> dict[str, int]:
+    """What stands in the database of the hub that was killed."""
+    return {
         "receipts": count(database, "SELECT COUNT(*) FROM receipts WHERE connection = 'shop' AND state = 'parsed'"),
         "orders": count(database, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"),
+        "deliveries": count(database, _DELIVERED),
     }
-    wanted = {"receipts": orders, "orders": orders, "deliveries": orders * CALLS_PER_ORDER}
-    found["deliveries"] = count(database, _DELIVERED)
+
+
+def _at_targets(record: Path) -> int:
+    """Different calls that the targets got."""
     with record.open(encoding="utf-8") as calls:
-        at_targets = len({(call["target"], call["body"]) for call in map(json.loads, calls)})
+        return len({(call["target"], call["body"]) for call in map(json.loads, calls)})
+
+
+def check(found: dict[str, int], *, at_targets: int, orders: int) -> None:
+    """Raises RuntimeError where something that was answered or sent is missing, or there is too much of it."""
+    wanted = {"receipts": orders, "orders": orders, "deliveries": orders * CALLS_PER_ORDER}
     if found != wanted or at_targets != wanted["deliveries"]:
         raise RuntimeError(f"after the kill there are {found} and {at_targets} calls at the targets, not {wanted}")
 

@@ -29,7 +29,7 @@ def run(folder: Path, requests: int) -> dict[str, Any]:
         written = watch.end()
         line = process_line(process.pid, "hub run", cpu)
     stored = count(database_of(process), "SELECT COUNT(*) FROM receipts r JOIN bodies b ON b.id = r.body_id")
-    _check("the hub", stored, requests + WARM_UP)
+    check("the hub", stored=stored, answered=requests + WARM_UP)
     floor_cpu, floor_seconds = _floor(folder / "floor.db", requests)
     return {
         "name": "intake",
@@ -58,10 +58,11 @@ def _floor(database: Path, requests: int) -> tuple[float, float]:
         before = cpu_seconds(pid)
         load = run_load(url, requests, first=1 + WARM_UP)
         cpu = cpu_seconds(pid) - before
-    _check("the floor", count(database, "SELECT COUNT(*) FROM receipts"), requests + WARM_UP)
+    check("the floor", stored=count(database, "SELECT COUNT(*) FROM receipts"), answered=requests + WARM_UP)
     return cpu, load.seconds
 
 
-def _check(who: str, stored: int, answered: int) -> None:
+def check(who: str, *, stored: int, answered: int) -> None:
+    """Raises RuntimeError where a request that was answered 202 is not there after the kill."""
     if stored != answered:
         raise RuntimeError(f"{who} answered {answered} requests with 202 and kept {stored} after being killed")

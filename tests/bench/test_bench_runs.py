@@ -1,0 +1,68 @@
+"""Each benchmark runs small: the shape of what it prints and its durability checks, never times."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.bench import flow, intake
+from tests.bench.cli import main
+
+ORDERS = 60
+STABLE = {"name", "per_second", "cpu_us_per_item", "floor_cpu_us_per_item", "cpu_ratio", "wall_seconds", "processes"}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main([*arguments, "--items", str(ORDERS), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["hub_cli"] == "1.0"
+    (item,) = printed["items"]
+    assert item.keys() >= STABLE | {"beside"}
+    assert item["items"] == ORDERS
+    assert item["cpu_ratio"] > 0
+    return dict(item)
+
+
+def test_mapping_measures_orders_of_fifty_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "mapping")["fields_per_order"] >= 50
+
+
+@pytest.mark.timeout(180)
+def test_intake_finds_every_answered_webhook_in_the_killed_hub(capsys: pytest.CaptureFixture[str]) -> None:
+    item = run(capsys, "intake")
+    assert item["durable"] == ORDERS
+    assert item["fsyncs_per_item"] > 0
+    assert item["p99_ms"] >= item["p50_ms"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_flow_delivers_three_calls_an_order_and_its_floor_writes_the_same_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    item = run(capsys, "flow", "--per-second", "30")
+    assert item["calls_per_order"] == 3
+    assert item["rows_per_order"] > 20
+    assert item["updates_per_order"] > 10
+    assert item["wal_bytes_per_order"] > 0
+
+
+def test_a_lost_receipt_ends_the_run() -> None:
+    with pytest.raises(RuntimeError, match="kept 9"):
+        intake.check("the hub", stored=9, answered=10)
+
+
+def test_a_call_that_is_missing_at_its_target_ends_the_run() -> None:
+    counted = {"receipts": 2, "orders": 2, "deliveries": 6}
+    flow.check(counted, at_targets=6, orders=2)
+    with pytest.raises(RuntimeError, match="5 calls"):
+        flow.check(counted, at_targets=5, orders=2)
+    with pytest.raises(RuntimeError, match="'orders': 1"):
+        flow.check({**counted, "orders": 1}, at_targets=6, orders=2)
+
+
+def test_an_unknown_name_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["nonsense"])
+    assert ended.value.code == 2
