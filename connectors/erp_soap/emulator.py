@@ -103,10 +103,11 @@ class ErpEmulator(Emulator):
         return [one for one, _ in signed]
 
     def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        for pair in self._signed:
-            if pair[0] is outgoing:
-                self._signed.remove(pair)
-                self.webhooks.settled(pair[1], status)
+        for index, (signed, queued) in enumerate(self._signed):
+            if signed is outgoing:
+                # By place: a doubled webhook that was signed in the same second is equal, and settles by itself.
+                del self._signed[index]
+                self.webhooks.settled(queued, status)
                 return
 
     def next_due(self) -> dt.datetime | None:
