@@ -204,7 +204,10 @@ PROMISES: tuple[Promise, ...] = (
         " AND d.state NOT IN ('in_flight', 'probing', 'unknown', 'retry', 'coalesced')"
         " AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.delivery_id = a.delivery_id AND b.number > a.number)"
         " AND NOT EXISTS (SELECT 1 FROM audit u WHERE u.subject = d.id)"
-        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.receipt_id = d.id || '/echo')",
+        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.receipt_id = d.id || '/echo')"
+        # A late acceptance settles a call whose own answer nobody lived to hear.
+        " AND NOT EXISTS (SELECT 1 FROM messages m JOIN messages k ON k.id = m.receipt_id WHERE m.stream = 'replies'"
+        " AND m.connection = d.destination AND m.external_id = d.business_key AND k.stream = 'acknowledgements')",
     ),
     Promise(
         "replies_kept",

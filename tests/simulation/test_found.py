@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hub.runtime.simulation import Simulation
+from hub.runtime.simulation import CrashPlan, Simulation
 from tests.simulation import cli
 from tests.simulation.audit import audit
 from tests.simulation.scenario import Story
@@ -195,3 +195,22 @@ def test_an_order_that_ships_whole_goes_when_less_is_wanted_than_before() -> Non
     told.at(20, SHOP, "refund", lambda: {"id": order(), "lines": {"SKU-A": 1}, "restock": "cancel"})
     assert told.end() == []
     assert told.rows("SELECT shipped, cancelled FROM order_lines") == [(1_000_000, 1_000_000)]
+
+
+def test_a_late_acceptance_settles_a_call_that_the_process_did_not_survive() -> None:
+    told = tale(queued=True)
+
+    class DiesInItsFirstCall(CrashPlan):
+        def call(self) -> str:
+            submitting = "SELECT 1 FROM deliveries WHERE capability = 'submit_order' AND state = 'in_flight'"
+            return "after" if self.crashes == 0 and told.rows(submitting) else ""
+
+    told.simulation.plan = DiesInItsFirstCall(random.Random(0), most=1, gap=10_000)
+    told.order(1, SKU_A=1)
+    assert told.end() == []
+    assert told.simulation.plan.crashes == 1
+    attempts = told.rows(
+        "SELECT a.kind, a.resolution, d.state FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
+        " WHERE d.capability = 'submit_order' ORDER BY a.number"
+    )
+    assert attempts[0] == ("call", None, "acknowledged")
