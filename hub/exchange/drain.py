@@ -195,7 +195,7 @@ def _make_call(
         again = Next("unknown" if delivery.state == "unknown" else "retry", due_at=started)
         return Attempted(delivery, attempt.number, attempt.kind, started, started, result, result.resolution, again)
     effect = Effect(
-        payload=json.loads(delivery.payload),
+        payload=json.loads_canonical(delivery.payload),
         key=delivery.business_key,
         refs=entry.refs,
         deadline=attempt.deadline,

@@ -99,7 +99,7 @@ def reply_incoming(message: ClaimedMessage, snapshot: Snapshot, connections: Con
 
     Raises MappingError where the raw answer cannot be mapped; it then parks and can be re-driven.
     """
-    envelope = json.loads(message.body)
+    envelope = json.loads_canonical(message.body)
     if not isinstance(envelope, dict):
         raise MappingError("", "not_an_object", "a reply's envelope is an object")
     record: dict[str, Any] = {

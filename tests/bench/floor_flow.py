@@ -25,8 +25,8 @@ except ImportError:
     import sqlite3
 
 BATCH = 50
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
-PRAGMAS = (*PRAGMAS, "wal_autocheckpoint=4000")
+DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+PRAGMAS = (*DURABLE, "temp_store=MEMORY", "cache_size=-65536", "wal_autocheckpoint=4000")
 TIMEOUT_SECONDS = 10.0
 STORED, PARSED, CAPTURED, ALLOCATED, STARTED, SETTLED, APPLIED = range(7)
 INSERTED_IN = {"receipts": STORED, "messages": PARSED, "attempts": STARTED}
