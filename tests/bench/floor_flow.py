@@ -26,7 +26,7 @@ except ImportError:
 
 BATCH = 50
 DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-PRAGMAS = (*DURABLE, "temp_store=MEMORY", "cache_size=-65536", "wal_autocheckpoint=4000")
+PRAGMAS = (*DURABLE, "temp_store=MEMORY", "cache_size=-65536")
 TIMEOUT_SECONDS = 10.0
 STORED, PARSED, CAPTURED, ALLOCATED, STARTED, SETTLED, APPLIED = range(7)
 INSERTED_IN = {"receipts": STORED, "messages": PARSED, "attempts": STARTED}

@@ -36,7 +36,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         database = sqlite3.connect(self.path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             database.execute(f"PRAGMA {pragma}")
         database.execute(
             "CREATE TABLE IF NOT EXISTS receipts(id INTEGER PRIMARY KEY, connection TEXT NOT NULL, delivery_id TEXT,"
