@@ -50,7 +50,12 @@ bodies = Table(
     Column("created_at", Instant, nullable=False),
     Column("erased_at", Instant),
     Index("ix_bodies_owner", "owner_kind", "owner_id"),
-    Index("ix_bodies_order", "order_id"),
+    Index(
+        "ix_bodies_order",
+        "order_id",
+        sqlite_where=text("order_id IS NOT NULL"),
+        postgresql_where=text("order_id IS NOT NULL"),
+    ),
     Index("ix_bodies_file", "file", sqlite_where=text("file IS NOT NULL"), postgresql_where=text("file IS NOT NULL")),
 )
 
@@ -153,7 +158,12 @@ messages = Table(
     ),
     Index("ix_messages_receipt", "receipt_id"),
     Index("ix_messages_subject", "subject"),
-    Index("ix_messages_waits", "waits_for"),
+    Index(
+        "ix_messages_waits",
+        "waits_for",
+        sqlite_where=text("waits_for IS NOT NULL"),
+        postgresql_where=text("waits_for IS NOT NULL"),
+    ),
 )
 
 sources = Table(

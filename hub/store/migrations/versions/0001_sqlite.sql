@@ -48,7 +48,7 @@ CREATE TABLE bodies (
 
 CREATE INDEX ix_bodies_file ON bodies (file) WHERE file IS NOT NULL;
 
-CREATE INDEX ix_bodies_order ON bodies (order_id);
+CREATE INDEX ix_bodies_order ON bodies (order_id) WHERE order_id IS NOT NULL;
 
 CREATE INDEX ix_bodies_owner ON bodies (owner_kind, owner_id);
 
@@ -294,7 +294,7 @@ CREATE INDEX ix_messages_receipt ON messages (receipt_id);
 
 CREATE INDEX ix_messages_subject ON messages (subject);
 
-CREATE INDEX ix_messages_waits ON messages (waits_for);
+CREATE INDEX ix_messages_waits ON messages (waits_for) WHERE waits_for IS NOT NULL;
 
 CREATE TABLE order_lines (
     id TEXT NOT NULL,
