@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import pytest
@@ -10,6 +11,7 @@ from hub.domain.writeset import Applied, Outcome, WriteSet
 from hub.exchange import verbs
 from hub.exchange.drain import SettleConflict
 from hub.exchange.gates import resume_rows
+from hub.exchange.ports import NewAttempt
 from hub.sdk.capabilities import SafetyMode
 from tests.exchange.world import Target, World, submit
 
@@ -368,7 +370,9 @@ def test_an_attempt_that_starts_while_the_cancel_decides_makes_it_decide_again(w
         from hub.exchange.decisions import decision_rows
 
         writes = decision_rows(Decision(effects=[cancel()]), world.writer(snapshot))  # type: ignore[list-item]
-    world.settle()
+    (claimed,) = world.store.claim_deliveries("erp", 1)
+    deadline = world.clock.now() + dt.timedelta(seconds=60)
+    assert world.store.start_attempts([NewAttempt(claimed.id, 1, "call", claimed.token, deadline)]) == [True]
     assert world.store.apply([writes])[0].applied is Applied.CONFLICT
 
 

@@ -445,6 +445,17 @@ def test_a_refused_submission_is_one_exception_that_a_resend_as_new_clears(hub: 
     assert (hub.exceptions(), len(hub.sent("submit_order"))) == ([], 1)
 
 
+def test_a_change_of_an_order_that_the_erp_refused_is_no_second_cause(hub: Whole) -> None:
+    hub.erp.script = ["refuse"]
+    hub.restate(("L1", "TEE", 1))
+    hub.settle()
+    hub.restate(("L1", "TEE", 2), number=2)
+    hub.run_for(60)
+    (update,) = hub.rows("deliveries", capability="update_order")
+    assert (update["state"], update["park_reason"]) == ("parked", "blocked")
+    assert (hub.exceptions(), hub.erp.calls) == (["refused"], 1)
+
+
 def test_an_order_cancelled_while_its_submission_could_not_be_written_leaves_no_exception(hub: Whole) -> None:
     hub.renderer.broken = True
     hub.change_rules(

@@ -5,14 +5,17 @@ The order management runs behind the real exchange and store. Calls fail in ever
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from typing import Any
 
+import click
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.cli.main import hub as cli
 from hub.exchange import verbs
 from hub.exchange.verbs import Refused
 from hub.oms.people import cancel_order, hold_order, release_order
@@ -137,6 +140,23 @@ def test_verify_is_clean_after_any_story(steps: list[Step]) -> None:
     assert hub.findings() == []
     hub.run_for(3 * 86_400, every=6 * 3_600)
     assert hub.findings() == []
+    for row in hub.rows("exceptions"):
+        told_plainly(row)
+
+
+def told_plainly(exception: dict[str, Any]) -> None:
+    """Whoever reads it knows what, why, what next and who; a command that it names is one that there is."""
+    assert all(exception[name] for name in ("title", "detail", "next_step", "hint", "owner")), exception
+    name, *words = shlex.split(exception["hint"]) if exception["hint"].startswith("hub ") else ["", ""]
+    if name != "hub":
+        return
+    command: click.Command = cli
+    context = click.Context(command)
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, exception["hint"]
+        command = found
+    command.make_parser(context).parse_args(words)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.domain.decision import MappingHold, Verdict
+from hub.domain.decision import DueTask, MappingHold, Verdict
 from hub.oms import people
 from hub.oms.ports import RoutingRule, Strategy
 from tests.property.memory_store import Bench, channel, location, order_record, rules
@@ -119,6 +119,26 @@ def test_a_held_order_gives_its_reservation_back_after_a_while() -> None:
     bench.run("reservation_expiry")
     assert bench.lines()["L1"] == {"open": D(1)}
     assert bench.store.row("stock", {"sku": "TEE", "location": "east"})["soft"] == 0  # type: ignore[index]
+
+
+def test_an_order_that_only_waits_for_its_grace_keeps_its_reservation() -> None:
+    bench = Bench(rules(location("east"), channels={"shop": channel(grace_seconds=7200)}))
+    bench.stock("TEE", "east", 1)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.run("allocate")
+    bench.later(minutes=61)
+    bench.run("reservation_expiry")
+    assert bench.lines()["L1"] == {"allocated": D(1)}
+
+
+def test_an_order_held_whole_reserves_nothing_and_counts_as_demand() -> None:
+    bench = shop()
+    bench.order(order_record(("L1", "TEE", 1), payment_state="pending"))
+    bench.tasks["tk"] = DueTask("tk", "allocate", bench.the_order()["id"], {}, bench.now)
+    bench.run("allocate")
+    assert bench.lines()["L1"] == {"open": D(1)}
+    (demand,) = bench.store.rows("reservations", {})
+    assert (demand["state"], demand["quantity"], demand["location"]) == ("unassigned", 1, "")
 
 
 @pytest.mark.parametrize(
