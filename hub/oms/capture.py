@@ -17,6 +17,7 @@ from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, FulfilledBy, Order, OrderLine, OrderStatus, status
 from hub.domain.quantity import Bucket, Ledger
+from hub.domain.restate import BESIDE
 from hub.domain.snapshot import Snapshot
 from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, from_holds, tell_erp, too_late_to_cancel
@@ -81,10 +82,23 @@ def handle_order(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         if first_sight:
             _begin(case, incoming)
         _apply(case, incoming)
-        tell(case, Fact.ORDER_CAPTURED if first_sight else Fact.ORDER_CHANGED)
+        if first_sight:
+            tell(case, Fact.ORDER_CAPTURED)
+        elif _stated(incoming.previous) != _stated(incoming.record):
+            tell(case, Fact.ORDER_CHANGED)
         return save(case)
 
     return capture_order
+
+
+def _stated(record: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a record says in canonical fields; a webhook and a page of one version differ in what they carry beside."""
+    found = {name: value for name, value in (record or {}).items() if name not in BESIDE}
+    if "lines" in found:
+        found["lines"] = [
+            {name: value for name, value in line.items() if name not in BESIDE} for line in found["lines"]
+        ]
+    return found
 
 
 def _unidentified(incoming: Incoming, rules: Rules) -> Decision | None:

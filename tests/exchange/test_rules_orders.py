@@ -377,6 +377,20 @@ def test_an_edit_reaches_the_erp_as_an_update_and_an_equal_restate_does_not(hub:
     assert hub.buckets() == {"released": 3}
 
 
+def test_a_poll_that_states_what_a_webhook_stated_changes_nothing_and_asks_nobody(hub: Whole) -> None:
+    hub.restate(("L1", "TEE", 1), attributes={"shop": {"sent by": "webhook"}})
+    hub.settle()
+    hub.restate(("L1", "TEE", 1), attributes={"shop": {"sent by": "poll"}})
+    hub.settle()
+    told = [row["type"] for row in hub.rows("events", order_id=hub.the_order()["id"])]
+    assert "hub.order.changed.v1" not in told
+    assert hub.rows("tasks", kind="fetch") == []
+    hub.restate(("L1", "TEE", 2), number=2)
+    hub.settle()
+    told = [row["type"] for row in hub.rows("events", order_id=hub.the_order()["id"])]
+    assert told.count("hub.order.changed.v1") == 1
+
+
 def test_an_order_edited_to_nothing_and_wanted_again_is_shown_to_a_person(hub: Whole) -> None:
     hub.restate(("L1", "TEE", 1))
     hub.engine.parse()
