@@ -89,6 +89,7 @@ def test_a_miss_of_an_older_level_changes_nothing() -> None:
     again = publish(bench)
     bench.reply(missed, accepted=False, reason="compare_miss")
     row = bench.store.row("pushed_stock", {"sku": "TEE"})
-    assert row is not None and row["quantity"] == Decimal(7)
+    assert row is not None
+    assert row["quantity"] == Decimal(7)
     bench.later(seconds=10)
     assert bench.sent("push_inventory")[-1] is again
