@@ -167,7 +167,6 @@ class Server:
         if recovered:
             log.info("given back from an earlier run: %s", recovered)
         self._metrics.gauges(lambda: _gauges(hub))
-        self._hub = hub
         if is_postgres(address):
             # Several processes share the database: commands open it themselves, and this one follows what they adopt.
             threading.Thread(target=self._follow, args=(hub,), name="follow", daemon=True).start()
@@ -183,6 +182,8 @@ class Server:
             worked=lambda: self._metrics.count("hub_worker_rounds_total"),
         )
         self._worker.start(work="worker" in roles, scheduler="scheduler" in roles)
+        # Ready only now: whoever sees it may talk to the control socket at once.
+        self._hub = hub
 
     def _checked(self, store: SqlStore) -> Loaded:
         """A revision that was not the active one has its mappings compiled before anything runs under it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema_rs
 
+import hub
 from hub.config.source import SourceError, load
 from hub.mapping import schemas
 from hub.mapping.compile import Shared, among, compile_definition
@@ -263,10 +264,11 @@ def _checker(
 
 def resolve(definition: Definition, name: str) -> Path | None:
     """A file that a mapping names (fixture, schema): beside it, in the folder above (a connector's), in the connector's
-    folder of the checkout or package."""
+    folder beside the mappings of a checkout or beside the installed package."""
     connector = definition.name.partition("/")[0]
+    installed = Path(hub.__file__).parent.parent / "connectors" / connector
     for folder in definition.folders:
-        for place in (folder, folder.parent, folder.parent.parent / "connectors" / connector):
+        for place in (folder, folder.parent, folder.parent.parent / "connectors" / connector, installed):
             path = place / name
             if path.is_file():
                 return path

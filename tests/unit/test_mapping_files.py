@@ -1,5 +1,6 @@
 """Mapping files: mistakes are found with their place, sites override, the shipped ones pass their own tests."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,11 @@ def test_json_fixtures_keep_their_numbers_exact(tmp_path: Path) -> None:
     path = tmp_path / "n.json"
     path.write_text('{"a": 0.10, "b": 820982911946154508}')
     assert str(exact_json(path)) == "{'a': Decimal('0.10'), 'b': 820982911946154508}"
+
+
+def test_mappings_that_lie_apart_from_the_connectors_find_their_schemas(tmp_path: Path) -> None:
+    """As in an installed package, where mappings are data and connectors are code."""
+    shutil.copytree(shipped_folder(), tmp_path / "data" / "mappings")
+    library = MappingLibrary([tmp_path / "data" / "mappings"])
+    for name in library.names():
+        assert library.get(name).name == name
