@@ -47,6 +47,8 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
     )
     rows = [{**row, "total": money(row["total"], row["currency"])} for row in found]
     emit_table(rows, columns, empty="No orders.")
+    if len(found) == limit:
+        click.echo(f"{limit} shown; older ones: --before {found[-1]['id']}, or more with --limit", err=True)
 
 
 @orders.command("show")
@@ -120,9 +122,24 @@ def _work(order: dict[str, Any]) -> None:
         click.echo(f"  money: {payment['kind']} {money(payment['amount'], payment['currency'])}")
 
 
+def _undecided(order: dict[str, Any]) -> str:
+    """Why nothing was sourced."""
+    kept = order["document"].get("no_effects")
+    if kept:
+        return (
+            f"kept only, because it is a {kept}; the hub sends nothing for it"
+            if kept == "test order"
+            else (f"kept only, because it was {kept}; the hub sends nothing for it")
+        )
+    held = [hold["rule"] for hold in order["holds"] if not hold["released_at"]]
+    if held:
+        return f"no place was chosen yet; the order is held: {', '.join(held)}"
+    return "no place was chosen yet."
+
+
 def _why(order: dict[str, Any]) -> None:
     if not order["sourcing"]:
-        click.echo("Why: no sourcing decision yet.")
+        click.echo(f"Why: {_undecided(order)}")
         return
     click.echo("Why")
     for decision in order["sourcing"]:
@@ -153,5 +170,5 @@ def _action(name: str, text: str) -> None:
 
 
 _action("hold", "Stop an order before anything more of it is sent.")
-_action("release", "Take back the holds that a person placed.")
+_action("release", "Release every hold of an order by hand, the hub's own included.")
 _action("cancel", "Cancel an order: at once where nothing was sent, else by asking the places that have it.")

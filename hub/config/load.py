@@ -21,6 +21,7 @@ from hub.config.validate import Checked, check_document
 _SINGLE = ("hub.yaml", "locations.yaml", "routing.yaml", "policies.yaml")
 _FOLDERS = ("connections", "partners", "mappings")
 _MAX_FILES = 5000
+_BEGIN = "copy the folder config or config/demo of the project to begin with one"
 _START = Mark(1, 1)
 
 NO_MAPPINGS: Mapping[str, str] = MappingProxyType({})
@@ -60,7 +61,7 @@ def read_directory(directory: Path) -> dict[str, str]:
     files: dict[str, str] = {}
     found: list[Finding] = []
     if not directory.is_dir():
-        raise ConfigErrors([finding("HUB018", str(directory), _START, "there is no such directory", "hub init DIR")])
+        raise ConfigErrors([finding("HUB018", str(directory), _START, "there is no such directory", _BEGIN)])
     for path in _files(directory):
         name = path.relative_to(directory).as_posix()
         try:
@@ -92,7 +93,7 @@ def load_texts(
     secrets = Secrets(environ)
     if "hub.yaml" not in documents:
         if "hub.yaml" not in files:
-            found.append(finding("HUB018", "hub.yaml", _START, "the file is missing", "hub init DIR writes one"))
+            found.append(finding("HUB018", "hub.yaml", _START, "the file is missing", _BEGIN))
         raise ConfigErrors(found)
     tree = Tree(
         hub=check_document(documents["hub.yaml"], schema_of("hub"), secrets),

@@ -98,7 +98,7 @@ def _trouble(case: Case, hold: Hold, cause: str) -> None:
         f"Orders are held: {hold.rule.replace('_', ' ')}" + (f" {cause}" if cause else ""),
         hold.hint,
         "Remove the cause; the hold then releases itself. Or release it by hand.",
-        f"hub orders release {case.order.id}",
+        f"hub orders release {case.order.id} --reason WHY",
     )
 
 

@@ -29,7 +29,7 @@ def list_orders(
         conditions.append("o.channel = :channel")
         values["channel"] = channel
     if before:
-        conditions.append("o.id < :before")
+        conditions.append("(o.created_at, o.id) < (SELECT b.created_at, b.id FROM orders b WHERE b.id = :before)")
         values["before"] = before
     found = rows(
         connection,
@@ -39,7 +39,7 @@ def list_orders(
                (SELECT COUNT(*) FROM holds h WHERE h.order_id = o.id AND h.released_at IS NULL) AS holds,
                (SELECT COUNT(DISTINCT s.exception_id) FROM exception_subjects s
                  WHERE s.order_id = o.id AND s.cleared_at IS NULL) AS exceptions
-          FROM orders o WHERE {" AND ".join(conditions)} ORDER BY o.id DESC LIMIT :limit
+          FROM orders o WHERE {" AND ".join(conditions)} ORDER BY o.created_at DESC, o.id DESC LIMIT :limit
         """,
         values,
         instants=("placed_at", "created_at"),
