@@ -21,7 +21,6 @@ from hub.api.metrics import Metrics, Sample
 from hub.config.findings import ConfigErrors
 from hub.domain.ids import IdSource
 from hub.exchange.ports import StoreUnavailable
-from hub.runtime.clock import SystemClock
 from hub.runtime.configuration import Loaded, load_configuration
 from hub.runtime.control import serve_actions
 from hub.runtime.database import database_address, is_postgres
@@ -31,6 +30,7 @@ from hub.runtime.place import Place
 from hub.runtime.revisions import active_revision, keep_revision, last_good, record_revision
 from hub.runtime.worker import Worker
 from hub.sdk.ports import Clock
+from hub.store.clock import SystemClock
 from hub.store.control import ControlServer
 from hub.store.open import open_store
 from hub.store.sql_store import SqlStore
@@ -284,7 +284,6 @@ class WebThread:
             ws="none",
         )
         self._server = uvicorn.Server(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
 

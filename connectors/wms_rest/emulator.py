@@ -356,6 +356,7 @@ def _usual(config: Mapping[str, str]) -> Behaviour:
     read["reason"] = str
     changes = {one.name: read.get(one.name, float)(config[one.name]) for one in fields(Behaviour) if one.name in config}
     _check_behaviour(changes)
+    # replace() cannot be typed by names known at run time; they were checked above.
     return replace(Behaviour(), **changes)  # type: ignore[arg-type]
 
 

@@ -183,6 +183,7 @@ class Warehouse:
         for number in sorted(numbers):
             if request.fits(self.rules[number].match):
                 changes |= self.rules[number].changes
+        # replace() cannot be typed by names known at run time; they were checked when the rule was made.
         return replace(self._usual, **changes) if changes else self._usual  # type: ignore[arg-type]
 
     def behave(self, rule: Rule) -> None:
@@ -423,6 +424,7 @@ class Warehouse:
         request = self._by_order[cancellation.client_order_id][-1]
         policy = "refuse" if self.behaviour(request).cancels == "later_refuse" else "accept"
         lines = cancellation.body["lines"]
+        # The body was read and checked when the cancellation was taken.
         wanted = [(str(line["line_reference"]), Decimal(line["quantity"])) for line in lines]  # type: ignore[attr-defined]
         cancellation.answers = self._answers(cancellation, wanted, policy)
         cancellation.status = "answered"

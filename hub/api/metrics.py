@@ -101,7 +101,7 @@ class Metrics:
         """What a source gives; a database that is away must not hide the counters that say so."""
         try:
             return list(source())
-        except Exception:
+        except Exception:  # whatever a source fails with is logged and counted; the scrape goes on without it
             log.exception("the gauges could not be read")
             self.count("hub_gauge_failures_total")
             return []

@@ -50,8 +50,8 @@ def list_(place: Place, as_json: bool) -> None:
 @click.pass_obj
 def check(place: Place, connection: str | None, as_json: bool) -> None:
     """Ask the systems themselves, without side effects."""
-    from hub.runtime.clock import SystemClock
     from hub.runtime.connections import RuntimeConnections
+    from hub.store.clock import SystemClock
 
     loaded = load(place)
     runtime = RuntimeConnections(loaded.bundle, loaded.registry, loaded.library, SystemClock(), environment(place))

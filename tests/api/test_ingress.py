@@ -17,11 +17,11 @@ from hub.api.ingress import Application, Ingress, Intake
 from hub.api.metrics import Metrics
 from hub.app import opened_hub
 from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
-from hub.runtime.clock import SystemClock
 from hub.runtime.configuration import Loaded, load_configuration
 from hub.runtime.hub import Hub
 from hub.runtime.place import Place
 from hub.sdk.records import HttpAnswer, RawRequest
+from hub.store.clock import SystemClock
 from tests.api.asgi import NoAnswer, ask
 from tests.api.bodies import READABLE, UNREADABLE
 from tests.cli.site import SECRETS, SHOP, Site, shop_order, signed

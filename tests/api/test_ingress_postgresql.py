@@ -11,9 +11,9 @@ from hub.api.application import build
 from hub.api.ingress import Ingress
 from hub.api.metrics import Metrics
 from hub.app import opened_hub
-from hub.runtime.clock import SystemClock
 from hub.runtime.configuration import load_configuration
 from hub.runtime.place import Place
+from hub.store.clock import SystemClock
 from tests.api.asgi import ask
 from tests.api.bodies import READABLE, UNREADABLE
 from tests.cli.site import SECRETS, SHOP, Site, shop_order, signed
