@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import Any
 
 import pytest
 
 from tests.bench import flow, intake
 from tests.bench.cli import main
+from tests.bench.measure import cpu_seconds
 
 ORDERS = 60
 STABLE = {"name", "per_second", "cpu_us_per_item", "floor_cpu_us_per_item", "cpu_ratio", "wall_seconds", "processes"}
@@ -46,6 +49,13 @@ def test_flow_delivers_three_calls_an_order_and_its_floor_writes_the_same_rows(
     assert item["rows_per_order"] > 20
     assert item["updates_per_order"] > 10
     assert item["wal_bytes_per_order"] > 0
+
+
+def test_the_processor_time_of_a_short_run_is_more_than_nothing() -> None:
+    before, own = cpu_seconds(os.getpid()), time.process_time()
+    while time.process_time() - own < 0.002:
+        pass
+    assert 0.002 <= cpu_seconds(os.getpid()) - before < 0.1
 
 
 def test_a_lost_receipt_ends_the_run() -> None:
