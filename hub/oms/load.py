@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest, TaskRequest
 from hub.domain.fulfilment import FulfilmentOrder
-from hub.domain.ids import derived_id
+from hub.domain.ids import derived_id, numbered_id
 from hub.domain.masking import masked, private_texts
 from hub.domain.order import Effects, Hold, Order, OrderLine
 from hub.domain.reservation import Reservation, ReservationState
@@ -195,7 +195,7 @@ def new_case(
 ) -> Case:
     """An order that the hub sees for the first time."""
     order = Order(
-        id=derived_id("or", channel.id, scope, external_id),
+        id=numbered_id("or", external_id, channel.id, scope),
         channel=channel.id,
         scope=scope,
         external_id=external_id,
