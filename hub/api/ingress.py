@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from hub.api.landings import Landings
 from hub.api.metrics import Metrics
 from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
 from hub.sdk.ports import Clock
@@ -60,6 +61,8 @@ class Ingress:
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._body_timeout_seconds = body_timeout_seconds
+        self._stored = metrics.counter("hub_ingress_requests_total", answer="202")
+        self._landed: Landings[Accepted] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -98,7 +101,7 @@ class Ingress:
                 self._metrics.count("hub_ingress_requests_total", answer=str(decided.status))
                 await answer(send, decided.status, decided.body, decided.content_type.encode("latin-1"))
                 return
-            accepted = await asyncio.wrap_future(intake.accept_soon(decided))
+            accepted = await self._landings()(intake.accept_soon(decided))
         except StoreUnavailable as error:
             log.warning("a webhook could not be stored: %s", error)
             await self._come_again(send, "The request could not be stored")
@@ -110,13 +113,19 @@ class Ingress:
             await self._come_again(send, "The connection cannot be used at present")
             return
         self._metrics.observe("hub_ingress_seconds", self._clock.monotonic() - started)
-        self._metrics.count("hub_ingress_requests_total", answer="202")
+        self._stored.add()
         own = intake.respond(connection, request)
         if own is not None:
             await answer(send, own.status, own.body, own.content_type.encode("latin-1"))
             return
         text = b'{"id":"%s","duplicate":%s}' % (accepted.id.encode(), b"true" if accepted.duplicate else b"false")
         await answer(send, 202, text)
+
+    def _landings(self) -> Landings[Accepted]:
+        loop = asyncio.get_running_loop()
+        if self._landed is None or self._landed.loop is not loop:
+            self._landed = Landings(loop)
+        return self._landed
 
     async def _refuse(self, send: Send, status: int, why: str, *extra: tuple[bytes, bytes]) -> None:
         self._metrics.count("hub_ingress_requests_total", answer=str(status))
@@ -130,7 +139,9 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        text = _text(value.decode("latin-1"))
+        text = value.decode("latin-1")
+        if "\x00" in text:
+            text = _text(text)
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 

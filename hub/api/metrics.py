@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -46,6 +48,19 @@ _BY_NAME = {metric.name: metric for metric in CATALOGUE}
 Sample = tuple[str, Labels, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One counter with its labels."""
+
+    lock: threading.Lock
+    cells: dict[tuple[str, Labels], float]
+    key: tuple[str, Labels]
+
+    def add(self, amount: float = 1.0) -> None:
+        with self.lock:
+            self.cells[self.key] = self.cells.get(self.key, 0.0) + amount
+
+
 class Metrics:
     """Thread safe. `gauges` is called at each scrape for samples that live in the database."""
 
@@ -58,18 +73,18 @@ class Metrics:
         self._gauges: list[Callable[[], Iterable[Sample]]] = []
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
-        key = (_BY_NAME[name].name, tuple(sorted(labels.items())))
-        with self._lock:
-            self._counters[key] = self._counters.get(key, 0.0) + amount
+        self.counter(name, **labels).add(amount)
+
+    def counter(self, name: str, **labels: str) -> Counter:
+        """One to keep where it is counted often; it is shown once it has counted."""
+        return Counter(self._lock, self._counters, (_BY_NAME[name].name, tuple(sorted(labels.items()))))
 
     def observe(self, name: str, seconds: float) -> None:
         _BY_NAME[name]
+        position = bisect.bisect_left(BUCKET_SECONDS, seconds)
         with self._lock:
             cells = self._histograms.setdefault(name, _empty())
-            for position, bound in enumerate(BUCKET_SECONDS):
-                if seconds <= bound:
-                    cells[position] += 1
-            cells[-2] += 1
+            cells[position] += 1
             cells[-1] += seconds
 
     def gauges(self, source: Callable[[], Iterable[Sample]]) -> None:
@@ -83,10 +98,11 @@ class Metrics:
                 samples.setdefault(name, []).append(_line(name, labels, value))
             for name, cells in self._histograms.items():
                 lines = samples.setdefault(name, [])
-                for bound, value in zip(BUCKET_SECONDS, cells, strict=False):
+                *counts, everything = itertools.accumulate(cells[:-1])
+                for bound, value in zip(BUCKET_SECONDS, counts, strict=True):
                     lines.append(_line(f"{name}_bucket", (("le", str(bound)),), value))
-                lines.append(_line(f"{name}_bucket", (("le", "+Inf"),), cells[-2]))
-                lines.append(_line(f"{name}_count", (), cells[-2]))
+                lines.append(_line(f"{name}_bucket", (("le", "+Inf"),), everything))
+                lines.append(_line(f"{name}_count", (), everything))
                 lines.append(_line(f"{name}_sum", (), cells[-1]))
         for name, labels, value in gauges:
             samples.setdefault(_BY_NAME[name].name, []).append(_line(name, labels, value))
@@ -108,7 +124,7 @@ class Metrics:
 
 
 def _empty() -> list[float]:
-    """Buckets, then count and sum."""
+    """How many fell into each bucket and beyond the last, then the sum."""
     return [0.0] * (len(BUCKET_SECONDS) + 2)
 
 

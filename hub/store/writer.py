@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -48,10 +48,13 @@ class _Entry:
     def resolve(self) -> None:
         results = self.result if self.many else (self.result,)
         for number, future in enumerate(self.futures):
-            if self.error is not None:
-                future.set_exception(self.error)
-            else:
-                future.set_result(results[number])
+            try:
+                if self.error is not None:
+                    future.set_exception(self.error)
+                else:
+                    future.set_result(results[number])
+            except InvalidStateError:  # cancelled: whoever waited has gone, the others are still to be told
+                continue
 
 
 def _commit(session: Session) -> None:
@@ -249,7 +252,8 @@ class GroupWriter(Generic[Item]):
                 self._arrivals.clear()
                 self._jobs.clear()
             for future in waiting:
-                future.set_exception(StoreUnavailable(f"writing stopped: {self.broken}"))
+                if not future.cancelled():
+                    future.set_exception(StoreUnavailable(f"writing stopped: {self.broken}"))
 
     def close(self) -> None:
         """Write what waits, then end."""

@@ -40,6 +40,21 @@ def ask(
     stalls: bool = False,
     leaves: bool = False,
 ) -> Answer:
+    """One request, in a loop of its own; see `asking`."""
+    one = asking(application, method, path, pieces=pieces, headers=headers, stalls=stalls, leaves=leaves)
+    return asyncio.run(asyncio.wait_for(one, 30))
+
+
+async def asking(
+    application: Application,
+    method: str,
+    path: str,
+    *,
+    pieces: Sequence[bytes] = (b"",),
+    headers: Sequence[tuple[str, str]] | dict[str, str] = (),
+    stalls: bool = False,
+    leaves: bool = False,
+) -> Answer:
     """One request. `stalls`: after the pieces nothing more comes; `leaves`: the client goes away instead."""
     taken = 0
     sent: list[MutableMapping[str, Any]] = []
@@ -67,10 +82,7 @@ def ask(
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
     }
 
-    async def one() -> None:
-        await asyncio.wait_for(application(scope, receive, send), 30)
-
-    asyncio.run(one())
+    await application(scope, receive, send)
     if not sent:
         raise NoAnswer
     start, *rest = sent

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -22,7 +24,7 @@ from hub.runtime.hub import Hub
 from hub.runtime.place import Place
 from hub.sdk.records import HttpAnswer, RawRequest
 from hub.store.clock import SystemClock
-from tests.api.asgi import NoAnswer, ask
+from tests.api.asgi import NoAnswer, ask, asking
 from tests.api.bodies import READABLE, UNREADABLE
 from tests.cli.site import SECRETS, SHOP, Site, shop_order, signed
 
@@ -223,6 +225,46 @@ def test_what_cannot_be_stored_is_not_confirmed(hub: Hub) -> None:
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "disk" not in answer.body.decode(), "our own trouble is not the sender's business"
+
+
+class Slow(Broken):
+    """A hub whose commits wait until they are let go."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub)
+        self.waiting: list[Future[Accepted]] = []
+
+    def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
+def test_a_commit_answers_everybody_who_waits_for_it_and_whoever_left_stops_nobody(hub: Hub) -> None:
+    """A request is cancelled when the server stops before its answer; its receipt is written all the same."""
+    slow = Slow(hub)
+    application = door(slow)
+
+    async def one(number: int) -> int:
+        body = order_bytes(number)
+        return (await asking(application, "POST", DOOR, pieces=[body], headers=signed(body))).status
+
+    async def several() -> list[int]:
+        requests = [asyncio.ensure_future(one(number)) for number in range(4)]
+        while len(slow.waiting) < len(requests):
+            await asyncio.sleep(0)
+        requests[1].cancel()
+        await asyncio.wait([requests[1]])
+        committed = threading.Thread(target=commit)
+        committed.start()
+        answers = await asyncio.wait_for(asyncio.gather(*(requests[number] for number in (0, 2, 3))), 10)
+        committed.join()
+        return answers
+
+    def commit() -> None:
+        for number, future in enumerate(slow.waiting):
+            future.set_result(Accepted(f"rc_{number}", duplicate=False))
+
+    assert asyncio.run(several()) == [202, 202, 202]
 
 
 def test_a_connection_that_cannot_be_opened_loses_nothing(hub: Hub) -> None:

@@ -172,6 +172,16 @@ def test_full_queues_refuse_at_once(flaky: Flaky, start: Any) -> None:
     assert rows(writer) == [0, 1, 100, 101, 102]
 
 
+def test_whoever_stops_waiting_stops_nobody_else(flaky: Flaky, start: Start) -> None:
+    writer = start(flaky)
+    go = held_up(writer)
+    gone, stays = writer.submit_intake(1), writer.submit_intake(2)
+    gone.cancel()
+    go.set()
+    assert stays.result(10) == 2
+    assert rows(writer) == [1, 2], "what was handed over is written, whoever waits for it"
+
+
 def test_closing_writes_what_waits(flaky: Flaky) -> None:
     writer: GroupWriter[int] = GroupWriter(flaky, add_all, committed=lambda: None)
     go = held_up(writer)
