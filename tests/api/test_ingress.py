@@ -228,20 +228,24 @@ def test_what_cannot_be_stored_is_not_confirmed(hub: Hub) -> None:
 
 
 class Slow(Broken):
-    """A hub whose commits wait until they are let go."""
+    """A hub whose commits wait until they are let go; `full` once so many receipts wait."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, limit: int) -> None:
         super().__init__(hub)
         self.waiting: list[Future[Accepted]] = []
+        self.full = asyncio.Event()
+        self._limit = limit
 
     def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
         self.waiting.append(Future())
+        if len(self.waiting) == self._limit:
+            self.full.set()
         return self.waiting[-1]
 
 
 def test_a_commit_answers_everybody_who_waits_for_it_and_whoever_left_stops_nobody(hub: Hub) -> None:
     """A request is cancelled when the server stops before its answer; its receipt is written all the same."""
-    slow = Slow(hub)
+    slow = Slow(hub, 4)
     application = door(slow)
 
     async def one(number: int) -> int:
@@ -250,8 +254,7 @@ def test_a_commit_answers_everybody_who_waits_for_it_and_whoever_left_stops_nobo
 
     async def several() -> list[int]:
         requests = [asyncio.ensure_future(one(number)) for number in range(4)]
-        while len(slow.waiting) < len(requests):
-            await asyncio.sleep(0)
+        await asyncio.wait_for(slow.full.wait(), 10)
         requests[1].cancel()
         await asyncio.wait([requests[1]])
         committed = threading.Thread(target=commit)
