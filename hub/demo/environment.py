@@ -7,15 +7,10 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.demo.systems import SYSTEMS
+
 FILE = "environment.json"
-NAMES = (
-    "DEMO_SHOP_TOKEN",
-    "DEMO_SHOP_SECRET",
-    "DEMO_WMS_TOKEN",
-    "DEMO_WMS_SECRET",
-    "DEMO_ERP_PASSWORD",
-    "DEMO_ERP_SECRET",
-)
+NAMES = tuple(name for system in SYSTEMS for name in system.secrets)
 
 
 def make_environment(home: Path, addresses: Mapping[str, str]) -> dict[str, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.demo.goods import LOCATIONS
 from hub.demo.seen import Seen, SeenOrder, look
-from hub.demo.stage import ERP, SHOP, WMS, Stage
+from hub.demo.stage import Stage
 from hub.demo.story import Step, Tale, missing
+from hub.demo.systems import GOOD, SYSTEMS
 
 LOOK_SECONDS = 0.15
 STOCK_SECONDS = 60.0
@@ -19,14 +20,6 @@ SETTLE_SECONDS = 150.0
 SECONDS_AN_ORDER = 0.25
 QUIET_ORDERS = 6
 """Placed before the systems begin to misbehave."""
-
-ERP_FAULTS = {2: "error_after", 5: "throttle", 7: "drop_after", 9: "error_before"}
-WMS_FAULTS = {3: "drop_after", 6: "error_after", 8: "throttle"}
-SHOP_FAULTS = {4: "error_after", 9: "throttle", 14: "drop_after"}
-"""By number of the call counted from when misbehaviour begins."""
-SHOP_WEBHOOKS = {"duplicate_webhook": 0.25, "reorder_webhook": 0.15, "echo_first": 0.5, "redeliver_seconds": 0.5}
-WMS_WEBHOOKS = {"duplicate_webhook": 0.15, "echo_first": 0.3, "redeliver_seconds": 0.5}
-GOOD = {"duplicate_webhook": 0.0, "reorder_webhook": 0.0, "echo_first": 0.0, "script": {}}
 
 Progress = Callable[[str, int, int], None]
 """(what, done, of how many)"""
@@ -108,7 +101,7 @@ class Play:
         self._stage.check()
         seen = look(self._stage.home, self._database)
         for one in self.played:
-            one.seen = seen.orders.get(one.order) if one.order else None
+            one.seen = seen.orders.get((one.tale.channel, one.order)) if one.order else None
         return seen
 
     def _wait(self, done: Callable[[Seen], bool], seconds: float) -> Seen:
@@ -155,7 +148,7 @@ class Play:
     # Doing.
 
     def _place(self, one: Played) -> None:
-        placed = self._stage.shop.control("place", dict(one.tale.wish))
+        placed = self._stage.systems[one.tale.channel].control("place", dict(one.tale.wish))
         one.order, one.number, one.total = str(placed["id"]), str(placed["name"]), str(placed["total_price"])
 
     def _step(self, seen: Seen) -> None:
@@ -164,23 +157,19 @@ class Play:
                 self._do(one, one.steps.pop(0))
 
     def _do(self, one: Played, step: Step) -> None:
-        system = {"shop": self._stage.shop, "wms": self._stage.wms}[step.system]
         work = one.seen.work[0].id if one.seen is not None and one.seen.work else ""
         names = {"$order": one.order, "$work": work}
         payload: dict[str, Any] = {
             name: names.get(value, value) if isinstance(value, str) else value for name, value in step.payload.items()
         }
-        system.control(step.verb, payload)
+        self._stage.systems[step.system].control(step.verb, payload)
 
     def _misbehave(self) -> None:
-        self._script(ERP, ERP_FAULTS, {})
-        self._script(WMS, WMS_FAULTS, WMS_WEBHOOKS)
-        self._script(SHOP, SHOP_FAULTS, SHOP_WEBHOOKS)
-
-    def _script(self, name: str, faults: Mapping[int, str], webhooks: Mapping[str, float]) -> None:
-        system = self._stage.systems[name]
-        calls = int(system.status()["calls"])
-        system.set_faults(script={calls + number: kind for number, kind in faults.items()}, **webhooks)
+        for system in SYSTEMS:
+            process = self._stage.systems[system.connection]
+            calls = int(process.status()["calls"])
+            script = {calls + number: kind for number, kind in system.faults.items()}
+            process.set_faults(script=script, **system.webhooks)
 
     def _behave(self) -> None:
         for system in self._stage.systems.values():

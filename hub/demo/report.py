@@ -10,35 +10,11 @@ from typing import Any
 
 from hub.demo.play import Outcome, Played
 from hub.demo.seen import SeenOrder
+from hub.demo.systems import SYSTEMS
 from hub.store.reading import open_reading
 from hub.views.query import rows
 
 LEFT = ("shipped", "delivered", "ready_for_pickup", "handed_over")
-LEDGER_KINDS: Mapping[str, Mapping[str, str]] = {
-    "shopify-us": {
-        "order_placed": "orders placed",
-        "fulfilment": "fulfilments told",
-        "stock_push": "stock levels told",
-        "cancel": "cancelled by buyers",
-        "refund": "refunds",
-    },
-    "wms-east": {
-        "fulfilment_request": "requests",
-        "shipment": "shipments",
-        "short": "shorts",
-        "reject": "rejections",
-        "cancel_request": "cancel requests",
-        "duplicate_reference": "repeats recognised",
-        "stock_snapshot": "counts told",
-    },
-    "erp-soap": {
-        "sales_order": "sales orders",
-        "order_change": "changes",
-        "order_cancel": "cancellations",
-        "invoice": "invoices",
-        "refused": "refusals",
-    },
-}
 
 
 def outcome_of(order: SeenOrder | None) -> str:
@@ -104,7 +80,8 @@ def summary(outcome: Outcome, home: Path, database: str, faults: Mapping[str, Ma
         )
         received = rows(
             connection,
-            "SELECT state, COUNT(*) AS n FROM messages WHERE connection = 'shopify-us' GROUP BY state ORDER BY state",
+            "SELECT connection, state, COUNT(*) AS n FROM messages WHERE stream <> 'replies'"
+            " GROUP BY connection, state ORDER BY connection, state",
         )
     unsure = {(row["destination"], row["capability"]): row["n"] for row in ambiguous}
     return {
@@ -115,10 +92,13 @@ def summary(outcome: Outcome, home: Path, database: str, faults: Mapping[str, Ma
         "channels": _channels(outcome.played),
         "destinations": _destinations(calls, unsure),
         "systems": {
-            name: {"did": _ledger(home / f"{name}.ledger", kinds), "faults": dict(faults.get(name, {}))}
-            for name, kinds in LEDGER_KINDS.items()
+            system.connection: {
+                "did": _ledger(home / f"{system.connection}.ledger", system.did),
+                "faults": dict(faults.get(system.connection, {})),
+            }
+            for system in SYSTEMS
         },
-        "messages_of_the_shop": {row["state"]: row["n"] for row in received},
+        "messages": _by_connection(received),
         "needs_you": [
             {
                 "id": exception["id"],
@@ -134,11 +114,18 @@ def summary(outcome: Outcome, home: Path, database: str, faults: Mapping[str, Ma
     }
 
 
+def _by_connection(received: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in received:
+        found.setdefault(row["connection"], {})[row["state"]] = row["n"]
+    return found
+
+
 def _channels(played: Sequence[Played]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in played:
         order = one.seen
-        channel = order.channel if order is not None else "shopify-us"
+        channel = one.tale.channel
         row = found.setdefault(
             channel,
             dict.fromkeys(

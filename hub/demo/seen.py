@@ -66,9 +66,9 @@ class SeenOrder:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One picture of the hub. `orders` by the channel's id."""
+    """One picture of the hub. `orders` by channel and the channel's id."""
 
-    orders: Mapping[str, SeenOrder] = field(default_factory=dict)
+    orders: Mapping[tuple[str, str], SeenOrder] = field(default_factory=dict)
     exceptions: tuple[Mapping[str, Any], ...] = ()
     busy: tuple[str, ...] = ()
     """What is under way beside orders, in words."""
@@ -102,7 +102,7 @@ def look(home: Path, database: str) -> Seen:
         for subject in exception["subjects"]:
             kinds.setdefault(subject["order_id"] or subject["id"], set()).add(str(exception["kind"]))
     found = {
-        row["external_id"]: SeenOrder(
+        (row["channel"], row["external_id"]): SeenOrder(
             id=row["id"],
             number=row["number"] or row["external_id"],
             external_id=row["external_id"],

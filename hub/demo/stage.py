@@ -1,4 +1,4 @@
-"""The demo's stage: three emulated systems and the hub as processes, connected; all end with us."""
+"""The demo's stage: emulated systems and the hub as processes, connected; all end with us."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from hub.demo.environment import make_environment, read_environment
-from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS, items, shelves
+from hub.demo.goods import CATALOGUE, LOCATIONS, items, shelves
 from hub.demo.processes import EmulatorProcess, HubProcess, ProcessFailed, call
 from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP
+from hub.demo.systems import ERP, SYSTEMS, WMS
 from hub.runtime.control import ActionRefused, OwnerUnreachable, call_owner
 
 Say = Callable[[str], None]
 
 DEFAULT_PORT = 8770
 PORTS_TO_TRY = 50
-SHOP, WMS, ERP = "shopify-us", "wms-east", "erp-soap"
-SHOP_DOMAIN = "acme-demo.example"
-EMULATORS = {
-    SHOP: "connectors.shopify.emulator:ShopifyEmulator",
-    WMS: "connectors.wms_rest.emulator:WmsEmulator",
-    ERP: "connectors.erp_soap.emulator:ErpEmulator",
-}
 
 
 class PortTaken(Exception):
@@ -88,10 +82,6 @@ class Stage:
         self.hub: HubProcess | None = None
 
     @property
-    def shop(self) -> EmulatorProcess:
-        return self._systems[SHOP]
-
-    @property
     def wms(self) -> EmulatorProcess:
         return self._systems[WMS]
 
@@ -117,42 +107,18 @@ class Stage:
     def open_systems(self) -> None:
         """Start the emulated systems; their addresses and secrets go to a file that only this user may read."""
         environ = read_environment(self.home) or make_environment(self.home, {})
-        configs: dict[str, dict[str, str]] = {
-            SHOP: {
-                "access_token": environ["DEMO_SHOP_TOKEN"],
-                "webhook_secret": environ["DEMO_SHOP_SECRET"],
-                "shop": SHOP_DOMAIN,
-                "location": SHOP_LOCATIONS[LOCATIONS[0]],
-                "skus": ",".join(article.sku for article in CATALOGUE),
-            },
-            WMS: {
-                "api_key": environ["DEMO_WMS_TOKEN"],
-                "webhook_secret": environ["DEMO_WMS_SECRET"],
-                "warehouses": ",".join(LOCATIONS),
-                "acknowledge_seconds": "0.2",
-                "pack_seconds": "0.6",
-                "ship_seconds": "1.0",
-            },
-            ERP: {
-                "username": "hub",
-                "password": environ["DEMO_ERP_PASSWORD"],
-                "webhook_secret": environ["DEMO_ERP_SECRET"],
-            },
-        }
-        for number, (name, emulator) in enumerate(EMULATORS.items()):
+        for number, system in enumerate(SYSTEMS):
+            name = system.connection
             path = self.home / f"{name}.log"
             ledger, seed = self.home / f"{name}.ledger", self._seed * 10 + number
+            settings = system.settings(environ)
             try:
                 with path.open("ab") as log:
-                    self._systems[name] = EmulatorProcess(emulator, ledger, seed=seed, config=configs[name], log=log)
+                    self._systems[name] = EmulatorProcess(system.emulator, ledger, seed=seed, config=settings, log=log)
             except ProcessFailed as error:
                 words = path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
                 raise ProcessFailed("\n".join([str(error), *words])) from error
-        environ |= {
-            "DEMO_SHOP_URL": self.shop.url,
-            "DEMO_WMS_URL": self.wms.url,
-            "DEMO_ERP_URL": self.erp.url,
-        }
+            environ[system.address] = self._systems[name].url
         self._environ = make_environment(self.home, environ)
 
     def open_hub(self) -> float:

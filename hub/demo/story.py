@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.demo.goods import EAST, EVERYDAY, STORE, WEST, price_of
 from hub.demo.seen import SeenOrder
+from hub.demo.systems import SHOP, WMS
 
 When = Callable[[SeenOrder], bool]
 Json = Mapping[str, Any]
@@ -16,11 +17,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What somebody outside does once `when` holds. "$order" in the payload stands for the shop's id, "$work" for the
-    fulfilment order's."""
+    """What somebody outside does once `when` holds. "$order" in the payload stands for the channel's id, "$work" for
+    the fulfilment order's."""
 
     system: str
-    """shop | wms"""
+    """The connection of the system it is done in."""
     verb: str
     payload: Json
     when: When
@@ -35,6 +36,7 @@ class Tale:
     title: str
     wish: Json
     ends: Mapping[str, int]
+    channel: str = SHOP
     steps: tuple[Step, ...] = ()
     needs: frozenset[str] = frozenset()
     held: int = 0
@@ -185,7 +187,7 @@ STORY: tuple[Tale, ...] = (
         _order(("TEE-L", 1), shipping_address={"zip": ""}),
         {"shipped": 2},
         steps=(
-            Step("shop", "edit", {"id": "$order", "lines": {"TEE-L": 2}, "shipping_address": {"zip": "62701"}}, held),
+            Step(SHOP, "edit", {"id": "$order", "lines": {"TEE-L": 2}, "shipping_address": {"zip": "62701"}}, held),
         ),
         placed_early=True,
     ),
@@ -195,9 +197,9 @@ STORY: tuple[Tale, ...] = (
         _order(("MAT-SLEEP", 3)),
         {"shipped": 1, "cancelled": 2},
         steps=(
-            Step("shop", "edit", {"id": "$order", "lines": {"MAT-SLEEP": 1}}, acknowledged),
+            Step(SHOP, "edit", {"id": "$order", "lines": {"MAT-SLEEP": 1}}, acknowledged),
             Step(
-                "wms",
+                WMS,
                 "act",
                 {"client_order_id": "$work", "do": "ship"},
                 lambda order: order.units("cancelled") == 2 and not order.open_calls(),
@@ -213,13 +215,13 @@ STORY: tuple[Tale, ...] = (
         {"shipped": 2},
         steps=(
             Step(
-                "shop",
+                SHOP,
                 "edit",
                 {"id": "$order", "add": [{"sku": "PEN-SET", "quantity": 1, "price": "18.00"}]},
                 acknowledged,
             ),
             Step(
-                "wms",
+                WMS,
                 "act",
                 {"client_order_id": "$work", "do": "ship"},
                 lambda order: order.units("shipped") == 1 and not order.open_calls(),
@@ -232,14 +234,14 @@ STORY: tuple[Tale, ...] = (
         "cancelled while its payment was pending: nothing ever left",
         _order(("BAG-CANVAS", 1), financial_status="pending"),
         {"cancelled": 1},
-        steps=(Step("shop", "cancel", {"id": "$order", "reason": "customer"}, held),),
+        steps=(Step(SHOP, "cancel", {"id": "$order", "reason": "customer"}, held),),
     ),
     Tale(
         "cancelled-after",
         "cancelled while the warehouse had it; the warehouse agreed",
         _order(("TENT-2P", 1)),
         {"cancelled": 1},
-        steps=(Step("shop", "cancel", {"id": "$order", "reason": "customer"}, acknowledged),),
+        steps=(Step(SHOP, "cancel", {"id": "$order", "reason": "customer"}, acknowledged),),
         worth_typing=True,
         placed_early=True,
     ),
@@ -249,9 +251,9 @@ STORY: tuple[Tale, ...] = (
         _order(("ROPE-30M", 1)),
         {"shipped": 1},
         steps=(
-            Step("wms", "act", {"client_order_id": "$work", "do": "pack"}, acknowledged),
-            Step("shop", "cancel", {"id": "$order", "reason": "customer"}, packed),
-            Step("wms", "act", {"client_order_id": "$work", "do": "ship"}, cancel_refused),
+            Step(WMS, "act", {"client_order_id": "$work", "do": "pack"}, acknowledged),
+            Step(SHOP, "cancel", {"id": "$order", "reason": "customer"}, packed),
+            Step(WMS, "act", {"client_order_id": "$work", "do": "ship"}, cancel_refused),
         ),
         needs=frozenset({"cancel_refused", "refused"}),
         worth_typing=True,
@@ -292,8 +294,8 @@ STORY: tuple[Tale, ...] = (
         _order(("VASE-RED", 2)),
         {"shipped": 2},
         steps=(
-            Step("wms", "set_stock", {"rows": [{"warehouse": EAST, "sku": "VASE-RED", "quantity": "10"}]}, backordered),
-            Step("wms", "snapshot", {"warehouse": EAST}, backordered),
+            Step(WMS, "set_stock", {"rows": [{"warehouse": EAST, "sku": "VASE-RED", "quantity": "10"}]}, backordered),
+            Step(WMS, "snapshot", {"warehouse": EAST}, backordered),
         ),
         placed_early=True,
     ),
@@ -311,7 +313,7 @@ STORY: tuple[Tale, ...] = (
         "came back: refunded after shipping",
         _order(("TABLE-SIDE", 2)),
         {"shipped": 2},
-        steps=(Step("shop", "refund", {"id": "$order", "lines": {"TABLE-SIDE": 1}, "restock": "return"}, shipped),),
+        steps=(Step(SHOP, "refund", {"id": "$order", "lines": {"TABLE-SIDE": 1}, "restock": "return"}, shipped),),
     ),
     Tale(
         "payment-pending",

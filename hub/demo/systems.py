@@ -1,0 +1,117 @@
+"""The emulated systems of the demo: what each is told at its start, how it misbehaves, and how its ledger reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
+
+SHOP, WMS, ERP = "shopify-us", "wms-east", "erp-soap"
+SHOP_DOMAIN = "acme-demo.example"
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One emulated system and the connection of config/demo that talks to it."""
+
+    connection: str
+    emulator: str
+    address: str
+    """The variable of the environment that says where it listens."""
+    settings: Callable[[Environment], dict[str, str]]
+    secrets: tuple[str, ...]
+    """Variables made up anew for each demo."""
+    did: Mapping[str, str]
+    """Kinds of entries in its ledger, in words."""
+    faults: Mapping[int, str] = field(default_factory=dict)
+    """By number of the call, counted from when misbehaviour begins."""
+    webhooks: Mapping[str, float] = field(default_factory=dict)
+    """Shares of its webhooks that are doubled, swapped or sent before our own call's answer."""
+
+
+def _shop(environ: Environment) -> dict[str, str]:
+    return {
+        "access_token": environ["DEMO_SHOP_TOKEN"],
+        "webhook_secret": environ["DEMO_SHOP_SECRET"],
+        "shop": SHOP_DOMAIN,
+        "location": SHOP_LOCATIONS[LOCATIONS[0]],
+        "skus": ",".join(article.sku for article in CATALOGUE),
+    }
+
+
+def _warehouse(environ: Environment) -> dict[str, str]:
+    return {
+        "api_key": environ["DEMO_WMS_TOKEN"],
+        "webhook_secret": environ["DEMO_WMS_SECRET"],
+        "warehouses": ",".join(LOCATIONS),
+        "acknowledge_seconds": "0.2",
+        "pack_seconds": "0.6",
+        "ship_seconds": "1.0",
+    }
+
+
+def _erp(environ: Environment) -> dict[str, str]:
+    return {
+        "username": "hub",
+        "password": environ["DEMO_ERP_PASSWORD"],
+        "webhook_secret": environ["DEMO_ERP_SECRET"],
+    }
+
+
+SYSTEMS: tuple[System, ...] = (
+    System(
+        SHOP,
+        "connectors.shopify.emulator:ShopifyEmulator",
+        "DEMO_SHOP_URL",
+        _shop,
+        ("DEMO_SHOP_TOKEN", "DEMO_SHOP_SECRET"),
+        {
+            "order_placed": "orders placed",
+            "fulfilment": "fulfilments told",
+            "stock_push": "stock levels told",
+            "cancel": "cancelled by buyers",
+            "refund": "refunds",
+        },
+        {4: "error_after", 9: "throttle", 14: "drop_after"},
+        {"duplicate_webhook": 0.25, "reorder_webhook": 0.15, "echo_first": 0.5, "redeliver_seconds": 0.5},
+    ),
+    System(
+        WMS,
+        "connectors.wms_rest.emulator:WmsEmulator",
+        "DEMO_WMS_URL",
+        _warehouse,
+        ("DEMO_WMS_TOKEN", "DEMO_WMS_SECRET"),
+        {
+            "fulfilment_request": "requests",
+            "shipment": "shipments",
+            "short": "shorts",
+            "reject": "rejections",
+            "cancel_request": "cancel requests",
+            "duplicate_reference": "repeats recognised",
+            "stock_snapshot": "counts told",
+        },
+        {3: "drop_after", 6: "error_after", 8: "throttle"},
+        {"duplicate_webhook": 0.15, "echo_first": 0.3, "redeliver_seconds": 0.5},
+    ),
+    System(
+        ERP,
+        "connectors.erp_soap.emulator:ErpEmulator",
+        "DEMO_ERP_URL",
+        _erp,
+        ("DEMO_ERP_PASSWORD", "DEMO_ERP_SECRET"),
+        {
+            "sales_order": "sales orders",
+            "order_change": "changes",
+            "order_cancel": "cancellations",
+            "invoice": "invoices",
+            "refused": "refusals",
+        },
+        {2: "error_after", 5: "throttle", 7: "drop_after", 9: "error_before"},
+    ),
+)
+
+GOOD: Mapping[str, object] = {"duplicate_webhook": 0.0, "reorder_webhook": 0.0, "echo_first": 0.0, "script": {}}
+"""How every system behaves when the story is over."""
