@@ -24,8 +24,6 @@ def list_(place: Place, sku: str | None, as_json: bool) -> None:
 
     with reading(place) as connection:
         found = list_stock(connection, sku=sku)
-    for row in found:
-        row["free"] = row["on_hand"] - row["soft"] - row["firm"]
     if as_json:
         emit_json(found)
         return

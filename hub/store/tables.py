@@ -707,3 +707,34 @@ audit = Table(
     Column("data", Json, nullable=False),
     Index("ix_audit_subject", "subject"),
 )
+
+# --- who may call the API -------------------------------------------------------------------------------------------
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),  # the key's first characters, by which people and the hub know it
+    Column("hash", Text, nullable=False),  # SHA-256 of the whole key, which is kept nowhere
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Instant),
+    Column("used_at", Instant),  # to within some minutes
+    Column("revoked_at", Instant),
+    Column("revoked_by", Text),
+    UniqueConstraint("prefix"),
+)
+
+api_answers = Table(
+    "api_answers",
+    metadata,
+    # What a request with an Idempotency-Key came to, written with what it did; the same request gets it again.
+    Column("id", Text, primary_key=True),  # derived from the API key and the Idempotency-Key
+    Column("operation", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),  # SHA-256 of method, path, query and body
+    Column("answer", Json, nullable=False),  # status, headers, body; no personal data
+    Column("created_at", Instant, nullable=False),
+    Index("ix_api_answers_created", "created_at"),
+)

@@ -13,16 +13,26 @@ OPEN_DELIVERIES = ("pending", "retry", "in_flight", "sent", "unknown", "probing"
 
 
 def list_exceptions(
-    connection: Connection, *, state: str = "open", kind: str | None = None, limit: int = 100
+    connection: Connection,
+    *,
+    state: str = "open",
+    kind: str | None = None,
+    exception_id: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
+    """Oldest first; `after` is the id of the last row of the page before (keyset). An `exception_id` has any state."""
+    given = {"kind": kind, "id": exception_id, "after": after, "state": None if exception_id else state}
+    conditions = {"kind": "kind = :kind", "id": "id = :id", "after": "id > :after", "state": "state = :state"}
+    values = {name: value for name, value in given.items() if value is not None}
     found = rows(
         connection,
         f"""
         SELECT id, kind, connection, title, detail, next_step, hint, owner, state, count, raised_at, updated_at,
                resolved_at, resolved_by
-          FROM exceptions WHERE state = :state {"AND kind = :kind" if kind else ""} ORDER BY id LIMIT :limit
+          FROM exceptions WHERE {" AND ".join(conditions[name] for name in values)} ORDER BY id LIMIT :limit
         """,
-        {"state": state, "limit": limit, **({"kind": kind} if kind else {})},
+        {**values, "limit": limit},
         instants=("raised_at", "updated_at", "resolved_at"),
     )
     subjects = rows(
@@ -41,11 +51,8 @@ def list_exceptions(
 
 
 def show_exception(connection: Connection, exception_id: str) -> dict[str, Any] | None:
-    for state in ("open", "resolved"):
-        for row in list_exceptions(connection, state=state, limit=10_000):
-            if row["id"] == exception_id:
-                return row
-    return None
+    found = list_exceptions(connection, exception_id=exception_id, limit=1)
+    return found[0] if found else None
 
 
 def list_deliveries(
@@ -54,25 +61,37 @@ def list_deliveries(
     state: str | None = None,
     destination: str | None = None,
     order_id: str | None = None,
+    business_key: str | None = None,
+    after: str | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Open ones where no state is asked for."""
-    conditions = ["state IN :states"]
-    values: dict[str, Any] = {"states": [state] if state else list(OPEN_DELIVERIES), "limit": limit}
-    if destination:
-        conditions.append("destination = :destination")
-        values["destination"] = destination
-    if order_id:
-        conditions = ["order_id = :order_id"] if state is None else [*conditions, "order_id = :order_id"]
-        values["order_id"] = order_id
-        if state is None:
-            del values["states"]
+    """By id; `after` is the id of the last row of the page before (keyset).
+
+    Where no state is asked for: those that are open, and of one order or business key all. The state `all` is any.
+    """
+    states = list(OPEN_DELIVERIES) if state is None and not (order_id or business_key) else state
+    given = {
+        "states": None if states == "all" else states if isinstance(states, list) else states and [states],
+        "destination": destination,
+        "order_id": order_id,
+        "business_key": business_key,
+        "after": after,
+    }
+    conditions = {
+        "states": "state IN :states",
+        "destination": "destination = :destination",
+        "order_id": "order_id = :order_id",
+        "business_key": "business_key = :business_key",
+        "after": "id > :after",
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    where = " AND ".join(["1 = 1", *(conditions[name] for name in values)])
     return rows(
         connection,
         f"""SELECT id, destination, capability, business_key, order_id, state, park_reason, safety, attempts,
                    external_id, error, due_at, created_at, settled_at
-              FROM deliveries WHERE {" AND ".join(conditions)} ORDER BY id LIMIT :limit""",
-        values,
+              FROM deliveries WHERE {where} ORDER BY id LIMIT :limit""",
+        {**values, "limit": limit},
         instants=("due_at", "created_at", "settled_at"),
     )
 
@@ -135,12 +154,32 @@ def deliveries_by_destination(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
-def list_stock(connection: Connection, *, sku: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
-    return rows(
+def list_stock(
+    connection: Connection,
+    *,
+    sku: str | None = None,
+    location: str | None = None,
+    after: tuple[str, str] | None = None,
+    limit: int = 1000,
+) -> list[dict[str, Any]]:
+    """By SKU and location; `after` is that pair of the last row of the page before (keyset)."""
+    values: dict[str, Any] = {"limit": limit}
+    conditions = ["1 = 1"]
+    for name, value in (("sku", sku), ("location", location)):
+        if value is not None:
+            conditions.append(f"{name} = :{name}")
+            values[name] = value
+    if after is not None:
+        conditions.append("(sku, location) > (:after_sku, :after_location)")
+        values["after_sku"], values["after_location"] = after
+    found = rows(
         connection,
-        f"""SELECT sku, location, on_hand, soft, firm, as_of FROM stock {"WHERE sku = :sku" if sku else ""}
+        f"""SELECT sku, location, on_hand, soft, firm, as_of FROM stock WHERE {" AND ".join(conditions)}
              ORDER BY sku, location LIMIT :limit""",
-        {"limit": limit, **({"sku": sku} if sku else {})},
+        values,
         amounts=("on_hand", "soft", "firm"),
         instants=("as_of",),
     )
+    for row in found:
+        row["free"] = row["on_hand"] - row["soft"] - row["firm"]
+    return found

@@ -1,3 +1,30 @@
+CREATE TABLE api_answers (
+    id TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_api_answers PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_api_answers_created ON api_answers (created_at);
+
+CREATE TABLE api_keys (
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at BIGINT,
+    used_at BIGINT,
+    revoked_at BIGINT,
+    revoked_by TEXT,
+    CONSTRAINT pk_api_keys PRIMARY KEY (id),
+    CONSTRAINT uq_api_keys_prefix UNIQUE (prefix)
+);
+
 CREATE TABLE attempts (
     id TEXT NOT NULL,
     delivery_id TEXT NOT NULL,
