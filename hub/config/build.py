@@ -164,6 +164,19 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         costs=model.Costs(costs.decimal("order"), costs.decimal("line"), costs.decimal("unit")),
         safety_stock=inner.decimal_map("safety_stock"),
         can=frozenset(inner.texts("can")),
+        labels=_labels(inner.maybe_object("labels")),
+    )
+
+
+def _labels(inner: Fields | None) -> model.Labels | None:
+    if inner is None:
+        return None
+    return model.Labels(
+        carrier=inner.text("carrier"),
+        service=inner.text("service"),
+        services=inner.text_map("services"),
+        format=inner.text("format"),
+        at_most=inner.maybe_decimal("at_most"),
     )
 
 

@@ -127,6 +127,9 @@ def _locations(
         wms = _get(checked, (*path, "wms"))
         if isinstance(wms, str) and wms in ids:
             yield from _can_fulfil(checked, (*path, "wms"), wms, ids[wms], connectors)
+        carrier = _get(checked, (*path, "labels", "carrier"))
+        if isinstance(carrier, str):
+            yield from _can_label(checked, (*path, "labels", "carrier"), carrier, ids)
         calendar = _get(checked, (*path, "calendar"))
         if isinstance(calendar, str) and calendar not in calendars:
             hint = did_you_mean(calendar, calendars)
@@ -144,6 +147,14 @@ def _can_fulfil(
     if connector is not None and "send_fulfilment_request" not in connector.capabilities:
         message = f'the connection "{wms}" takes no fulfilment requests: {connector.name} does not offer them'
         yield _at(checked, "HUB013", path, message)
+
+
+def _can_label(checked: Checked, path: Path_, carrier: str, ids: Mapping[str, Checked]) -> Iterator[Finding]:
+    if carrier not in ids:
+        message = f'the carrier of the labels is no connection: "{carrier}"'
+        yield _at(checked, "HUB013", path, message, did_you_mean(carrier, ids))
+    elif "buy_label" not in _keys(ids[carrier], ("effects_out",)):
+        yield _at(checked, "HUB013", path, f'the connection "{carrier}" buys no labels: effects_out has no buy_label')
 
 
 def _location_maps(tree: Tree, locations: Mapping[str, int]) -> Iterator[Finding]:

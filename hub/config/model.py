@@ -226,6 +226,18 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """The hub buys this location's labels at `carrier`, a connection. `service`: cheapest, fastest or the carrier's code;
+    `services` the same by service level. `at_most` is an amount in whatever currency the carrier quotes."""
+
+    carrier: str
+    service: str
+    services: Mapping[str, str]
+    format: str
+    at_most: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """A node that holds stock; ``wms`` and ``stock_authority`` are connections, ``wms_code`` the name it has there."""
 
@@ -246,6 +258,7 @@ class Location:
     costs: Costs
     safety_stock: Mapping[str, Decimal]
     can: frozenset[str]
+    labels: Labels | None = None
 
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised here."""

@@ -179,5 +179,32 @@ class Decision:
     """Subject keys that now exist: waiting messages of these become stored again (e.g. "order|shopify-us||4507")."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a decision must know from outside before it can be made: a query (a read), asked outside any transaction.
+    Nothing of it is kept but what the decision keeps."""
+
+    connection: str
+    query: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`record` is the canonical answer, None where there was none: refused, or not in time. `words` say why."""
+
+    record: dict[str, Any] | None
+    words: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryHandler:
+    """The two halves of a task that asks: `question` is None where nothing needs to be known any more."""
+
+    question: Callable[[DueTask, Snapshot, dt.datetime], Question | None]
+    decide: Callable[[DueTask, Answer, Snapshot, dt.datetime], Decision]
+
+
 MessageHandler = Callable[[Incoming, Snapshot, dt.datetime], Decision]
 TaskHandler = Callable[[DueTask, Snapshot, dt.datetime], Decision]

@@ -72,8 +72,16 @@ FORWARD: Mapping[Bucket, tuple[Bucket, ...]] = {
 }
 """The only way goods go; observations run along it."""
 
-OBSERVED_ONLY: frozenset[tuple[Bucket, Bucket]] = frozenset({(B.CANCELLED, B.SHIPPED)})
-"""Moves that happen in the world though no decision may make them."""
+OBSERVED_ONLY: frozenset[tuple[Bucket, Bucket]] = frozenset(
+    {
+        (B.CANCELLED, B.SHIPPED),
+        (B.LOST, B.DELIVERED),
+        (B.LOST, B.RETURNED_TO_SENDER),
+        (B.DELIVERED, B.RETURNED_TO_SENDER),
+    }
+)
+"""Moves that happen in the world though no decision may make them: cancelled goods that left all the same, lost ones
+that turned up, delivered ones that the carrier brought back."""
 
 AT_LOCATION = (B.RELEASED, B.ACCEPTED, B.PICKED, B.PACKED)
 """Quantities in a location's hands: they come back only when the location says so."""

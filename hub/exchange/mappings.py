@@ -23,6 +23,7 @@ ENTITY_FIELD: dict[str, str] = {
     "fulfilment_responses": "fulfilment_order",
     "stock": "location",
     "acknowledgements": "key",
+    "tracking": "tracking_number",
 }
 """The field that names the entity of a stream's records, where it is not `external_id`."""
 

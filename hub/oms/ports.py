@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,18 @@ class Channel:
     location_map: Mapping[str, str] = field(default_factory=dict)
     share: Decimal = Decimal(1)
     threshold: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """The hub buys a location's labels at the connection `carrier`. `service`: cheapest | fastest | the carrier's code,
+    `services` the same by service level of the order. `at_most`: above it a person decides."""
+
+    carrier: str
+    service: str = "cheapest"
+    services: Mapping[str, str] = field(default_factory=dict)
+    format: str = "pdf"
+    at_most: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,10 @@ class LocationRule:
     stock_means: str = "on_hand"
     safety_by_sku: Mapping[str, Decimal] = field(default_factory=dict)
     clock_skew: dt.timedelta = dt.timedelta(0)
+    labels: LabelRule | None = None
+    """None: the location ships with labels of its own."""
+    address: Mapping[str, Any] = field(default_factory=dict)
+    """A canonical Address, as it stands on a label."""
 
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised or reserved here."""
@@ -100,6 +117,8 @@ class Rules:
     totals_otherwise: str = "hold_order"
     reservation_minutes: int = 60
     silence_hours: float = 24.0
+    follows_packages: bool = False
+    """Some connection tells scans, or the hub buys labels: packages are worth a row of their own."""
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")

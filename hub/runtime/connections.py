@@ -228,7 +228,7 @@ class RuntimeConnections:
 
     def _replies(self, config: ConnectionConfig, manifest: Manifest) -> dict[str, MappedReply]:
         readers = {}
-        for capability in config.effects_out:
+        for capability in (*config.effects_out, *manifest.queries):
             mapping = self._library.reply(config.connector, capability)
             if mapping is not None:
                 readers[capability] = MappedReply(_record_of(mapping))

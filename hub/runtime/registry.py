@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from hub.sdk.capabilities import Capability, SafetyMode
+from hub.sdk.capabilities import Capability, Query, SafetyMode
 from hub.sdk.manifest import CapabilityInfo, Manifest, StreamInfo
 from hub.sdk.streams import STREAMS
 
@@ -113,6 +113,7 @@ def read_manifest(folder: Path, package: str) -> Manifest:
             streams=streams,
             capabilities=capabilities,
             roles=tuple(raw.get("roles") or ()),
+            queries=frozenset(Query(name) for name in raw.get("queries") or ()),
         )
     except KeyError as error:
         raise ManifestError(f"{file}: the key {error} is missing") from error

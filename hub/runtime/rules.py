@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
-from hub.config.model import Bundle, ConnectionConfig, EffectsMode, Location
-from hub.oms.ports import Channel, LocationRule, RoutingRule, Rules, Strategy
+from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location
+from hub.oms.ports import Channel, LabelRule, LocationRule, RoutingRule, Rules, Strategy
 from hub.sdk.capabilities import Capability
 
 DEFAULT_STOCK_MEANS = "on_hand"
@@ -44,6 +45,8 @@ def rules_of(bundle: Bundle) -> Rules:
         payment_require=() if policies.payment_otherwise == "accept" else tuple(sorted(policies.payment_require)),
         totals_difference_up_to=policies.totals_difference_up_to,
         totals_otherwise=policies.totals_otherwise,
+        follows_packages=any("tracking" in connection.streams for connection in bundle.connections.values())
+        or any(location.labels is not None for location in bundle.locations.values()),
         push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
     )
@@ -108,4 +111,28 @@ def _location(bundle: Bundle, location: Location) -> LocationRule:
         clock_skew=location.clock_skew,
         can=location.can,
         stock_means=(stream.means if stream and stream.means else DEFAULT_STOCK_MEANS),
+        labels=_labels(location),
+        address=_address(location.name, address),
     )
+
+
+def _labels(location: Location) -> LabelRule | None:
+    labels = location.labels
+    if labels is None:
+        return None
+    return LabelRule(labels.carrier, labels.service, labels.services, labels.format, labels.at_most)
+
+
+def _address(name: str, address: Address | None) -> dict[str, Any]:
+    """As a canonical Address; empty where the configuration has none."""
+    if address is None:
+        return {}
+    parts = {
+        "company": name,
+        "lines": list(address.lines) or None,
+        "locality": address.locality,
+        "admin_area_code": address.admin_area,
+        "postal_code": address.postal_code,
+        "country": address.country,
+    }
+    return {part: value for part, value in parts.items() if value is not None}

@@ -61,8 +61,14 @@ PAYLOAD: dict[Capability, str] = {
     Capability.POST_INVOICE: "Invoice",
     Capability.SEND_FULFILMENT_REQUEST: "FulfilmentOrder",
     Capability.CANCEL_FULFILMENT_REQUEST: "FulfilmentCancellation",
+    Capability.BUY_LABEL: "LabelRequest",
+    Capability.VOID_LABEL: "LabelVoid",
+    Capability.SEND_LABEL: "Label",
 }
 """The canonical record (a schema in openapi/schemas) that the out-mapping of a capability starts from."""
+
+QUESTION: dict[Query, tuple[str, str]] = {Query.RATE: ("RateQuery", "Rates")}
+"""The canonical record a query starts from, and the one its answer is mapped to."""
 
 COALESCING: frozenset[Capability] = frozenset({Capability.PUSH_INVENTORY, Capability.UPSERT_CUSTOMER})
 """Absolute pushes: a pending row of the same subject is replaced by a newer one."""

@@ -95,3 +95,10 @@ class Destination(Protocol):
     """
 
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure: ...
+
+
+class Answerer(Protocol):
+    """One method per query of the manifest, named as the query: `def rate(self, ask: Ask) -> Reply`.
+
+    It reads only, so it may be called again at any time; it raises what effects raise.
+    """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hub.sdk.capabilities import Capability, SafetyMode
+from hub.sdk.capabilities import Capability, Query, SafetyMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,4 @@ class Manifest:
     streams: Mapping[str, StreamInfo] = field(default_factory=dict)
     capabilities: Mapping[Capability, CapabilityInfo] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    queries: frozenset[Query] = frozenset()

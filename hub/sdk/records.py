@@ -121,6 +121,14 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A query: the vendor-shaped question, until when it must be answered. It changes nothing over there."""
+
+    payload: Tree
+    deadline: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The raw answer to an effect. `external_id` is the other side's id of what was made, where the answer has it."""
 

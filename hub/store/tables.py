@@ -39,7 +39,7 @@ bodies = Table(
     "bodies",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("owner_kind", Text, nullable=False),  # receipt | message | delivery | reply | source | attempt
+    Column("owner_kind", Text, nullable=False),  # receipt | message | delivery | reply | source | attempt | label
     Column("owner_id", Text, nullable=False),
     Column("order_id", Text),  # set where known, so that erasure finds it
     Column("content_type", Text, nullable=False, server_default=""),
@@ -339,6 +339,65 @@ shipments = Table(
     Column("document", Json, nullable=False),  # packages: tracking, line quantities
     Column("created_at", Instant, nullable=False),
     Index("ix_shipments_order", "order_id"),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    # A package of a location with what became of it on its way; written only where somebody follows packages.
+    Column("id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("fulfilment_order_id", Text, nullable=False),
+    Column("shipment_id", Text),
+    Column("location", Text, nullable=False),
+    Column("external_id", Text, nullable=False),  # as the location calls it
+    Column("carrier", Text),
+    Column("service", Text),
+    Column("tracking_number", Text),
+    Column("state", Text, nullable=False),
+    # label_pending | labelled | voided | in_transit | out_for_delivery | exception | delivered | returned_to_sender
+    # | lost
+    Column("document", Json, nullable=False),  # lines, measures, the scan that counts, why it is not wanted any more
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_packages_order", "order_id"),
+    Index(
+        "ix_packages_tracking_number",
+        "tracking_number",
+        sqlite_where=text("tracking_number IS NOT NULL"),
+        postgresql_where=text("tracking_number IS NOT NULL"),
+    ),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    # A label the hub asked a carrier for, what it cost and what came back of that. Its bytes are a body of owner label.
+    Column("id", Text, primary_key=True),
+    Column("package_id", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("number", Integer, nullable=False),  # which label of the package
+    Column("state", Text, nullable=False),
+    # requested | bought | refused | withdrawn | voiding | voided | void_refused
+    Column("external_id", Text),
+    Column("tracking_number", Text),
+    Column("carrier", Text),
+    Column("service", Text),
+    Column("currency", Text),
+    Column("cost", Exact),
+    Column("refunded", Exact, nullable=False, server_default="0"),
+    Column("body_id", Text),
+    Column("document", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_labels_order", "order_id"),
+    Index(
+        "ix_labels_tracking_number",
+        "tracking_number",
+        sqlite_where=text("tracking_number IS NOT NULL"),
+        postgresql_where=text("tracking_number IS NOT NULL"),
+    ),
 )
 
 payments = Table(

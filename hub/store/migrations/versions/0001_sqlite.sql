@@ -275,6 +275,31 @@ CREATE TABLE items (
     CONSTRAINT pk_items PRIMARY KEY (sku)
 );
 
+CREATE TABLE labels (
+    id TEXT NOT NULL,
+    package_id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    external_id TEXT,
+    tracking_number TEXT,
+    carrier TEXT,
+    service TEXT,
+    currency TEXT,
+    cost BIGINT,
+    refunded BIGINT DEFAULT '0' NOT NULL,
+    body_id TEXT,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_labels PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_labels_order ON labels (order_id);
+
+CREATE INDEX ix_labels_tracking_number ON labels (tracking_number) WHERE tracking_number IS NOT NULL;
+
 CREATE TABLE messages (
     id TEXT NOT NULL,
     receipt_id TEXT NOT NULL,
@@ -399,6 +424,27 @@ CREATE INDEX ix_orders_created ON orders (created_at, id);
 CREATE INDEX ix_orders_number ON orders (number);
 
 CREATE INDEX ix_orders_status ON orders (status, id);
+
+CREATE TABLE packages (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    fulfilment_order_id TEXT NOT NULL,
+    shipment_id TEXT,
+    location TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    carrier TEXT,
+    service TEXT,
+    tracking_number TEXT,
+    state TEXT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_packages PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_packages_order ON packages (order_id);
+
+CREATE INDEX ix_packages_tracking_number ON packages (tracking_number) WHERE tracking_number IS NOT NULL;
 
 CREATE TABLE payments (
     id TEXT NOT NULL,
