@@ -1,0 +1,1 @@
+"""Orders that programs write through POST /v1/orders of this hub."""
