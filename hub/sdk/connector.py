@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from hub.sdk.capabilities import Capability
+from hub.sdk.errors import ConfigurationError
 from hub.sdk.ports import Clock, HttpPort, Log, SoapPort
 from hub.sdk.records import (
     Batch,
@@ -27,6 +28,13 @@ from hub.sdk.records import (
     Window,
 )
 
+Expression = Callable[[Tree], Tree]
+"""A compiled JMESPath expression; None where there is nothing. Raises DataError for values it cannot work on."""
+
+
+def _no_expressions(text: str) -> Expression:
+    raise ConfigurationError(f"there is no compiler for {text} here")
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -36,7 +44,9 @@ class Context:
     resolved. `secret(path)` reads one secret anew (files are re-read on change). `loads` is the exact JSON reader,
     `loads_xml` the safe XML one; both raise DataError.
     `soap(wsdl_path, endpoint, ...)` opens a SOAP service. `lookback_seconds` says by stream how far a poll reaches back
-    again behind what it has seen; a stream that is not in it takes the connector's own default.
+    again behind what it has seen; a stream that is not in it takes the connector's own default. `streams` names the
+    streams that the connection has: where one body holds records of several, those of the others are left alone.
+    `expression` compiles JMESPath as mappings know it and raises ConfigurationError for a text that is none.
     """
 
     connection: str
@@ -49,6 +59,8 @@ class Context:
     soap: Callable[..., SoapPort]
     start_from: Mapping[str, dt.datetime]
     lookback_seconds: Mapping[str, float] = field(default_factory=dict)
+    expression: Callable[[str], Expression] = _no_expressions
+    streams: frozenset[str] = frozenset()
 
 
 class Connector(Protocol):

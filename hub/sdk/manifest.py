@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hub.sdk.capabilities import Capability, Query, SafetyMode
 
@@ -13,6 +14,8 @@ class StreamInfo:
     """A stream the connector reads. `items` is the dotted path to the list in a page; None = the body is one record.
 
     `topics` are the vendor's webhook words for it. `fetch_only` says that a webhook body only triggers `fetch`.
+    `options` is a JSON Schema object of what a connection may or must say beside the keys that every stream has;
+    `operation` names the key of a connection's limits that polls of this stream spend.
     """
 
     name: str
@@ -24,12 +27,15 @@ class StreamInfo:
     fetch: bool = False
     fetch_only: bool = False
     means: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CapabilityInfo:
     """An effect the connector can make. `settle_seconds` >= the target's read lag (lookup); `key_ttl_seconds` bounds
-    how long the target remembers an idempotency key. `echo_field` names the vendor field that carries our key."""
+    how long the target remembers an idempotency key. `echo_field` names the vendor field that carries our key.
+    `options` is a JSON Schema object of what a connection may or must say beside the keys that every effect has."""
 
     name: Capability
     safety: SafetyMode
@@ -38,11 +44,13 @@ class CapabilityInfo:
     echo_field: str | None = None
     asynchronous: bool = False
     overdue_after_seconds: float = 3600.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`implementation` is an import string `package.module:Class`. `folder` is the absolute path of the connector."""
+    """`implementation` is an import string `package.module:Class`. `folder` is the absolute path of the connector.
+    `rate_headers` are the answer headers from which it can learn the present rate."""
 
     name: str
     title: str
@@ -53,4 +61,6 @@ class Manifest:
     streams: Mapping[str, StreamInfo] = field(default_factory=dict)
     capabilities: Mapping[Capability, CapabilityInfo] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    definition: Mapping[str, object] | None = None
     queries: frozenset[Query] = frozenset()
+    rate_headers: tuple[str, ...] = ()
