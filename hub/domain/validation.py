@@ -24,6 +24,7 @@ class Rule(enum.StrEnum):
     MAPPING = "mapping"
     NO_STOCK = "no_stock"
     NO_LINES = "no_lines"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True, slots=True)

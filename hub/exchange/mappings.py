@@ -94,6 +94,27 @@ class MappedStream:
         return Mapped(mapped.record, holds, tuple(mapped.notes))
 
 
+class MappedShapes:
+    """A stream whose records come in the usual form and in older ones, told apart by a field at their top."""
+
+    def __init__(self, usual: MappedStream, shapes: MappingType[str, MappedStream]) -> None:
+        self._usual = usual
+        self._shapes = shapes
+
+    def identify(self, tree: Any) -> Identity:
+        return self._of(tree).identify(tree)
+
+    def run(self, tree: Any) -> Mapped:
+        return self._of(tree).run(tree)
+
+    def _of(self, tree: Any) -> MappedStream:
+        if isinstance(tree, dict):
+            for field, shape in self._shapes.items():
+                if field in tree:
+                    return shape
+        return self._usual
+
+
 def _text(value: object) -> str | None:
     return str(value) if value not in (None, "") else None
 

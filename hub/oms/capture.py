@@ -123,7 +123,8 @@ def fingerprint(record: Mapping[str, Any]) -> dict[str, str]:
     placed_at = instant(record.get("placed_at"))
     if placed_at is not None:
         found["placed_at"] = placed_at.isoformat()
-    if record.get("currency"):
+    if record.get("currency") and "total" in (record.get("totals") or {}):
+        # Without an amount a currency is what its channel usually takes, not what was paid in.
         found["currency"] = str(record["currency"])
     buyer = (record.get("buyer") or {}).get("external_id")
     if buyer:

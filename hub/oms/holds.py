@@ -16,14 +16,21 @@ from hub.oms.save import tell
 
 MANUAL = "manual"
 HUB = "hub"
-QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, MANUAL})
+QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, Rule.PENDING.value, MANUAL})
 """Holds that are a normal wait, not trouble: they raise no exception."""
+
+
+FROM_MAPPINGS = frozenset({Rule.MAPPING.value, Rule.PENDING.value})
+TOLD_LATER = frozenset({Rule.ADDRESS, Rule.NO_LINES, Rule.PAYMENT, Rule.TOTALS})
+"""What an order lacks as long as its channel has not let it go: missing it then is no finding of its own."""
 
 
 def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingHold] | None) -> None:
     """Place and release what the rules say of the order now. `mapping` None: keep what the mapping held before."""
     findings = [] if _over(case) else validate(record, _known_skus(case, record), _policy(case.rules))
-    kept = [hold for hold in case.order.holds if hold.open and hold.rule == Rule.MAPPING]
+    kept = [hold for hold in case.order.holds if hold.open and hold.rule in FROM_MAPPINGS]
+    if any(said.rule == Rule.PENDING for said in (kept if mapping is None else mapping)):
+        findings = [finding for finding in findings if finding.rule not in TOLD_LATER]
     wanted: dict[str, tuple[Hold, str]] = {}
     for finding in findings:
         hold = _hold(case, finding)
@@ -117,7 +124,8 @@ def _mapping_hold(case: Case, said: MappingHold, record: Mapping[str, Any]) -> H
     if parts[0] == "lines" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(lines):
         line = case.order.external_line(str(lines[int(parts[1])]["external_line_id"]))
     key = f"{line.external_line_id}.{'.'.join(parts[2:])}" if line else said.field
-    return new_hold(case, "validation", Rule.MAPPING, said.field, said.hint, line.id if line else None, key)
+    rule = Rule.PENDING if said.rule == Rule.PENDING else Rule.MAPPING
+    return new_hold(case, "validation", rule, said.field, said.hint, line.id if line else None, key)
 
 
 def _over(case: Case) -> bool:

@@ -18,7 +18,7 @@ import yaml
 from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamOffer
 from hub.config.secrets import Secrets, resolve_tree
 from hub.exchange.connections import ConnectionView, StreamView
-from hub.exchange.mappings import MappedReply, MappedStream
+from hub.exchange.mappings import MappedReply, MappedShapes, MappedStream
 from hub.formats.registry import codec
 from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary, shipped_folder
@@ -115,7 +115,7 @@ class ConnectionGate:
         if breaker:
             since = dt.datetime.fromisoformat(str(breaker["since"]))
             self._breaker.restore(BreakerSnapshot(State(str(breaker["state"])), since))
-        self._limits.restore({name: float(tokens) for name, tokens in buckets.items()})
+        self._limits.restore(buckets)
 
 
 class RuntimeConnections:
@@ -179,6 +179,7 @@ class RuntimeConnections:
         limits = Limits(
             {name: Limit(float(limit.rate.per_second), float(limit.burst)) for name, limit in config.limits.items()},
             self._clock,
+            learn_from={name: limit.learn_from for name, limit in config.limits.items() if limit.learn_from},
         )
         http = self._http(config.id, resolved, limits, self._clock)
         context = Context(
@@ -196,6 +197,7 @@ class RuntimeConnections:
                 for name, stream in config.streams.items()
                 if stream.poll is not None and stream.poll.lookback
             },
+            streams=frozenset(config.streams),
         )
         return ConnectionView(
             id=config.id,
@@ -215,11 +217,16 @@ class RuntimeConnections:
         stream = config.streams[name]
         mapping = self._library.inbound(config.connector, name)
         context = {"connection": config.id}
+        shapes = {
+            field: MappedStream(self._library.get(f"{config.connector}/{shape}.in"), name, self._library, context)
+            for field, shape in info.shapes.items()
+        }
+        usual = MappedStream(mapping, name, self._library, context) if mapping is not None else None
         return StreamView(
             name=name,
             codec=info.codec,
             codec_options={"items": info.items} if info.items else {},
-            mapping=MappedStream(mapping, name, self._library, context) if mapping is not None else None,
+            mapping=MappedShapes(usual, shapes) if usual is not None and shapes else usual,
             start_from=stream.start_from,
             fetch_only=info.fetch_only and info.fetch,
             can_fetch=info.fetch,

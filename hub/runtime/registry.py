@@ -127,7 +127,8 @@ def _stream(name: str, entry: Mapping[str, Any]) -> StreamInfo:
     known = {
         key: entry[key] for key in ("codec", "items", "push", "poll", "fetch", "fetch_only", "means") if key in entry
     }
-    return StreamInfo(name=name, topics=tuple(entry.get("topics") or ()), **known)
+    shapes = {str(field): str(mapping) for field, mapping in (entry.get("shapes") or {}).items()}
+    return StreamInfo(name=name, topics=tuple(entry.get("topics") or ()), shapes=shapes, **known)
 
 
 def _capability(name: str, entry: Mapping[str, Any]) -> tuple[Capability, CapabilityInfo]:

@@ -14,6 +14,8 @@ class StreamInfo:
     """A stream the connector reads. `items` is the dotted path to the list in a page; None = the body is one record.
 
     `topics` are the vendor's webhook words for it. `fetch_only` says that a webhook body only triggers `fetch`.
+    `shapes` are older forms of its records, each known by a field at the top that only it has, with the name of the
+    mapping that reads it instead of `<stream>.in` (`AmazonOrderId: orders_v0`).
     `options` is a JSON Schema object of what a connection may or must say beside the keys that every stream has;
     `operation` names the key of a connection's limits that polls of this stream spend.
     """
@@ -27,6 +29,7 @@ class StreamInfo:
     fetch: bool = False
     fetch_only: bool = False
     means: str | None = None
+    shapes: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     operation: str | None = None
 

@@ -218,7 +218,10 @@ class RequestsHttp:
         _call.ends_at = time.monotonic() + seconds
         _call.sent = False
         try:
-            return self._exchange(prepared, seconds)
+            response = self._exchange(prepared, seconds)
+            if self._limits is not None:
+                self._limits.learn(operation, response.headers)
+            return response
         except TransportError:
             raise
         except AddressRefused as error:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.sdk.ports import Clock
+
+
+MAX_LEARNED_RATE = 10_000.0
+"""Calls a second; an answer that tells more is not believed."""
+
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+Saved = float | Mapping[str, float]
+"""Tokens, or tokens and a rate that was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,16 @@ class TokenBucket:
             self._tokens = max(0.0, min(tokens, self._limit.burst))
             self._at = self._clock.monotonic()
 
+    @property
+    def rate(self) -> float:
+        return self._limit.rate
+
+    def adopt(self, rate: float) -> None:
+        """From now on this many tokens a second; what has been gathered so far stays."""
+        with self._lock:
+            self._refill()
+            self._limit = replace(self._limit, rate=rate)
+
     def _refill(self) -> None:
         now = self._clock.monotonic()
         if now > self._at:
@@ -78,10 +98,23 @@ class TokenBucket:
 
 
 class Limits:
-    """The buckets of one connection; an operation without a limit of its own shares `default`."""
+    """The buckets of one connection; an operation without a limit of its own shares `default`.
 
-    def __init__(self, limits: Mapping[str, Limit], clock: Clock, *, start_empty: bool = True) -> None:
+    `learn_from` names, by bucket, the answer header in which the other side tells the present rate in calls a second;
+    a rate that was told replaces the configured one, and is saved with the tokens.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, Limit],
+        clock: Clock,
+        *,
+        start_empty: bool = True,
+        learn_from: Mapping[str, str] | None = None,
+    ) -> None:
         self._buckets = {name: TokenBucket(limit, clock, start_empty=start_empty) for name, limit in limits.items()}
+        self._learn_from = {name: header.lower() for name, header in (learn_from or {}).items()}
+        self._learned: set[str] = set()
 
     def take(self, operation: str) -> float:
         """0.0 if the call may go now, else the seconds to wait; always 0.0 where nothing is limited."""
@@ -93,14 +126,33 @@ class Limits:
         if bucket:
             bucket.hold(seconds)
 
-    def save(self) -> dict[str, float]:
-        return {name: bucket.save() for name, bucket in self._buckets.items()}
+    def learn(self, operation: str, headers: Mapping[str, str]) -> None:
+        """Adopt the rate that an answer tells, where its bucket learns and the header holds a usable figure."""
+        name = operation if operation in self._buckets else "default"
+        told = headers.get(self._learn_from.get(name, ""), "").strip()
+        if name not in self._buckets or not _RATE.fullmatch(told) or not 0 < float(told) <= MAX_LEARNED_RATE:
+            return
+        self._buckets[name].adopt(float(told))
+        self._learned.add(name)
 
-    def restore(self, saved: Mapping[str, float]) -> None:
-        """Buckets that are configured no longer are left out."""
-        for name, tokens in saved.items():
-            if name in self._buckets:
-                self._buckets[name].restore(tokens)
+    def save(self) -> dict[str, Saved]:
+        """Tokens by bucket; with the rate where it was learned."""
+        return {
+            name: {"tokens": bucket.save(), "rate": bucket.rate} if name in self._learned else bucket.save()
+            for name, bucket in self._buckets.items()
+        }
+
+    def restore(self, saved: Mapping[str, Saved]) -> None:
+        """Buckets that are configured no longer are left out, and rates of those that learn no longer."""
+        for name, kept in saved.items():
+            if name not in self._buckets:
+                continue
+            if isinstance(kept, Mapping):
+                if name in self._learn_from:
+                    self._buckets[name].adopt(float(kept["rate"]))
+                    self._learned.add(name)
+                kept = kept["tokens"]
+            self._buckets[name].restore(float(kept))
 
     def _bucket(self, operation: str) -> TokenBucket | None:
         return self._buckets.get(operation) or self._buckets.get("default")
