@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hub.exchange.ports import NewAttempt
+from hub.store.shapes import Params
 from hub.store.transaction import LEASE_MICROSECONDS, Transaction
 
 DEDUPLICATING = ("idempotency_key", "unique_reference")
@@ -37,34 +38,32 @@ def prepare_attempt(attempt: NewAttempt, started_at: int, deadline: int) -> Prep
 def start_attempts(tx: Transaction, attempts: Sequence[PreparedAttempt]) -> list[bool]:
     """Write `started` rows. False: the token is stale, the attempt stands already, or the lease ends too early."""
     now = tx.lease_now()
-    return [_start(tx, attempt, now) for attempt in attempts]
+    held = tx.steps([(_HOLD, [_hold_params(attempt, now)]) for attempt in attempts])
+    begun = [attempt for attempt, count in zip(attempts, held, strict=True) if count]
+    added = iter(tx.steps([(_START, [attempt[:-1]]) for attempt in begun]))
+    return [count > 0 and next(added) == 1 for count in held]
 
 
-def _start(tx: Transaction, attempt: PreparedAttempt, now: int) -> bool:
-    attempt_id, delivery_id, number, kind, token, started_at, deadline, length = attempt
-    held = tx.execute(
-        "UPDATE deliveries SET attempts = CASE WHEN attempts < ? THEN ? ELSE attempts END"
-        " WHERE id = ? AND lease_token = ? AND lease_until >= ? AND state IN ('in_flight', 'probing')",
-        (number, number, delivery_id, token, now + length),
-    )
-    if not held:
-        return False
-    added = tx.execute(
-        "INSERT INTO attempts (id, delivery_id, number, kind, token, started_at, deadline)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (attempt_id, delivery_id, number, kind, token, started_at, deadline),
-    )
-    return added == 1
+_HOLD = (
+    "UPDATE deliveries SET attempts = CASE WHEN attempts < ? THEN ? ELSE attempts END"
+    " WHERE id = ? AND lease_token = ? AND lease_until >= ? AND state IN ('in_flight', 'probing')"
+)
+_START = (
+    "INSERT INTO attempts (id, delivery_id, number, kind, token, started_at, deadline)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
+
+def _hold_params(attempt: PreparedAttempt, now: int) -> Params:
+    _, delivery_id, number, _, token, _, _, length = attempt
+    return number, number, delivery_id, token, now + length
 
 
 def renew(tx: Transaction, deliveries: Sequence[tuple[str, str]]) -> None:
     now = tx.lease_now()
     until = now + LEASE_MICROSECONDS
-    for delivery_id, token in sorted(deliveries):
-        tx.execute(
-            "UPDATE deliveries SET lease_until = ? WHERE id = ? AND lease_token = ? AND lease_until >= ?",
-            (until, delivery_id, token, now),
-        )
+    sql = "UPDATE deliveries SET lease_until = ? WHERE id = ? AND lease_token = ? AND lease_until >= ?"
+    tx.steps([(sql, [(until, delivery_id, token, now) for delivery_id, token in sorted(deliveries)])])
 
 
 _HELD = "state IN ('in_flight', 'probing')"

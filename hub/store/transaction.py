@@ -23,6 +23,10 @@ LEASE_MICROSECONDS = 120 * 1_000_000
 """How long a claim holds; renewed at a third, so that 80 s are always left: more than any call deadline."""
 
 
+Step = tuple[str | InsertShape, Sequence[Params]]
+"""A statement, or a bulk insert, with its rows: one empty row for a statement without parameters."""
+
+
 class Transaction(Protocol):
     postgresql: bool
     epoch: int
@@ -40,6 +44,10 @@ class Transaction(Protocol):
 
     def insert(self, shape: InsertShape, rows: Sequence[Params]) -> int:
         """Add rows of one shape in bulk; rows added."""
+        ...
+
+    def steps(self, steps: Sequence[Step]) -> list[int]:
+        """Statements in this order, each for all its rows; rows changed by each. One round trip where there are any."""
         ...
 
     def lease_now(self) -> int:
@@ -76,18 +84,25 @@ class SqliteTransaction:
             return self.execute(shape.sql, rows[0])
         return self.many(shape.sql, rows)
 
+    def steps(self, steps: Sequence[Step]) -> list[int]:
+        return [
+            self.insert(what, rows) if isinstance(what, InsertShape) else self._step(what, rows) for what, rows in steps
+        ]
+
+    def _step(self, sql: str, rows: Sequence[Params]) -> int:
+        return self.execute(sql, rows[0]) if len(rows) == 1 else self.many(sql, rows)
+
     def lease_now(self) -> int:
         return instant_to_database(self._now())
 
 
 @lru_cache(maxsize=8192)
-def _psycopg_sql(sql: str) -> str:
-    return sql.replace("%", "%%").replace("?", "%s")
+def _psycopg_sql(sql: str) -> bytes:
+    return sql.replace("%", "%%").replace("?", "%s").encode()
 
 
-@lru_cache(maxsize=1024)
-def _psycopg_binary(sql: str) -> str:
-    return sql.replace("?", "%b")
+def _columns(rows: Sequence[Params]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 class PostgresTransaction:
@@ -95,24 +110,38 @@ class PostgresTransaction:
 
     def __init__(self, connection: psycopg.Connection[SqlRow], epoch: int) -> None:
         self.epoch = epoch
+        self._connection = connection
         self._cursor = connection.cursor()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
-        return self._cursor.execute(_psycopg_sql(sql).encode(), params).rowcount
+        return self._cursor.execute(_psycopg_sql(sql), params).rowcount
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[SqlRow]:
-        return self._cursor.execute(_psycopg_sql(sql).encode(), params).fetchall()
+        return self._cursor.execute(_psycopg_sql(sql), params).fetchall()
 
     def many(self, sql: str, rows: Sequence[Params]) -> int:
         if len(rows) == 1:
             return self.execute(sql, rows[0])
-        self._cursor.executemany(_psycopg_sql(sql).encode(), rows)
+        self._cursor.executemany(_psycopg_sql(sql), rows)
         return self._cursor.rowcount
 
     def insert(self, shape: InsertShape, rows: Sequence[Params]) -> int:
         """One statement whatever the number of rows: an array a column."""
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        return self._cursor.execute(_psycopg_sql(shape.unnest).encode(), columns).rowcount
+        return self._cursor.execute(_psycopg_sql(shape.unnest), _columns(rows)).rowcount
+
+    def steps(self, steps: Sequence[Step]) -> list[int]:
+        cursors = []
+        with self._connection.pipeline():
+            for what, rows in steps:
+                cursor = self._connection.cursor()
+                cursors.append(cursor)
+                if isinstance(what, InsertShape):
+                    cursor.execute(_psycopg_sql(what.unnest), _columns(rows))
+                elif len(rows) == 1:
+                    cursor.execute(_psycopg_sql(what), rows[0])
+                else:
+                    cursor.executemany(_psycopg_sql(what), rows)
+        return [cursor.rowcount for cursor in cursors]
 
     def lease_now(self) -> int:
         rows = self.fetch("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")

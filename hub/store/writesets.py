@@ -4,9 +4,12 @@ Values are converted and SQL is chosen in the thread that asks (`prepare`); the 
 
 Two ways, with the same outcome:
 - Write sets that touch different rows are grouped by statement: one `executemany` a statement, its row count
-  compared with what the preconditions expect. This is the hot path.
-- If a count differs, a row is refused, or two sets touch the same row, the batch is run again one set after the
-  other, each in a savepoint, so that only those that must fail do.
+  compared with what the preconditions expect. This is the hot path. Sets that touch the same row come one layer of
+  such groups after the other.
+- If a count differs or a row is refused, the group is run again in halves and at last one set after the other, each
+  in a savepoint, so that only those that must fail do.
+
+On PostgreSQL a group is one round trip: the figures above are compared when all its statements have been sent.
 
 Locks are taken in one order everywhere: rows of `orders` by id, then rows of `stock` by key. On SQLite the one writer
 makes them unnecessary.
@@ -34,7 +37,7 @@ from hub.store.shapes import (
     table_shape,
     update_statement,
 )
-from hub.store.transaction import Transaction
+from hub.store.transaction import Step, Transaction
 from hub.store.values import instant_to_database
 
 BATCH = 50
@@ -60,10 +63,6 @@ class PreparedSet:
     stock: list[tuple[str, str]] = field(default_factory=list)
     touched: list[tuple[str, object]] = field(default_factory=list)
     """(table, key) of each row that preconditions touch; key None where it may be any row of the table."""
-
-
-class Refused(Exception):
-    """A precondition failed; carries what to tell the one who recomputes."""
 
 
 def prepare(
@@ -139,82 +138,124 @@ def _key(table: str, row: object) -> tuple[object, ...] | None:
 
 def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
     """Run the batch inside the transaction that is open. Errors that are not of a row leave the caller's savepoint."""
-    _lock(tx, prepared)
-    if _independent(prepared):
-        tx.execute("SAVEPOINT batch")
-        try:
-            grouped = _grouped(tx, prepared)
-        except (*driver_errors(), *VALUE_ERRORS) as error:
-            if fault_of(error) is not Fault.ROW:
-                raise
-            grouped = False
-        if grouped:
-            tx.execute("RELEASE SAVEPOINT batch")
-            return [_APPLIED] * len(prepared)
-        tx.execute("ROLLBACK TO SAVEPOINT batch")
-        tx.execute("RELEASE SAVEPOINT batch")
-    return [_one(tx, one) for one in prepared]
+    outcomes = [_APPLIED] * len(prepared)
+    before = _locks(tx, prepared)
+    for number, layer in enumerate(_layers(prepared)):
+        _run(tx, prepared, layer, outcomes, before, splits=number == 0)
+        before = []
+    return outcomes
 
 
 _APPLIED = Outcome(Applied.APPLIED)
+SPLIT_DOWN_TO = 8
+"""Batches above this size that fail are tried again in halves: usually one set is the reason."""
 
 
-def _lock(tx: Transaction, prepared: Sequence[PreparedSet]) -> None:
+def _locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
     if not tx.postgresql:
-        return
+        return []
+    steps: list[Step] = []
     orders = sorted({order for one in prepared for order in one.orders})
     if orders:
-        tx.fetch("SELECT id FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE", (orders,))
+        steps.append(("SELECT id FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE", [(orders,)]))
     stock = sorted({key for one in prepared for key in one.stock})
     if stock:
-        tx.fetch(
+        sql = (
             "SELECT s.sku FROM stock s JOIN unnest(CAST(? AS text[]), CAST(? AS text[])) AS k(sku, location)"
-            " ON s.sku = k.sku AND s.location = k.location ORDER BY s.sku, s.location FOR UPDATE OF s",
-            ([sku for sku, _ in stock], [location for _, location in stock]),
+            " ON s.sku = k.sku AND s.location = k.location ORDER BY s.sku, s.location FOR UPDATE OF s"
         )
+        steps.append((sql, [([sku for sku, _ in stock], [location for _, location in stock])]))
+    return steps
 
 
-def _independent(prepared: Sequence[PreparedSet]) -> bool:
-    """No row is touched by two sets (stock apart: its changes commute), so any order of statements is a serial one."""
-    if len(prepared) == 1:
-        return False
-    owners: dict[tuple[str, object], int] = {}
+def _layers(prepared: Sequence[PreparedSet]) -> list[list[int]]:
+    """Numbers of sets: in a layer no row is touched by two, so any order of its statements is a serial one (changes of
+    stock commute); of two sets that touch the same row the later is in a later layer."""
+    layers: list[list[int]] = []
+    rows: dict[tuple[str, object], int] = {}
     whole: dict[str, int] = {}
-    tables: dict[str, set[int]] = {}
+    tables: dict[str, int] = {}
     for number, one in enumerate(prepared):
+        layer = 0
+        for table, key in one.touched:
+            standing = tables.get(table, -1)
+            if key is not None and standing >= layer:
+                standing = max(rows.get((table, key), -1), whole.get(table, -1))
+            if standing >= layer:
+                layer = standing + 1
         for table, key in one.touched:
             if key is None:
-                if whole.setdefault(table, number) != number:
-                    return False
-            elif owners.setdefault((table, key), number) != number:
-                return False
-            tables.setdefault(table, set()).add(number)
-    return all(tables[table] == {number} for table, number in whole.items())
+                whole[table] = max(whole.get(table, -1), layer)
+            else:
+                rows[table, key] = layer
+            if tables.get(table, -1) < layer:
+                tables[table] = layer
+        if layer == len(layers):
+            layers.append([])
+        layers[layer].append(number)
+    return layers
 
 
-def _grouped(tx: Transaction, prepared: Sequence[PreparedSet]) -> bool:
+def _run(
+    tx: Transaction,
+    prepared: Sequence[PreparedSet],
+    numbers: Sequence[int],
+    outcomes: list[Outcome],
+    before: Sequence[Step],
+    *,
+    splits: bool,
+) -> None:
+    """One layer. `before` are locks to take first; `splits`: where it fails, only few sets are to be expected to."""
+    if len(numbers) > 1:
+        if _grouped(tx, [prepared[number] for number in numbers], before):
+            return
+        if splits and len(numbers) > SPLIT_DOWN_TO:
+            half = len(numbers) // 2
+            for part in (numbers[:half], numbers[half:]):
+                _run(tx, prepared, part, outcomes, (), splits=True)
+            return
+        before = ()
+    for number in numbers:
+        outcomes[number] = _one(tx, prepared[number], before)
+
+
+def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], before: Sequence[Step]) -> bool:
+    """All of them by statement, or nothing."""
     groups: dict[str, list[Params]] = {}
     expected: dict[str, int | None] = {}
+    single: list[Statement] = []
     for one in prepared:
         for statement in one.statements:
             if statement.several and statement.expect is not None:
-                if tx.execute(statement.sql, statement.params) != statement.expect:
-                    return False
+                single.append(statement)
                 continue
             groups.setdefault(statement.sql, []).append(statement.params)
-            before = expected.get(statement.sql, 0)
-            known = statement.expect is not None and before is not None
-            expected[statement.sql] = before + statement.expect if known else None  # type: ignore[operator]
+            so_far = expected.get(statement.sql, 0)
+            known = statement.expect is not None and so_far is not None
+            expected[statement.sql] = so_far + statement.expect if known else None  # type: ignore[operator]
     # Conditional takings first: they see what stood before this batch gave anything back.
-    for sql in sorted(groups, key=lambda sql: sql != STOCK_RESERVE):
-        changed = tx.many(sql, groups[sql])
-        if expected[sql] is not None and changed != expected[sql]:
-            return False
-    _insert_all(tx, prepared)
-    return True
+    ordered = sorted(groups, key=lambda sql: sql != STOCK_RESERVE)
+    checked: list[Step] = [(statement.sql, [statement.params]) for statement in single]
+    checked += [(sql, groups[sql]) for sql in ordered]
+    wanted = [statement.expect for statement in single] + [expected[sql] for sql in ordered]
+    return _guarded(tx, before, [*checked, *_bulk(prepared)], wanted) is None
 
 
-def _insert_all(tx: Transaction, prepared: Sequence[PreparedSet]) -> None:
+def _one(tx: Transaction, one: PreparedSet, before: Sequence[Step]) -> Outcome:
+    checked: list[Step] = [(statement.sql, [statement.params]) for statement in one.statements]
+    wanted = [statement.expect for statement in one.statements]
+    failed = _guarded(tx, before, checked, wanted, _bulk((one,)))
+    if failed is None:
+        return _APPLIED
+    if isinstance(failed, Exception):
+        words = f"refused by the database: {type(failed).__name__}: {str(failed).splitlines()[0]}"
+    else:
+        number, changed = failed
+        words = f"{one.statements[number].says}: {changed} rows instead of {wanted[number]}"
+    return Outcome(Applied.CONFLICT, words)
+
+
+def _bulk(prepared: Sequence[PreparedSet]) -> list[Step]:
     bulk: dict[int, tuple[InsertShape, list[Params]]] = {}
     for one in prepared:
         for shape, params in one.inserts:
@@ -222,27 +263,35 @@ def _insert_all(tx: Transaction, prepared: Sequence[PreparedSet]) -> None:
             if entry is None:
                 entry = bulk[id(shape)] = (shape, [])
             entry[1].append(params)
-    for shape, rows in bulk.values():
-        tx.insert(shape, rows)
+    return list(bulk.values())
 
 
-def _one(tx: Transaction, one: PreparedSet) -> Outcome:
-    tx.execute("SAVEPOINT one")
+def _guarded(
+    tx: Transaction,
+    locks: Sequence[Step],
+    steps: Sequence[Step],
+    wanted: Sequence[int | None],
+    after: Sequence[Step] = (),
+) -> Exception | tuple[int, int] | None:
+    """Run the steps, and `after` only if the first of them changed as many rows as `wanted`: None. Else they are taken
+    back, and the answer is the database's refusal, or the number of the first precondition that failed and its count.
+    """
+    failed: Exception | tuple[int, int] | None = None
     try:
-        for statement in one.statements:
-            changed = tx.execute(statement.sql, statement.params)
-            if statement.expect is not None and changed != statement.expect:
-                raise Refused(f"{statement.says}: {changed} rows instead of {statement.expect}")
-        _insert_all(tx, (one,))
-    except Refused as refused:
-        failed = str(refused)
+        counts = tx.steps([*locks, ("SAVEPOINT part", [()]), *steps])[len(locks) + 1 :]
+        for number, (changed, expect) in enumerate(zip(counts, wanted, strict=False)):
+            if expect is not None and changed != expect:
+                failed = number, changed
+                break
+        else:
+            if after:
+                tx.steps(after)
     except (*driver_errors(), *VALUE_ERRORS) as error:
         if fault_of(error) is not Fault.ROW:
             raise
-        failed = f"refused by the database: {type(error).__name__}: {str(error).splitlines()[0]}"
-    else:
-        tx.execute("RELEASE SAVEPOINT one")
-        return _APPLIED
-    tx.execute("ROLLBACK TO SAVEPOINT one")
-    tx.execute("RELEASE SAVEPOINT one")
-    return Outcome(Applied.CONFLICT, failed)
+        failed = error
+    if failed is not None:
+        tx.execute("ROLLBACK TO SAVEPOINT part")
+    if failed is not None or not tx.postgresql:  # PostgreSQL's goes with the commit, which is a round trip less
+        tx.execute("RELEASE SAVEPOINT part")
+    return failed

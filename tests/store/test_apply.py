@@ -92,6 +92,22 @@ def test_two_updates_of_one_order_in_a_batch_do_not_lose_one(store: SqlStore) ->
     assert kinds(store, [first, second]) == ["applied", "conflict"]
 
 
+def test_sets_of_a_batch_that_share_rows_are_applied_in_their_order(store: SqlStore) -> None:
+    must_apply(store, captured("or-1"), captured("or-2"), captured("or-3"))
+    batch = [
+        change("orders", {"id": "or-1"}, {"status": "first"}),
+        change("orders", {"id": "or-2"}, {"status": "first"}),
+        change("orders", {"status": "first"}, {"status": "all"}, expect=2),
+        change("orders", {"id": "or-1"}, {"status": "second"}),
+        change("orders", {"id": "or-3"}, {"status": "only"}),
+        change("orders", {"id": "or-1", "status": "first"}, {"status": "too late"}),
+    ]
+    assert kinds(store, batch) == ["applied"] * 5 + ["conflict"]
+    with store.read() as snapshot:
+        statuses = [row["status"] for row in snapshot.rows("orders", {}, order_by=("id",))]
+    assert statuses == ["second", "all", "only"]
+
+
 def test_a_line_whose_buckets_do_not_sum_is_refused_with_its_whole_write_set(store: SqlStore) -> None:
     bad = inserts("order_lines", line("or-1", 1, open=Decimal(1)))
     bad.insert("events", event("ev-bad"))
