@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hub.store.shapes import InsertShape, Params
@@ -59,6 +60,16 @@ Job = Callable[[Transaction], T]
 Clock = Callable[[], dt.datetime]
 
 
+ROWS_A_STATEMENT = (32, 16, 8)
+"""Or what is left, so that few statements are prepared for any number of rows."""
+
+
+@lru_cache(maxsize=1024)
+def _with_rows(sql: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return sql.replace(f"VALUES {row}", f"VALUES {', '.join([row] * rows)}")
+
+
 class SqliteTransaction:
     postgresql = False
 
@@ -80,9 +91,16 @@ class SqliteTransaction:
         return count
 
     def insert(self, shape: InsertShape, rows: Sequence[Params]) -> int:
-        if len(rows) == 1:
-            return self.execute(shape.sql, rows[0])
-        return self.many(shape.sql, rows)
+        """Several rows a statement: the driver gives up the interpreter's lock for every step, and a row each would
+        hand it to and fro between the threads."""
+        added = start = 0
+        while start < len(rows):
+            left = len(rows) - start
+            count = next((size for size in ROWS_A_STATEMENT if size <= left), left)
+            some = rows[start] if count == 1 else tuple(chain.from_iterable(rows[start : start + count]))
+            added += self.execute(_with_rows(shape.sql, len(shape.converts), count), some)
+            start += count
+        return added
 
     def steps(self, steps: Sequence[Step]) -> list[int]:
         return [

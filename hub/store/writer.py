@@ -29,6 +29,10 @@ Intake = Callable[[Transaction, Sequence[Item]], Sequence[Any]]
 WRITE_SECONDS = 0.020
 INTAKE_AT_ONCE = 200
 TRIES = 6
+GATHER_SECONDS = 0.0005
+"""After a commit that several receipts shared: the next one waits until nobody came for so long."""
+GATHER_LOOKS = 6
+"""But no longer than so many times that."""
 
 
 class CommitUnknown(Exception):
@@ -139,13 +143,16 @@ class GroupWriter(Generic[Item]):
         name: str = "hub-writer",
         intake_limit: int = 10_000,
         work_limit: int = 10_000,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._session, self._intake, self._committed = session, intake, committed
+        self._session, self._intake, self._committed, self._pause = session, intake, committed, pause
         self._limits = (intake_limit, work_limit)
         self._arrivals: deque[tuple[Item, Future[Any]]] = deque()
         self._jobs: deque[_Entry] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._closing = False
+        self._together = 0
+        """Receipts in the commit before."""
         self.broken: str | None = None
         """Why writing stopped for good (the disk refused to keep what it was given), else None."""
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
@@ -187,11 +194,28 @@ class GroupWriter(Generic[Item]):
                     return
             self._transaction()
 
+    def _gather(self) -> None:
+        """Under load a commit waits for those who are just coming: it costs the same for one as for many. Whoever comes
+        alone is written at once, and jobs never wait for this."""
+        seen = len(self._arrivals)
+        if self._together < 2 or not seen:
+            return
+        for _ in range(GATHER_LOOKS):
+            if self._jobs or self._closing or seen >= INTAKE_AT_ONCE:
+                return
+            self._pause(GATHER_SECONDS)
+            came = len(self._arrivals)
+            if came == seen:
+                return
+            seen = came
+
     def _first(self) -> _Entry | None:
         """Everything of the intake that waits, as one entry."""
+        self._gather()
         with self._changed:
             count = min(len(self._arrivals), INTAKE_AT_ONCE)
             taken = [self._arrivals.popleft() for _ in range(count)]
+        self._together = count
         if not taken:
             return None
         items = [item for item, _ in taken]

@@ -113,6 +113,32 @@ def test_what_waits_shares_one_commit(flaky: Flaky, start: Start) -> None:
     assert len(rows(writer)) == 40
 
 
+def test_under_load_a_commit_waits_for_those_who_are_just_coming(flaky: Flaky, start: Any) -> None:
+    coming, late = [3, 4], []
+
+    def pause(seconds: float) -> None:
+        if coming:
+            late.append(writer.submit_intake(coming.pop(0)))
+
+    writer = start(flaky, pause=pause)
+    go = held_up(writer)
+    together = [writer.submit_intake(number) for number in range(2)]
+    go.set()
+    assert [future.result(10) for future in together] == [0, 1]
+    before = flaky.commits
+    assert writer.submit_intake(2).result(10) == 2
+    assert [future.result(10) for future in late] == [3, 4]
+    assert flaky.commits == before + 1
+
+
+def test_nobody_waits_for_others_who_comes_alone(flaky: Flaky, start: Any) -> None:
+    waited: list[float] = []
+    writer = start(flaky, pause=waited.append)
+    for number in range(3):
+        assert writer.submit_intake(number).result(10) == number
+    assert waited == []
+
+
 def test_a_job_that_fails_fails_alone(flaky: Flaky, start: Start) -> None:
     writer = start(flaky)
     go = held_up(writer)
