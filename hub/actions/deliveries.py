@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from hub.actions.once import Once
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import WriteSet
 from hub.exchange import verbs
 from hub.exchange.decisions import Writer
 from hub.exchange.verbs import Refused
+from hub.oms.again import record_now
 from hub.runtime.hub import Hub
 
 
@@ -76,6 +78,26 @@ def abandon(hub: Hub, who: str, delivery: str, reason: str) -> dict[str, Any]:
     return _say(hub, delivery, lambda writer, one: verbs.abandon(writer, one, reason, who), words)
 
 
-def resend(hub: Hub, who: str, delivery: str, reason: str) -> dict[str, Any]:
-    words = "is made a second time under a key of its own"
-    return _say(hub, delivery, lambda writer, one: verbs.resend_as_new(writer, one, reason, who), words)
+def done_elsewhere(hub: Hub, who: str, delivery: str, external_id: str, reason: str) -> dict[str, Any]:
+    """Somebody did it over there by hand."""
+    words = f"counts as done, as {external_id} over there"
+    return _say(hub, delivery, lambda writer, one: verbs.mark_done(writer, one, external_id, reason, who), words)
+
+
+def resend(hub: Hub, who: str, delivery: str, reason: str, once: Once | None = None) -> dict[str, Any]:
+    """What was refused is written anew from the order as it stands; anything else keeps its bytes."""
+
+    def verb(writer: Writer, one: str) -> WriteSet:
+        def now(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            return record_now(hub.rules, writer.snapshot, writer.now, row)
+
+        old = once.look(writer.snapshot, writer.now) if once else False
+        writes = verbs.resend_as_new(writer, one, reason, who, now)
+        if once:
+            once.keep(writes, {"delivery": one, "message": f"{one} {SECOND}"}, writer.now, old=old)
+        return writes
+
+    return _say(hub, delivery, verb, SECOND)
+
+
+SECOND = "is made a second time under a key of its own"

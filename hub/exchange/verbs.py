@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hub.domain.decision import ExceptionClear
@@ -114,21 +114,35 @@ def _render_again(writes: WriteSet, writer: Writer, row: Mapping[str, Any]) -> N
         return
     record = json.loads(raw)
     assert isinstance(record, dict)
+    writes.update("deliveries", {"id": row["id"]}, _rendered(writes, writer, row, record, str(row["id"])))
+
+
+def _rendered(
+    writes: WriteSet, writer: Writer, row: Mapping[str, Any], record: Mapping[str, Any], owner_id: str
+) -> dict[str, Any]:
+    """Adds the record's bytes as a body of delivery `owner_id`; its values. Raises Refused where it has none."""
     try:
         rendered = writer.renderer.render(row["destination"], row["capability"], record)
         payload = json.dumps_canonical(rendered.tree)
     except (MappingError, FormatError) as problem:
         raise Refused(f"it still cannot be written: {problem}") from problem
-    body_id = derived_id("bd", str(row["id"]), writer.now.isoformat())
-    new = body_row(body_id, "delivery", row["id"], payload, rendered.content_type, writer.now, row["order_id"])
+    body_id = derived_id("bd", owner_id, writer.now.isoformat())
+    new = body_row(body_id, "delivery", owner_id, payload, rendered.content_type, writer.now, row["order_id"])
     writes.insert("bodies", new, ignore=True)
-    writes.update(
-        "deliveries", {"id": row["id"]}, {"body_id": body_id, "body_hash": hashlib.sha256(payload).hexdigest()}
-    )
+    return {"body_id": body_id, "body_hash": hashlib.sha256(payload).hexdigest()}
 
 
-def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> WriteSet:
-    """A second effect of the same fact, under a new key suffix: the only way there is to one, and audited."""
+RecordNow = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""The canonical record of a delivery's call as it would be made now; None where it cannot have changed."""
+
+
+def resend_as_new(
+    writer: Writer, delivery_id: str, reason: str, who: str, record_now: RecordNow = lambda _: None
+) -> WriteSet:
+    """A second effect of the same fact, under a new key suffix: the only way there is to one, and audited.
+
+    What was refused is written anew; everything else goes out again with the bytes it had.
+    """
     row = _standing(writer, delivery_id, tuple(FINAL), "resend --as-new")
     if not reason:
         raise Refused("a second effect needs a reason")
@@ -140,10 +154,13 @@ def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> Wr
     key = f"{base}#{number}"
     new_id = derived_id("dl", key)
     writes = WriteSet()
-    values = {
-        name: row[name]
-        for name in ("destination", "capability", "aggregate", "lane", "subject", "order_id", "safety", "body_id")
-    }
+    kept = ("destination", "capability", "aggregate", "lane", "subject", "order_id", "safety", "body_id", "body_hash")
+    values = {name: row[name] for name in kept}
+    record = record_now(row) if row["state"] == "refused" else None
+    if record is not None:
+        values |= _rendered(writes, writer, row, record, new_id)
+    if row["state"] == "refused":
+        values["sequence"] = row["sequence"]  # its place in the lane: what waits for it stands behind it
     writes.insert(
         "deliveries",
         {
@@ -151,7 +168,6 @@ def resend_as_new(writer: Writer, delivery_id: str, reason: str, who: str) -> Wr
             "id": new_id,
             "business_key": key,
             "state": "pending",
-            "body_hash": row["body_hash"],
             "refs": row["refs"],
             "requires": [],
             "fact": row["fact"],

@@ -84,8 +84,14 @@ def send_work(case: Case, work: FulfilmentOrder) -> None:
     """Ask a location to do its work."""
     if not work.connection:
         return
-    order, rule = case.order, case.location(work.location)
     key = f"fulfilment-order/{work.id}@{work.version}"
+    record = work_record(case, work, key)
+    request(case, _effect(case, work.connection, "send_fulfilment_request", key, work.id, "work", record))
+
+
+def work_record(case: Case, work: FulfilmentOrder, key: str) -> Record:
+    """What a location is asked, by the order as it stands."""
+    order, rule = case.order, case.location(work.location)
     lines = []
     for part in work.lines:
         line = order.line(part.line_id)
@@ -99,7 +105,7 @@ def send_work(case: Case, work: FulfilmentOrder) -> None:
                 unit=details.get("unit"),
             )
         )
-    record = _present(
+    return _present(
         key=key,
         fulfilment_order=work.id,
         order=order.id,
@@ -113,7 +119,6 @@ def send_work(case: Case, work: FulfilmentOrder) -> None:
         currency=order.currency,
         lines=lines,
     )
-    request(case, _effect(case, work.connection, "send_fulfilment_request", key, work.id, "work", record))
 
 
 def is_suppressed(case: Case, work: FulfilmentOrder) -> bool:
@@ -227,8 +232,13 @@ def posted_hash(case: Case) -> str:
 
 
 def _posted(case: Case, destination: str, capability: str, key: str, requires: tuple[str, ...] = ()) -> None:
-    record = {"key": key, "version": str(case.order.version + 1), **_content(case)}
+    record = posted_record(case, key)
     request(case, _effect(case, destination, capability, key, case.order.id, "order", record, requires=requires))
+
+
+def posted_record(case: Case, key: str) -> Record:
+    """What an ERP is told of the order, as it stands."""
+    return {"key": key, "version": str(case.order.version + 1), **_content(case)}
 
 
 def _content(case: Case) -> Record:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hub.domain.writeset import Outcome, WriteSet
+from hub.exchange.decisions import Writer
+from hub.exchange.verbs import resend_as_new
+from hub.oms.again import record_now
 from hub.oms.people import cancel_order, hold_order, release_order
 from tests.exchange.whole import Whole, spine
 from tests.property.memory_store import channel
@@ -447,8 +450,6 @@ def test_a_total_that_was_lowered_after_goods_were_invoiced_is_shown_to_a_person
 
 
 def test_a_refused_submission_is_one_exception_that_a_resend_as_new_clears(hub: Whole) -> None:
-    from hub.exchange.verbs import resend_as_new
-
     hub.erp.script = ["refuse"]
     hub.restate(("L1", "TEE", 1))
     hub.settle()
@@ -457,6 +458,28 @@ def test_a_refused_submission_is_one_exception_that_a_resend_as_new_clears(hub: 
     hub.commit(lambda writer: resend_as_new(writer, refused["id"], "unblocked", "ann"))
     hub.settle()
     assert (hub.exceptions(), len(hub.sent("submit_order"))) == ([], 1)
+
+
+def test_what_was_refused_is_written_anew_when_it_is_resent(hub: Whole) -> None:
+    hub.erp.script = ["refuse"]
+    hub.restate(("L1", "TEE", 1))
+    hub.settle()
+    hub.restate(("L1", "TEE", 2), number=2)
+    hub.settle()
+    (refused,) = hub.rows("deliveries", state="refused")
+
+    def again(writer: Writer) -> WriteSet:
+        def now(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            return record_now(hub.rules, writer.snapshot, writer.now, row)
+
+        return resend_as_new(writer, refused["id"], "quantity corrected", "ann", now)
+
+    hub.commit(again)
+    hub.settle()
+    (sent,) = [record for key, record, _ in hub.erp.documents if "/submit_order/" in key]
+    assert [line["quantity"] for line in sent["lines"]] == ["2"]
+    (standing,) = hub.rows("deliveries", state="refused")
+    assert standing["body_hash"] == refused["body_hash"], "what was sent once stays as it was"
 
 
 def test_a_change_of_an_order_that_the_erp_refused_is_no_second_cause(hub: Whole) -> None:
