@@ -202,11 +202,10 @@ def _type(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
 
 
 def lint_rules() -> str:
-    from hub.config.findings import RULES
-    from hub.runtime.mapping_check import RULES as MAPPING_RULES
+    from hub.config.rules import RULES
 
     return "# Lint rules\n\nWhat `hub config check` can find. Ids never change their meaning.\n\n" + table(
-        ("id", "fault"), [(code(rule), words) for rule, words in sorted({**RULES, **MAPPING_RULES}.items())]
+        ("id", "fault"), [(code(rule.id), rule.title) for rule in RULES.values()]
     )
 
 

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hub.config import model
-from hub.config.crosscheck import Tree
 from hub.config.fields import Fields
 from hub.config.findings import Finding, finding
 from hub.config.schemas import Schema, schema_of, with_defaults
 from hub.config.source import Plain
+from hub.config.tree import Tree
 from hub.config.validate import Checked
 
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _EVERY_DAY = model.Calendar(frozenset(range(7)), frozenset())
 _WEEKDAYS = model.Calendar(frozenset(range(5)), frozenset())
 _EFFECT_KEYS = frozenset({"safety", "give_up_after", "location_map"})
+_STREAM_KEYS = frozenset({"start_from", "push", "poll", "means", "format", "files"})
 _NO_ROUTING: Plain = {"strategies": {"cheapest": {}}, "fallback": {"use": "cheapest"}}
 
 
@@ -108,6 +109,7 @@ def _stream(name: str, inner: Fields) -> model.StreamConfig:
         else model.FileIntake(
             files.text("directory"), files.text("match"), files.duration("stable_for"), files.text("then")
         ),
+        options=MappingProxyType({key: value for key, value in inner.tree.items() if key not in _STREAM_KEYS}),
     )
 
 
@@ -255,8 +257,8 @@ def build_partners(checked: Mapping[str, Plain]) -> Mapping[str, Mapping[str, Pl
 
 def content_of(tree: Tree) -> dict[str, Plain]:
     """What the files mean by file name, references kept: the input of the revision."""
-    files = [tree.hub, *tree.connections, tree.locations, tree.routing, tree.policies]
-    return {checked.document.file: checked.written for checked in files if checked is not None}
+    files = (checked for checked in tree.files() if checked not in tree.partners)
+    return {checked.document.file: checked.written for checked in files}
 
 
 def _fields(checked: Checked, found: list[Finding]) -> Fields:

@@ -2,34 +2,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
 
+from hub.config.rules import DOCS, RULES, Severity
 from hub.config.source import Mark
-
-RULES: dict[str, str] = {
-    "HUB000": "a file cannot be read as YAML (also: a key given twice, tags, merge keys)",
-    "HUB001": "unknown key",
-    "HUB002": "wrong type or value",
-    "HUB003": "a secret written out instead of referred to",
-    "HUB004": "a variable that is not set, or a secret file that cannot be read",
-    "HUB005": "unknown connector",
-    "HUB006": "a stream the connector does not have",
-    "HUB007": "a capability the connector does not offer",
-    "HUB008": "an id given twice",
-    "HUB009": "a stream of orders without start_from",
-    "HUB010": "webhooks without a secret to verify them",
-    "HUB011": "routing without a fallback",
-    "HUB012": "a strategy that does not exist",
-    "HUB013": "a location whose wms or stock authority is no connection",
-    "HUB014": "a required key is missing",
-    "HUB015": "a reference that is none",
-    "HUB016": "a connection, location, entity or calendar that does not exist",
-    "HUB017": "a condition that is no JMESPath",
-    "HUB018": "a file is missing",
-    "HUB019": "a way of reading that the stream does not have",
-}
-"""Every rule of this package by its id; the ids never change their meaning."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,9 +20,19 @@ class Finding:
     message: str
     hint: str = ""
 
+    @property
+    def severity(self) -> Severity:
+        """As the rule says."""
+        return RULES[self.rule].severity
+
+    @property
+    def text(self) -> str:
+        """Message and hint."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column} {self.rule} {self.message}"
-        return f"{text}; {self.hint}" if self.hint else text
+        grade = "" if self.severity is Severity.ERROR else f" {self.severity}:"
+        return f"{self.file}:{self.line}:{self.column}: {self.rule}{grade} {self.text}"
 
 
 class ConfigErrors(Exception):
@@ -57,9 +44,14 @@ class ConfigErrors(Exception):
 
 
 def finding(rule: str, file: str, mark: Mark, message: str, hint: str = "") -> Finding:
-    """A finding at a mark; the rule must be in :data:`RULES`."""
+    """A finding at a mark; the rule must be in :data:`hub.config.rules.RULES`."""
     assert rule in RULES
     return Finding(file, mark.line, mark.column, rule, message, hint)
+
+
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that keep a configuration from being taken."""
+    return [found for found in findings if found.severity is Severity.ERROR]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -75,12 +67,59 @@ def render_text(findings: Sequence[Finding]) -> str:
     """One finding a line, as editors and terminals read it, and a count."""
     if not findings:
         return "configuration is good"
-    count = "1 fault" if len(findings) == 1 else f"{len(findings)} faults"
+    return "\n".join([*map(str, findings), summary(findings)])
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """``2 faults, 1 warning in 2 files``."""
+    words = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.INFO: "remark"}
+    parts = []
+    for severity, word in words.items():
+        number = sum(found.severity is severity for found in findings)
+        if number:
+            parts.append(f"{number} {word}" if number == 1 else f"{number} {word}s")
     files = len({found.file for found in findings})
-    lines = [str(found) for found in findings]
-    return "\n".join([*lines, f"{count} in {files} {'file' if files == 1 else 'files'}"])
+    return f"{', '.join(parts)} in {files} {'file' if files == 1 else 'files'}"
+
+
+def as_dict(found: Finding) -> dict[str, str | int]:
+    """One finding for programs: its place, its rule with severity, why and what to do, and where to read on."""
+    rule = RULES[found.rule]
+    return {
+        "rule": found.rule,
+        "severity": rule.severity.value,
+        "file": found.file,
+        "line": found.line,
+        "column": found.column,
+        "message": found.message,
+        "hint": found.hint,
+        "why": rule.why,
+        "remedy": rule.remedy,
+        "docs": f"{DOCS}#{found.rule.lower()}",
+    }
 
 
 def render_json(findings: Sequence[Finding]) -> str:
-    """``{"hub_cli": "1.0", "items": [{rule, file, line, column, message, hint}]}``."""
-    return json.dumps({"hub_cli": "1.0", "items": [asdict(found) for found in findings]}, ensure_ascii=False)
+    """``{"hub_cli": "1.0", "items": [{rule, severity, file, line, column, message, hint, ...}]}``."""
+    return json.dumps({"hub_cli": "1.0", "items": [as_dict(found) for found in findings]}, ensure_ascii=False)
+
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def render_github(findings: Sequence[Finding], folder: str = "") -> str:
+    """Workflow commands that annotate the lines of a change; ``folder`` is the configuration's, from the repository."""
+    lines = []
+    for found in findings:
+        file = f"{folder}/{found.file}" if folder else found.file
+        place = f"file={_property(file)},line={found.line},col={found.column},title={found.rule}"
+        lines.append(f"::{_LEVELS[found.severity]} {place}::{_data(found.text)}")
+    return "\n".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

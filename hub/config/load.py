@@ -5,26 +5,39 @@ mappings/**/*.yaml. Nothing is fetched and nothing is run.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from hub.config import build
-from hub.config.crosscheck import Tree, check_tree
-from hub.config.findings import ConfigErrors, Finding, did_you_mean, finding
+from hub.config.crosscheck import check_tree
+from hub.config.findings import ConfigErrors, Finding, did_you_mean, errors_of, finding
 from hub.config.model import Bundle, ConnectorInfo
 from hub.config.revision import from_blob, revision_of, to_blob
-from hub.config.schemas import Schema, connection_schema, schema_of
+from hub.config.schemas import KINDS, Schema, for_connector, schema_of
 from hub.config.secrets import Secrets
-from hub.config.source import MAX_BYTES, Document, Mark, Plain, SourceError, loads
+from hub.config.source import MAX_BYTES, Document, Mark, Plain, SourceError, loads, text_of
+from hub.config.tree import Tree
 from hub.config.validate import Checked, check_document
 
 _SINGLE = ("hub.yaml", "locations.yaml", "routing.yaml", "policies.yaml")
 _FOLDERS = ("connections", "partners", "mappings")
 _MAX_FILES = 5000
-_BEGIN = "copy the folder config or config/demo of the project to begin with one"
+_BEGIN = "`hub init DIR` writes one to begin with"
 _START = Mark(1, 1)
 
 NO_MAPPINGS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A configuration after every check. ``bundle`` is None where a finding is an error; ``documents`` are the files that
+    could be read, by name. Comments that excuse findings have not been looked at: :mod:`hub.config.ignores` does."""
+
+    bundle: Bundle | None
+    findings: tuple[Finding, ...]
+    tree: Tree
+    documents: Mapping[str, Document]
 
 
 def load_bundle(
@@ -41,9 +54,9 @@ def load_bundle(
     directory replace those of the same name. ``versions`` go into the stored blob. Raises :class:`ConfigErrors` with
     every finding; messages never hold a secret's value.
     """
-    return load_texts(
-        read_directory(directory), environ=environ, connectors=connectors, mappings=mappings, versions=versions
-    )
+    read = read_directory(directory)
+    examined = examine(read, environ=environ, connectors=connectors, mappings=mappings, versions=versions)
+    return _good(examined)
 
 
 def load_blob(blob: bytes, *, environ: Mapping[str, str], connectors: Mapping[str, ConnectorInfo]) -> Bundle:
@@ -53,30 +66,34 @@ def load_blob(blob: bytes, *, environ: Mapping[str, str], connectors: Mapping[st
     return load_texts(files, environ=environ, connectors=connectors, mappings=own, versions=versions)
 
 
-def read_directory(directory: Path) -> dict[str, str]:
-    """The texts of all files that belong to the configuration, by name relative to the directory, in order of names.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The texts of the files of a directory by name, and what kept others from being read."""
 
-    Raises :class:`ConfigErrors` where the directory or one of its files cannot be read.
-    """
-    files: dict[str, str] = {}
-    found: list[Finding] = []
+    files: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
+
+
+def read_directory(directory: Path) -> Read:
+    """All files that belong to the configuration, by name relative to the directory, in order of names."""
     if not directory.is_dir():
-        raise ConfigErrors([finding("HUB018", str(directory), _START, "there is no such directory", _BEGIN)])
+        return Read({}, (finding("HUB018", str(directory), _START, "there is no such directory", _BEGIN),))
+    files: dict[str, str] = {}
+    found: list[Finding] = list(_misplaced(directory))
     for path in _files(directory):
         name = path.relative_to(directory).as_posix()
         try:
             with path.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
-            files[name] = loads(data, name=name).text
+            files[name] = text_of(data, name=name)
         except SourceError as error:
             found.append(finding("HUB000", name, error.mark, error.message, error.hint))
         except OSError as error:
             found.append(finding("HUB018", name, _START, f"the file cannot be read: {error.strerror}"))
-    if len(files) > _MAX_FILES:
-        found.append(finding("HUB018", str(directory), _START, f"more than {_MAX_FILES} files"))
-    if found:
-        raise ConfigErrors(found)
-    return files
+        if len(files) > _MAX_FILES:
+            found.append(finding("HUB018", str(directory), _START, f"more than {_MAX_FILES} files"))
+            break
+    return Read(files, tuple(found))
 
 
 def load_texts(
@@ -88,15 +105,26 @@ def load_texts(
     versions: Mapping[str, str] = NO_MAPPINGS,
 ) -> Bundle:
     """As :func:`load_bundle`, from texts by file name."""
-    found: list[Finding] = []
-    documents = dict(_documents(files, found))
+    return _good(examine(Read(files), environ=environ, connectors=connectors, mappings=mappings, versions=versions))
+
+
+def examine(
+    read: Read,
+    *,
+    environ: Mapping[str, str],
+    connectors: Mapping[str, ConnectorInfo],
+    mappings: Mapping[str, str] = NO_MAPPINGS,
+    versions: Mapping[str, str] = NO_MAPPINGS,
+) -> Examined:
+    """Every check that needs nothing but the files and the environment; one fault hides no other."""
+    found: list[Finding] = list(read.findings)
+    documents = dict(_documents(read.files, found))
     secrets = Secrets(environ)
-    if "hub.yaml" not in documents:
-        if "hub.yaml" not in files:
-            found.append(finding("HUB018", "hub.yaml", _START, "the file is missing", _BEGIN))
-        raise ConfigErrors(found)
+    if "hub.yaml" not in documents and not any(one.file == "hub.yaml" or one.hint == _BEGIN for one in found):
+        found.append(finding("HUB018", "hub.yaml", _START, "the file is missing", _BEGIN))
+    unread = frozenset(one.file for one in found)
     tree = Tree(
-        hub=check_document(documents["hub.yaml"], schema_of("hub"), secrets),
+        hub=_single(documents, "hub", secrets),
         connections=tuple(
             check_document(document, _connection_schema(document, connectors), secrets)
             for name, document in documents.items()
@@ -105,13 +133,24 @@ def load_texts(
         locations=_single(documents, "locations", secrets),
         routing=_single(documents, "routing", secrets),
         policies=_single(documents, "policies", secrets),
+        partners=tuple(
+            check_document(document, schema_of("partner"), secrets)
+            for name, document in documents.items()
+            if name.startswith("partners/") and "partner" in KINDS
+        ),
+        unread=unread,
     )
-    for checked in (tree.hub, *tree.connections, tree.locations, tree.routing, tree.policies):
-        found.extend(checked.findings if checked is not None else ())
+    for checked in tree.files():
+        found.extend(checked.findings)
     found.extend(check_tree(tree, connectors))
-    if found:
-        raise ConfigErrors(found)
-    return _built(tree, documents, files, mappings, versions)
+    bundle = _built(tree, documents, read.files, mappings, versions, found)
+    return Examined(None if errors_of(found) else bundle, tuple(sorted(set(found))), tree, documents)
+
+
+def _good(examined: Examined) -> Bundle:
+    if examined.bundle is None:
+        raise ConfigErrors(errors_of(examined.findings))
+    return examined.bundle
 
 
 def _built(
@@ -120,24 +159,27 @@ def _built(
     files: Mapping[str, str],
     mappings: Mapping[str, str],
     versions: Mapping[str, str],
-) -> Bundle:
-    found: list[Finding] = []
-    hub = build.build_hub(tree.hub, found)
-    connections = [build.build_connection(checked, hub.seller.default_entity, found) for checked in tree.connections]
-    locations = build.build_locations(tree.locations, found)
-    routing = build.build_routing(tree.routing, found)
-    policies = build.build_policies(tree.policies, found)
-    partners = {_stem(name): d.plain() for name, d in documents.items() if name.startswith("partners/")}
+    found: list[Finding],
+) -> Bundle | None:
+    """The values, as far as the files are sound; None where one is not. What only building finds goes to ``found``."""
+    unsound = {one.file for one in errors_of(found) if one.rule != "HUB004"}
+    unsound |= {checked.document.file for checked in tree.files() if not checked.buildable}
     own = {_mapping_name(name): text for name, text in files.items() if name.startswith("mappings/")}
     all_mappings = dict(sorted({**mappings, **own}.items()))
-    meant: dict[str, Plain] = {}
-    for name, text in all_mappings.items():
-        try:
-            meant[name] = loads(text, name=f"mappings/{name}.yaml").plain()
-        except SourceError as error:
-            found.append(finding("HUB000", error.file, error.mark, error.message, error.hint))
-    if found:
-        raise ConfigErrors(found)
+    meant = _meant(all_mappings, documents, found)
+
+    def sound(checked: Checked | None) -> bool:
+        return checked is None or checked.document.file not in unsound
+
+    hub = build.build_hub(tree.hub, found) if tree.hub is not None and sound(tree.hub) else None
+    entity = hub.seller.default_entity if hub is not None else ""
+    connections = [build.build_connection(one, entity, found) for one in tree.connections if sound(one)]
+    locations = build.build_locations(tree.locations, found) if sound(tree.locations) else None
+    routing = build.build_routing(tree.routing, found) if sound(tree.routing) else None
+    policies = build.build_policies(tree.policies, found) if sound(tree.policies) else None
+    if hub is None or locations is None or routing is None or policies is None or errors_of(found):
+        return None
+    partners = {_stem(name): d.plain() for name, d in documents.items() if name.startswith("partners/")}
     content = build.content_of(tree) | {f"partners/{name}.yaml": partner for name, partner in partners.items()}
     return Bundle(
         hub=hub,
@@ -152,6 +194,23 @@ def _built(
     )
 
 
+def _meant(mappings: Mapping[str, str], documents: Mapping[str, Document], found: list[Finding]) -> dict[str, Plain]:
+    """The contents of all mappings by name; the directory's own are parsed already."""
+    meant: dict[str, Plain] = {}
+    for name, text in mappings.items():
+        file = f"mappings/{name}.yaml"
+        if file in documents:
+            meant[name] = documents[file].plain()
+            continue
+        if any(one.file == file and one.rule == "HUB000" for one in found):
+            continue
+        try:
+            meant[name] = loads(text, name=file).plain()
+        except SourceError as error:
+            found.append(finding("HUB000", error.file, error.mark, error.message, error.hint))
+    return meant
+
+
 def _files(directory: Path) -> Iterator[Path]:
     for name in _SINGLE:
         path = directory / name
@@ -160,9 +219,22 @@ def _files(directory: Path) -> Iterator[Path]:
     for folder in _FOLDERS:
         pattern = "**/*.yaml" if folder == "mappings" else "*.yaml"
         yield from sorted(path for path in (directory / folder).glob(pattern) if path.is_file())
-        for wrong in sorted((directory / folder).glob(pattern.replace(".yaml", ".yml"))):
+
+
+def _misplaced(directory: Path) -> Iterator[Finding]:
+    """Files that look as if they belonged to the configuration and would silently not be read."""
+    places = [(directory, "*.yml")] + [
+        (directory / folder, "**/*.yml" if folder == "mappings" else "*.yml") for folder in _FOLDERS
+    ]
+    for folder, pattern in places:
+        for wrong in sorted(folder.glob(pattern)):
+            name = wrong.relative_to(directory).as_posix()
             hint = did_you_mean(wrong.name, [wrong.with_suffix(".yaml").name])
-            raise ConfigErrors([finding("HUB018", f"{folder}/{wrong.name}", _START, "files end in .yaml", hint)])
+            yield finding("HUB018", name, _START, "files end in .yaml", hint)
+    known = [*_SINGLE, *_FOLDERS]
+    for path in sorted(directory.glob("*.yaml")):
+        if path.name not in _SINGLE:
+            yield finding("HUB018", path.name, _START, "no such file is read here", did_you_mean(path.name, known))
 
 
 def _documents(files: Mapping[str, str], found: list[Finding]) -> Iterator[tuple[str, Document]]:
@@ -182,7 +254,7 @@ def _connection_schema(document: Document, connectors: Mapping[str, ConnectorInf
     tree = document.plain()
     name = tree.get("connector") if isinstance(tree, dict) else None
     connector = connectors.get(name) if isinstance(name, str) else None
-    return schema_of("connection") if connector is None else connection_schema(connector.config_schema)
+    return schema_of("connection") if connector is None else for_connector(connector)
 
 
 def _stem(name: str) -> str:

@@ -18,22 +18,29 @@ ALWAYS = "always"
 
 @dataclass(frozen=True, slots=True)
 class StreamOffer:
-    """How a stream of a connector can be read."""
+    """How a stream of a connector can be read. ``options`` is a JSON Schema object of keys beside those of every
+    stream; ``operation`` the key of a connection's limits that polls spend, None for ``default``."""
 
     push: bool = True
     poll: bool = True
+    options: Mapping[str, Plain] = field(default_factory=dict)
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorInfo:
     """What the checks must know of a connector; filled from its manifest. ``push_secrets`` is the key of its config
-    that holds the secrets webhooks are verified with, None where it verifies in another way."""
+    that holds the secrets webhooks are verified with, None where it verifies in another way. ``effect_options`` are JSON
+    Schema objects by capability, of keys beside those of every effect; ``rate_headers`` the answer headers that tell it
+    its present rate."""
 
     name: str
     config_schema: Mapping[str, Plain]
     streams: Mapping[str, StreamOffer] = field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
     push_secrets: str | None = "webhook_secrets"
+    effect_options: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
+    rate_headers: tuple[str, ...] = ()
 
 
 class EffectsMode(enum.StrEnum):
@@ -136,7 +143,7 @@ class FileIntake:
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """One stream of a connection. ``start_from``: orders placed before it are captured without effects; None for
-    ``always`` and where none is needed (``takes_everything`` tells the first)."""
+    ``always`` and where none is needed (``takes_everything`` tells the first). ``options`` are the connector's own keys."""
 
     name: str
     start_from: datetime | None = None
@@ -146,6 +153,7 @@ class StreamConfig:
     means: str | None = None
     format: Mapping[str, Plain] = field(default_factory=dict)
     files: FileIntake | None = None
+    options: Mapping[str, Plain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,13 @@ def loads(data: bytes | str, *, name: str = "text") -> Document:
     return Document(name, text, _Composer(name, text).document())
 
 
+def text_of(data: bytes, *, name: str = "text") -> str:
+    """The text of a file, a byte order mark dropped; raises :class:`SourceError` where it is too large or no UTF-8."""
+    if len(data) > MAX_BYTES:
+        raise SourceError(name, Mark(1, 1), f"the file is larger than {MAX_BYTES} bytes")
+    return _decoded(data, name)
+
+
 def plain(node: Node) -> Plain:
     """A node without positions; every call gives new containers."""
     if isinstance(node, Scalar):

@@ -12,8 +12,23 @@ from hub.config.findings import Finding, did_you_mean, finding
 from hub.config.schemas import Schema
 from hub.config.secrets import ReferenceSyntaxError, SecretError, Secrets, is_reference, resolve_tree
 from hub.config.source import Document, Path_, Plain, Scalar, find, walk
+from hub.config.units import DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN
 
 _URL_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
+_INSTANT_PATTERN = (
+    r"^(always|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))$"
+)
+_WRITTEN_LIKE = {
+    DURATION_PATTERN: ("duration", "write a number with ms, s, m, h or d, for example 30s, 5m, 1h30m or 90d"),
+    SIZE_PATTERN: ("size", "write for example 512kB, 10MB or 4MiB"),
+    RATE_PATTERN: ("rate", "write for example 2/s, 0.5/s or 40/m"),
+    _INSTANT_PATTERN: ("moment", "write a time in RFC 3339, for example 2026-11-01T00:00:00Z, or always"),
+    "^[A-Z]{3}$": ("currency", "write its ISO 4217 code, for example EUR"),
+    "^[A-Z]{2}$": ("country", "write its ISO 3166-1 code of two capitals, for example US"),
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$": ("time of day", 'write for example "15:00"'),
+    "^[a-z0-9][a-z0-9-]{0,62}$": ("id", "write small letters, digits and hyphens, for example shop-us"),
+}
+"""Patterns of the schemas by what a person would call them, and how it is written."""
 _TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
@@ -28,13 +43,14 @@ _TYPE_NAMES = {
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A file after its schema: ``written`` keeps references, ``resolved`` has their values (as far as they have one);
-    both have the schema's defaults filled in."""
+    both have the schema's defaults filled in. Not ``buildable``: a reference without value stands where no text can."""
 
     document: Document
     schema: Schema
     written: Plain
     resolved: Plain = field(repr=False)
     findings: tuple[Finding, ...]
+    buildable: bool = True
 
 
 def check_document(document: Document, schema: Schema, secrets: Secrets) -> Checked:
@@ -44,9 +60,11 @@ def check_document(document: Document, schema: Schema, secrets: Secrets) -> Chec
         written = {}
     found: list[Finding] = []
     silent: set[tuple[str | int, ...]] = set()
+    missing: list[tuple[str | int, ...]] = []
 
     def unresolved(path: tuple[str | int, ...], error: SecretError) -> None:
         silent.add(path)
+        missing.append(path)
         rule = "HUB015" if isinstance(error, ReferenceSyntaxError) else "HUB004"
         found.append(finding(rule, document.file, document.mark(path), str(error)))
 
@@ -67,13 +85,24 @@ def check_document(document: Document, schema: Schema, secrets: Secrets) -> Chec
     for error in validator.iter_errors(resolved):  # type: ignore[no-untyped-call, unused-ignore]
         if tuple(error.absolute_path) not in silent:
             found.extend(_explained(document, schema, error))
+    found.extend(_without_effect(document, schema))
     return Checked(
         document,
         schema,
         schemas.with_defaults(schema, written),
         schemas.with_defaults(schema, resolved),
         tuple(found),
+        buildable=all(path[:1] == ("config",) or schemas.is_free_text(schema, path) for path in missing),
     )
+
+
+def _without_effect(document: Document, schema: Schema) -> Iterator[Finding]:
+    """Keys that are checked and kept and that nothing acts by; the schema says which."""
+    for path, _ in walk(document.root):
+        words = (schemas.at(schema, path) or {}).get("x-no-effect") if path else None
+        if isinstance(words, str):
+            mark = document.mark(path, key=True)
+            yield finding("HUB028", document.file, mark, f"{_name(path)} has no effect yet", words)
 
 
 def _written_out_secrets(document: Document, schema: Schema) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -131,12 +160,19 @@ def _value_fault(
         wanted = limit if isinstance(limit, list) else [limit]
         words = " or ".join(_TYPE_NAMES.get(str(kind), str(kind)) for kind in wanted)
         hint = f"quote it: '{node.text}'" if shown and wanted == ["string"] and isinstance(node, Scalar) else ""
+        like = _WRITTEN_LIKE.get(str((schemas.at(schema, path) or {}).get("pattern")))
+        if hint and like is not None and like[0] in ("duration", "size", "rate", "time of day"):
+            return f"{name}: {node.text[:60] if isinstance(node, Scalar) else ''} is no {like[0]}", like[1]
         return f"{name} must be {words}{shown or _kind_of(error.instance)}", hint
     if rule == "enum" and isinstance(limit, list):
         known = [str(value) for value in limit]
         return f"{name} must be one of {', '.join(known)}{shown}", _close(node, known)
     if rule == "pattern":
-        return f"{name} is not written as expected{shown}", _example(error.schema)
+        what = _WRITTEN_LIKE.get(str(limit))
+        if what is None:
+            return f"{name} is not written as expected{shown}", _example(error.schema)
+        shown_as = f"{node.text[:60]!r}" if shown and isinstance(node, Scalar) else "the value"
+        return f"{name}: {shown_as} is no {what[0]}", what[1]
     bounds = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
     if rule in bounds:
         return f"{name} must be {bounds[str(rule)]} {limit}{shown}", ""

@@ -23,6 +23,7 @@ from hub.formats.registry import codec
 from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.mapping.mapping import Mapping as CompiledMapping
+from hub.runtime import declared
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability, SafetyMode
@@ -51,9 +52,14 @@ def connector_info(manifest: Manifest) -> ConnectorInfo:
     return ConnectorInfo(
         name=manifest.name,
         config_schema=schema,
-        streams={stream.name: StreamOffer(stream.push, stream.poll) for stream in manifest.streams.values()},
+        streams={
+            stream.name: StreamOffer(stream.push, stream.poll, stream.options, stream.operation)
+            for stream in manifest.streams.values()
+        },
         capabilities=frozenset(capability.value for capability in manifest.capabilities),
         push_secrets="webhook_secrets" if "webhook_secrets" in (schema.get("properties") or {}) else None,
+        effect_options={capability.value: info.options for capability, info in manifest.capabilities.items()},
+        rate_headers=manifest.rate_headers,
     )
 
 
@@ -191,6 +197,7 @@ class RuntimeConnections:
             loads=_reader("json"),
             loads_xml=_reader("xml"),
             soap=_soap_opener(http),
+            expression=declared.expression,
             start_from={name: stream.start_from for name, stream in config.streams.items() if stream.start_from},
             lookback_seconds={
                 name: stream.poll.lookback.total_seconds()

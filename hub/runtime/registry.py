@@ -6,6 +6,7 @@ an instance of it is needed.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -17,7 +18,10 @@ from typing import Any
 
 import yaml
 
+from hub.config.findings import ConfigErrors
+from hub.runtime.declared import ENGINE, FILE, with_definition
 from hub.sdk.capabilities import Capability, Query, SafetyMode
+from hub.sdk.errors import ConfigurationError
 from hub.sdk.manifest import CapabilityInfo, Manifest, StreamInfo
 from hub.sdk.streams import STREAMS
 
@@ -57,7 +61,19 @@ class Registry:
                 broken.append(Broken(manifest.name, str(folder), "another connector has this name already"))
             else:
                 manifests[manifest.name] = manifest
+        for manifest in [one for one in manifests.values() if not one.implementation]:
+            try:
+                manifests[manifest.name] = self._declared(manifest, manifests.get(ENGINE))
+            except (ConfigErrors, ConfigurationError, ManifestError, OSError) as error:
+                del manifests[manifest.name]
+                broken.append(Broken(manifest.name, manifest.folder, str(error)))
         return manifests, tuple(broken)
+
+    def _declared(self, manifest: Manifest, engine: Manifest | None) -> Manifest:
+        """A connector whose connector.yaml says what code would."""
+        if engine is None:
+            raise ManifestError(f"{manifest.folder}: has a connector.yaml, and there is no connector {ENGINE} for it")
+        return with_definition(manifest, engine.implementation)
 
     @property
     def manifests(self) -> Mapping[str, Manifest]:
@@ -68,8 +84,9 @@ class Registry:
         return self._found[1]
 
     def implementation(self, manifest: Manifest) -> Any:
-        """The connector's class. Import errors pass through: they belong to the connector's author."""
-        return load_object(manifest.implementation)
+        """What makes an instance of a context. Import errors pass through: they belong to the connector's author."""
+        made = load_object(manifest.implementation)
+        return made if manifest.definition is None else functools.partial(made, manifest)
 
     def _places(self) -> Iterator[tuple[Path, str]]:
         spec = importlib.util.find_spec("connectors")
@@ -106,7 +123,8 @@ def read_manifest(folder: Path, package: str) -> Manifest:
         return Manifest(
             name=str(raw["name"]),
             title=str(raw["title"]),
-            implementation=str(raw["implementation"]),
+            # Nothing: connector.yaml beside it says what code would.
+            implementation="" if (folder / FILE).is_file() else str(raw["implementation"]),
             emulator=raw.get("emulator"),
             folder=str(folder),
             quality=str(raw.get("quality", "bronze")),
@@ -114,6 +132,7 @@ def read_manifest(folder: Path, package: str) -> Manifest:
             capabilities=capabilities,
             roles=tuple(raw.get("roles") or ()),
             queries=frozenset(Query(name) for name in raw.get("queries") or ()),
+            rate_headers=tuple(raw.get("rate_headers") or ()),
         )
     except KeyError as error:
         raise ManifestError(f"{file}: the key {error} is missing") from error
@@ -125,7 +144,9 @@ def _stream(name: str, entry: Mapping[str, Any]) -> StreamInfo:
     if name not in STREAMS:
         raise ValueError(f"there is no stream {name}; streams are {', '.join(STREAMS)}")
     known = {
-        key: entry[key] for key in ("codec", "items", "push", "poll", "fetch", "fetch_only", "means") if key in entry
+        key: entry[key]
+        for key in ("codec", "items", "push", "poll", "fetch", "fetch_only", "means", "options", "operation")
+        if key in entry
     }
     shapes = {str(field): str(mapping) for field, mapping in (entry.get("shapes") or {}).items()}
     return StreamInfo(name=name, topics=tuple(entry.get("topics") or ()), shapes=shapes, **known)
@@ -135,7 +156,7 @@ def _capability(name: str, entry: Mapping[str, Any]) -> tuple[Capability, Capabi
     capability = Capability(name)
     known = {
         key: entry[key]
-        for key in ("settle_seconds", "key_ttl_seconds", "echo_field", "asynchronous", "overdue_after_seconds")
+        for key in ("settle_seconds", "key_ttl_seconds", "echo_field", "asynchronous", "overdue_after_seconds", "options")
         if key in entry
     }
     return capability, CapabilityInfo(name=capability, safety=SafetyMode(entry.get("safety", "none")), **known)

@@ -16,6 +16,7 @@ CONNECTORS = {
         {"type": "object", "properties": {"token": {"type": "string", "writeOnly": True}, "page": {"type": "integer"}}},
         {"orders": StreamOffer()},
         frozenset({"push_inventory", "send_fulfilment_request"}),
+        effect_options={"push_inventory": {"properties": {"x": {}}}},
     )
 }
 GOOD: dict[str, str] = {

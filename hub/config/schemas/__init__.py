@@ -9,15 +9,23 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import cast
 
+from hub.config.model import ConnectorInfo
 from hub.config.source import Plain, loads
 
 Schema = Mapping[str, Plain]
+NOTHING: Mapping[str, Schema] = MappingProxyType({})
 
 _SECRET_NAME = re.compile(r"(?:^|_)(?:password|passphrase|secrets?|token|api_keys?|private_key)$")
 
-KINDS = ("hub", "connection", "locations", "routing", "policies", "mapping")
+_ALL_KINDS = (
+    "hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector",
+)  # fmt: skip
+_HERE = resources.files(__package__)
+KINDS = tuple(kind for kind in _ALL_KINDS if _HERE.joinpath(f"{kind}.yaml").is_file())
+"""One schema each. ``manifest`` is what a connector says about itself, ``connector`` one that is written in YAML."""
 
 
 @cache
@@ -33,20 +41,53 @@ def schema_of(kind: str) -> Schema:
     return _kind(kind)
 
 
-def connection_schema(config_schema: Schema) -> Schema:
+def for_connector(connector: ConnectorInfo) -> Schema:
+    """The schema of the connections of a connector."""
+    streams = {name: offer.options for name, offer in connector.streams.items()}
+    effects = {name: connector.effect_options.get(name, {}) for name in connector.capabilities}
+    return connection_schema(connector.config_schema, streams, effects)
+
+
+def connection_schema(
+    config_schema: Schema,
+    streams: Mapping[str, Schema] = NOTHING,
+    effects: Mapping[str, Schema] = NOTHING,
+) -> Schema:
     """The schema of a connection of one connector: its config.schema.yaml stands in place of ``config``.
 
-    Local references of the connector's schema are moved along, so that ``#/definitions/x`` still leads there.
+    ``streams`` and ``effects`` are its own keys of each stream and capability, as JSON Schema objects; they stand beside
+    the keys that all have. Local references of the connector's schema are moved along, so that ``#/definitions/x`` still
+    leads there.
     """
     merged = copy.deepcopy(dict(_kind("connection")))
     inner = cast("dict[str, Plain]", _moved(copy.deepcopy(dict(config_schema)), "#/properties/config"))
     inner.pop("$schema", None)
     inner.setdefault("type", "object")
     inner.setdefault("default", {})
-    cast("dict[str, Plain]", merged["properties"])["config"] = inner
+    properties = cast("dict[str, Plain]", merged["properties"])
+    properties["config"] = inner
     if inner.get("required"):
         cast("list[Plain]", merged["required"]).append("config")
+    for key, word, own in (("streams", "stream", streams), ("effects_out", "effect", effects)):
+        given = cast("dict[str, Plain]", properties[key])
+        given["properties"] = {name: _with_options(word, options) for name, options in own.items()}
     return merged
+
+
+def _with_options(word: str, options: Schema) -> Plain:
+    """The definition of a stream or an effect with a connector's own keys beside the common ones."""
+    given = copy.deepcopy(cast("dict[str, dict[str, Plain]]", _kind("connection")["definitions"])[word])
+    common = cast("dict[str, Plain]", given["properties"])
+    own = options.get("properties")
+    for name, schema in own.items() if isinstance(own, dict) else ():
+        before = common.get(name)
+        common[name] = {
+            **(before if isinstance(before, dict) else {}),
+            **(schema if isinstance(schema, dict) else {}),
+        }
+    if options.get("required"):
+        given["required"] = copy.deepcopy(options["required"])
+    return given
 
 
 def _moved(node: Plain, root: str) -> Plain:
@@ -74,6 +115,12 @@ def known_keys(root: Schema, path: tuple[str | int, ...]) -> list[str]:
     """The keys an object at a path may have."""
     properties = (at(root, path) or {}).get("properties")
     return sorted(properties) if isinstance(properties, dict) else []
+
+
+def is_free_text(root: Schema, path: tuple[str | int, ...]) -> bool:
+    """Whether any text at all may stand at a path."""
+    schema = at(root, path) or {}
+    return schema.get("type", "string") == "string" and not {"pattern", "enum", "format"} & set(schema)
 
 
 def is_secret(root: Schema, path: tuple[str | int, ...]) -> bool:

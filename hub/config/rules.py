@@ -1,0 +1,315 @@
+"""Every rule of the lint: what it finds, how grave that is, why it matters, what to do, and an example.
+
+One table drives the findings, `hub config explain HUBnnn`, the page docs/reference/lint and the tests. An id never
+changes its meaning.
+"""
+
+import enum
+from dataclasses import dataclass
+
+DOCS = "docs/reference/lint.md"
+
+
+class Severity(enum.StrEnum):
+    """error: the configuration is not taken. warning: it is taken, and probably not what was meant. info: good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One file of a good configuration: ``broken`` in place of ``good`` triggers the rule."""
+
+    file: str
+    good: str
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``title`` completes "this is ..."; ``why`` and ``remedy`` are sentences."""
+
+    id: str
+    severity: Severity
+    title: str
+    why: str
+    remedy: str
+    example: Example
+
+
+_SHOP, _WMS, _ERP = "connections/shopify-us.yaml", "connections/wms-east.yaml", "connections/erp-soap.yaml"
+_SITE_MAPPING = "mappings/shopify/orders.in.yaml"
+_ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+_ALL = (
+    Rule(
+        "HUB000",
+        _ERROR,
+        "a file that cannot be read as YAML (also: a key given twice, tags, merge keys, a second document, a tab)",
+        "What cannot be read without doubt is not guessed: of a key given twice one value would silently win.",
+        "Mend the place; two spaces indent, a tab never does.",
+        Example("policies.yaml", "grace: { default: 10m }", "grace: { default: 10m, default: 5m }"),
+    ),
+    Rule(
+        "HUB001",
+        _ERROR,
+        "an unknown key",
+        "A misspelt key would be ignored, and its default would be in force without anybody noticing.",
+        "Correct or remove it; `hub config explain KEY` tells what a key does.",
+        Example(_SHOP, "location_map:", "locations_map:"),
+    ),
+    Rule(
+        "HUB002",
+        _ERROR,
+        "a wrong type or value",
+        "The value has no meaning for this key.",
+        "Write it as the message says. Text that looks like a number needs quotes.",
+        Example(_SHOP, "every: 10m", "every: 10 min"),
+    ),
+    Rule(
+        "HUB003",
+        _ERROR,
+        "a secret written out instead of referred to",
+        "Files are copied, committed and mailed; a secret in one is known to all who ever see it.",
+        "Write ${env:NAME} or ${file:/path}, and take the value out of use.",
+        Example(_SHOP, '"${env:SHOP_TOKEN}"', "shpat_0123456789abcdef"),
+    ),
+    Rule(
+        "HUB004",
+        _ERROR,
+        "a variable that is not set, or a secret file that cannot be read",
+        "The connection could not log in, or could not verify what it is sent.",
+        "Set the variable where the hub runs. `hub config check --skip-env` leaves these out, for a machine without secrets.",
+        Example(_ERP, "${env:ERP_PASSWORD}", "${env:ERP_PASSWROD}"),
+    ),
+    Rule(
+        "HUB005",
+        _ERROR,
+        "an unknown connector",
+        "No code can talk to this kind of system.",
+        "`hub connectors list` names them.",
+        Example(_ERP, "connector: erp_soap", "connector: erp_soup"),
+    ),
+    Rule(
+        "HUB006",
+        _ERROR,
+        "a stream that the connector does not have",
+        "Nothing would ever be read.",
+        "`hub connectors list` names each connector's streams.",
+        Example(_WMS, "  stock:", "  stocks:"),
+    ),
+    Rule(
+        "HUB007",
+        _ERROR,
+        "a capability that the connector does not offer",
+        "What should be sent could not be sent.",
+        "Take one that it offers, or another connector.",
+        Example(_SHOP, "  push_shipment: {}", "  push_invoice: {}"),
+    ),
+    Rule(
+        "HUB008",
+        _ERROR,
+        "an id given twice",
+        "Orders, keys and cross-references hold the id; two things of one id could not be told apart.",
+        "Give one of them another id; the id of a connection that ran already must stay.",
+        Example("locations.yaml", "  - id: store-14", "  - id: dc-east"),
+    ),
+    Rule(
+        "HUB009",
+        _ERROR,
+        "a stream of orders without start_from",
+        "The first poll may bring years of old orders; without a date all of them would be sent to the warehouse again.",
+        "Write the moment you go live, or `always` for a shop that has no past.",
+        Example(_SHOP, "start_from: 2026-11-01T00:00:00Z, push: true", "push: true"),
+    ),
+    Rule(
+        "HUB010",
+        _ERROR,
+        "webhooks without a secret to verify them",
+        "Anybody who knows the address could send orders.",
+        "Add the secret as a reference, or take `push` away and poll.",
+        Example(_WMS, '  webhook_secrets: ["${env:WMS_SECRET}"]\n', ""),
+    ),
+    Rule(
+        "HUB011",
+        _ERROR,
+        "routing without a fallback",
+        "An order for which no rule holds would go nowhere.",
+        "Name a strategy for all the others.",
+        Example("routing.yaml", "fallback: { use: cheapest, when_nothing: backorder }\n", ""),
+    ),
+    Rule(
+        "HUB012",
+        _ERROR,
+        "a strategy that does not exist",
+        "Orders of this rule could not be sourced.",
+        "Name one of `strategies`, or chosen_store.",
+        Example("routing.yaml", "use: together", "use: togehter"),
+    ),
+    Rule(
+        "HUB013",
+        _ERROR,
+        "a location whose wms or stock authority cannot be one",
+        "Its fulfilment requests would go nowhere, or its stock would never be known.",
+        "Name a connection that exists and can do it.",
+        Example("locations.yaml", "stock_authority: wms-east", "stock_authority: wms-eats"),
+    ),
+    Rule(
+        "HUB014",
+        _ERROR,
+        "a required key that is missing",
+        "Nothing sensible can stand in for it.",
+        "Add it; `hub config explain KEY` gives an example.",
+        Example("hub.yaml", "  base_currency: USD\n", ""),
+    ),
+    Rule(
+        "HUB015",
+        _ERROR,
+        "a reference that is none",
+        "It would be taken as text, and a password would be the words ${...}.",
+        "Write ${env:NAME} or ${file:/path}.",
+        Example(_ERP, "${env:ERP_PASSWORD}", "${vault:erp/password}"),
+    ),
+    Rule(
+        "HUB016",
+        _ERROR,
+        "a connection, location, entity, partner or calendar that does not exist",
+        "What is said about it is said about nothing.",
+        "Correct the name, or write the thing it names.",
+        Example("policies.yaml", "managed_by: { shopify-us: channel }", "managed_by: { shopify-uk: channel }"),
+    ),
+    Rule(
+        "HUB017",
+        _ERROR,
+        "a condition that is no JMESPath, or compares with a literal that has a point",
+        "The rule could not be evaluated, or would compare amounts as binary floating point.",
+        "Compare with `==`, `<` and so on; numbers stand in backticks and are whole.",
+        Example("routing.yaml", "method == 'pickup'", "method = 'pickup'"),
+    ),
+    Rule(
+        "HUB018",
+        _ERROR,
+        "a file that is missing or in the wrong place",
+        "It would not be read.",
+        "`hub init DIR` writes a configuration to begin with.",
+        Example("connections/shopify-us.yml", "", "id: shopify-us\n"),
+    ),
+    Rule(
+        "HUB019",
+        _ERROR,
+        "a way of reading that the stream does not have",
+        "The system sends no webhooks for it, or has no call that lists it.",
+        "Use the other way; `hub connectors list` says which.",
+        Example(_SHOP, "shipments: { push: true }", "shipments: { push: true, poll: { every: 5m } }"),
+    ),
+    Rule(
+        "HUB020",
+        _ERROR,
+        "a stream or a capability that no mapping can be found for",
+        "What arrives could not be read, or what should be sent could not be written.",
+        "Write the mapping, or take the stream or capability out.",
+        Example(_SHOP, "  push_shipment: {}", "  push_shipment: {}\n  push_refund: {}"),
+    ),
+    Rule(
+        "HUB021",
+        _ERROR,
+        "a mapping file with a mistake",
+        "A mapping that is only half understood would write half an order.",
+        "Mend the place; `hub mapping try` shows what a mapping makes of a record.",
+        Example(_SITE_MAPPING, "as: lower", "as: lowre"),
+    ),
+    Rule(
+        "HUB022",
+        _ERROR,
+        "polls that come faster than the limit lets them",
+        "Every poll is at least one call. They would wait for each other, and everything else on the connection for them.",
+        "Poll more seldom, or raise the limit if the system allows more.",
+        Example(_SHOP, "default: { rate: 2/s, burst: 40 }", "default: { rate: 1/h, burst: 40 }"),
+    ),
+    Rule(
+        "HUB023",
+        _ERROR,
+        "a routing rule that can never be used",
+        "A rule above takes all its orders, or its condition contradicts itself.",
+        "Move it up, correct its condition, or remove it.",
+        Example(
+            "routing.yaml",
+            '  - { id: low-value, when: "total.amount < `30`", use: together }\n',
+            '  - { id: low-value, when: "total.amount < `30`", use: together }\n'
+            '  - { id: tiny, when: "total.amount < `10`", use: cheapest }\n',
+        ),
+    ),
+    Rule(
+        "HUB024",
+        _WARNING,
+        "two routing rules that can hold for the same order and say different things",
+        "The upper one wins. Whoever changes their order changes where orders go.",
+        "Make the conditions exclude each other, or say that the order is meant: `# hub: ignore[HUB024] why`.",
+        Example(
+            "routing.yaml",
+            "\"total.amount < `30` && method != 'pickup'\"",
+            '"total.amount < `30`"',
+        ),
+    ),
+    Rule(
+        "HUB025",
+        _WARNING,
+        "a path of a site's mapping that finds nothing in any of its fixtures",
+        "It is misspelt, or nobody knows whether it works.",
+        "Correct the path, or add a fixture that has it.",
+        Example(_SITE_MAPPING, "from: contact_email", "from: contact_emial"),
+    ),
+    Rule(
+        "HUB026",
+        _WARNING,
+        "a value table of a site's mapping that no fixture ever hits",
+        "Its keys are not what the system sends, or nobody knows whether they are.",
+        "Correct the keys, or add a fixture with one of the values.",
+        Example(_SITE_MAPPING, "{ web: online, pos: store }", "{ internet: online, till: store }"),
+    ),
+    Rule(
+        "HUB027",
+        _WARNING,
+        "a location that a channel's location_map does not have",
+        "Its stock is never told there, so it is never sold there.",
+        "Add the channel's id of the location, or say that it is meant: `# hub: ignore[HUB027] why`.",
+        Example(_SHOP, '      "gid://shopify/Location/1014": store-14\n', ""),
+    ),
+    Rule(
+        "HUB028",
+        _INFO,
+        "a key that is read and has no effect yet",
+        "It is checked and kept, but nothing acts by it in this version.",
+        "Nothing needs to be done; do not rely on it.",
+        Example("locations.yaml", "    zone: America/Chicago\n", '    zone: America/Chicago\n    cut_offs: { standard: "15:00" }\n'),
+    ),
+    Rule(
+        "HUB029",
+        _WARNING,
+        "a stock authority that reads no stock",
+        "Nothing would ever say how much is there, so nothing could be sourced from it.",
+        "Add the stream `stock` to that connection, or name another authority.",
+        Example(_WMS, "  stock: { means: on_hand, push: true, poll: { every: 5m } }\n", ""),
+    ),
+    Rule(
+        "HUB030",
+        _INFO,
+        "an ignore comment that ignores nothing",
+        "What it excused is gone, or its rule cannot be ignored; left here it would hide the next one.",
+        "Remove it.",
+        Example("routing.yaml", "strategies:\n", "strategies: # hub: ignore[HUB024] pickup comes first\n"),
+    ),
+    Rule(
+        "HUB031",
+        _WARNING,
+        "a mapping file that no connection uses",
+        "It was meant to replace one, and does not.",
+        "Correct its name or its folder: mappings/<connector>/<stream>.in.yaml, <capability>.out.yaml or .reply.yaml.",
+        Example("mappings/shopify/order.in.yaml", "", "extends: shopify/orders.in\n"),
+    ),
+)  # fmt: skip
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+"""Every rule by its id."""
