@@ -32,3 +32,15 @@ def resume(hub: Hub, who: str, connection: str, reason: str = "") -> dict[str, A
     waited = f" with {held['deliveries']:.0f} deliveries, the oldest {held['oldest_seconds']:.0f} s old"
     words = f"{connection} goes on" + (waited if held["deliveries"] else "; nothing waited")
     return {"connection": connection, **held, "message": words}
+
+
+def check(hub: Hub, who: str, connection: str) -> dict[str, Any]:
+    """Ask the system itself, without side effects; one line a probe."""
+    del who
+    _known(hub, connection)
+    view = hub.connections.get(connection)
+    assert view is not None
+    report = view.connector.check()
+    probes = [{"probe": probe.name, "ok": probe.ok, "detail": probe.detail} for probe in report.probes]
+    words = f"{connection} answers" if report.ok else f"{connection} does not answer as it should"
+    return {"connection": connection, "ok": report.ok, "probes": probes, "message": words}

@@ -16,6 +16,10 @@ from hub.oms.ports import Rules
 from hub.runtime.hub import Hub
 
 
+class Changed(Refused):
+    """The order is not any more at the version that the person looked at."""
+
+
 def _find(snapshot: Snapshot, reference: str) -> str:
     found = {str(row["id"]) for row in snapshot.rows("orders", {"id": reference})}
     for column in ("number", "external_id"):
@@ -30,12 +34,18 @@ def _find(snapshot: Snapshot, reference: str) -> str:
 Verb = Callable[[Snapshot, Rules, dt.datetime, str, str, str, str], Decision]
 
 
-def _do(hub: Hub, action: str, verb: Verb, who: str, reference: str, reason: str, words: str) -> dict[str, Any]:
+def _do(
+    hub: Hub, action: str, verb: Verb, who: str, reference: str, reason: str, version: int | None, words: str
+) -> dict[str, Any]:
+    """`version`: only while the order is at this one. Raises Refused, Changed."""
     with hub.store.read() as snapshot:
         order = _find(snapshot, reference)
     cause = hub.ids.new("ac", hub.clock.now())
 
     def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:
+        row = snapshot.row("orders", {"id": order}) if version is not None else None
+        if row is not None and row["version"] != version:
+            raise Changed(f"{order} is at version {row['version']} by now, not {version}")
         decision = verb(snapshot, hub.rules, now, cause, order, who, reason)
         if decision.verdict is Verdict.APPLIED:
             contacts = snapshot.rows("contacts", {"order_id": order})
@@ -49,13 +59,13 @@ def _do(hub: Hub, action: str, verb: Verb, who: str, reference: str, reason: str
     return {"order": order, "message": f"{order}: {decision.message or words}"}
 
 
-def hold(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, "hold", hold_order, who, reference, reason, "is held; nothing more of it is sent")
+def hold(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
+    return _do(hub, "hold", hold_order, who, reference, reason, version, "is held; nothing more of it is sent")
 
 
-def release(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, "release", release_order, who, reference, reason, "goes on")
+def release(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
+    return _do(hub, "release", release_order, who, reference, reason, version, "goes on")
 
 
-def cancel(hub: Hub, who: str, reference: str, reason: str) -> dict[str, Any]:
-    return _do(hub, "cancel", cancel_order, who, reference, reason, "is being cancelled")
+def cancel(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
+    return _do(hub, "cancel", cancel_order, who, reference, reason, version, "is being cancelled")

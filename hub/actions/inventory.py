@@ -1,0 +1,50 @@
+"""Correcting stock by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from hub.actions.once import Once
+from hub.domain.decision import Decision, Verdict
+from hub.domain.snapshot import Snapshot
+from hub.exchange.exceptions import audit
+from hub.exchange.verbs import Refused
+from hub.oms.people import adjust_stock
+from hub.runtime.hub import Hub
+
+
+def adjust(
+    hub: Hub, who: str, sku: str, location: str, delta: str, reason: str, once: Once | None = None
+) -> dict[str, Any]:
+    """Change what is on hand by a difference; the location's next count takes over again."""
+    amount = Decimal(delta)
+    if abs(amount) >= MOST or amount != round(amount, 6):
+        raise Refused("an adjustment has at most 9 digits before the point and 6 after it")
+    if not sku or "\x00" in sku:
+        raise Refused("an adjustment needs a SKU")
+    cause = hub.ids.new("ac", hub.clock.now())
+    answer: dict[str, Any] = {
+        "sku": sku,
+        "location": location,
+        "delta": format(amount, "f"),
+        "message": f"{sku} at {location}: on hand changed by {format(amount, 'f')}",
+    }
+
+    def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:
+        old = once.look(snapshot, now) if once else False
+        decision = adjust_stock(snapshot, hub.rules, now, cause, sku, location, amount, who, reason)
+        if decision.verdict is Verdict.APPLIED:
+            audit(decision.writes, "inventory.adjust", f"{sku}@{location}", who, reason, now, {"delta": str(amount)})
+            if once:
+                once.keep(decision.writes, answer, now, old=old)
+        return decision
+
+    decision = hub.commit_decision(decide, cause)
+    if decision.verdict is not Verdict.APPLIED:
+        raise Refused(decision.message)
+    return answer
+
+
+MOST = Decimal(10) ** 9
