@@ -1,0 +1,1 @@
+"""The engine behind every connector.yaml: a connector whose vendor protocol is data."""
