@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hub.formats import json, xml
+from hub.formats import csv, fixed, json, x12, x12_files, xml
 from hub.formats.paths import split_items
 from hub.formats.tree import FormatError, ReadTree, Tree
 
@@ -24,6 +24,7 @@ class Codec:
     option_names: frozenset[str]
     _loads: Callable[[bytes, str | None, Options], Tree]
     _dumps: Callable[[ReadTree, Options], bytes]
+    _split: Callable[[bytes, Options], list[tuple[str, Tree]]] | None = None
 
     def loads(self, body: bytes, content_type: str | None = None, options: Options | None = None) -> Tree:
         return self._loads(body, content_type, self._known(options))
@@ -37,9 +38,13 @@ class Codec:
         """The records of a body; option ``items`` is the dotted path to the list of records, else the body is one.
 
         A single value where the list should be counts as a list of one, null as an empty list (XML and some vendors'
-        JSON cannot tell one from many). A path that leads nowhere raises ``items``.
+        JSON cannot tell one from many). A path that leads nowhere raises ``items``. Formats that are made of records
+        (csv, fixed, x12) split by themselves: rows (``row.3``), records (``record.3``), transaction sets
+        (``isa.1.gs.1.st.3``).
         """
         known = self._known(options)
+        if self._split is not None:
+            return self._split(body, known)
         tree = self._loads(body, content_type, known)
         items = known.get("items")
         if items is None:
@@ -74,11 +79,42 @@ def _xml_dumps(tree: ReadTree, options: Options) -> bytes:
     return xml.dumps(tree)
 
 
+def _csv_loads(body: bytes, content_type: str | None, options: Options) -> Tree:
+    return csv.loads(body, csv.read_options(options))
+
+
+def _csv_dumps(tree: ReadTree, options: Options) -> bytes:
+    return csv.dumps(tree, csv.read_options(options))
+
+
+def _csv_split(body: bytes, options: Options) -> list[tuple[str, Tree]]:
+    return csv.split(body, csv.read_options(options))
+
+
+def _fixed_loads(body: bytes, content_type: str | None, options: Options) -> Tree:
+    return fixed.loads(body, fixed.read_options(options))
+
+
+def _fixed_dumps(tree: ReadTree, options: Options) -> bytes:
+    return fixed.dumps(tree, fixed.read_options(options))
+
+
+def _fixed_split(body: bytes, options: Options) -> list[tuple[str, Tree]]:
+    return fixed.split(body, fixed.read_options(options))
+
+
+def _x12_loads(body: bytes, content_type: str | None, options: Options) -> Tree:
+    return x12.loads(body, options)
+
+
 _CODECS = {
     found.name: found
     for found in (
         Codec("json", "application/json", frozenset({"items"}), _json_loads, _json_dumps),
         Codec("xml", "application/xml", frozenset({"items", *xml.OPTION_NAMES}), _xml_loads, _xml_dumps),
+        Codec("csv", "text/csv", csv.OPTION_NAMES, _csv_loads, _csv_dumps, _csv_split),
+        Codec("fixed", "text/plain", fixed.OPTION_NAMES, _fixed_loads, _fixed_dumps, _fixed_split),
+        Codec("x12", "application/edi-x12", x12.OPTION_NAMES, _x12_loads, x12.dumps, x12_files.split),
     )
 }
 

@@ -1,0 +1,404 @@
+"""Transaction sets as data: which segment begins which loop, so that a set is a nested tree, and back.
+
+One YAML file a set under sets/x12, a subset of what the standard allows: enough to know where a segment belongs. What
+no file names still has its place, in the loop in which it stands. Elements are named as everybody names them
+(``BEG03``), empty ones are absent, loops and repeating segments are lists.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from hub.formats.tree import FormatError, ReadTree, Tree
+from hub.formats.x12 import Separators
+from hub.formats.x12_envelope import Finding, Group, Interchange, Read, TransactionSet, finding_trees
+
+MAX_LEVELS = 20
+"""Depth of HL levels; the deepest in use have six."""
+
+_SLOT = re.compile(r"([A-Z][A-Z0-9]{1,2})([!?*+])\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})\Z")
+_DATE = re.compile(r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A segment's place in a loop. `loop` is set where it begins one."""
+
+    tag: str
+    many: bool
+    required: bool
+    loop: "Loop | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Slots in the order of the standard. `key` is the element that names an occurrence; `levels`: occurrences are
+    nested by HL01 and HL02."""
+
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+    key: str = ""
+    levels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetDefinition:
+    """A transaction set. `group` is its functional identifier code (GS01)."""
+
+    id: str
+    title: str
+    group: str
+    root: Loop
+    elements: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    identity: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+    pairs: Mapping[str, int] = field(default_factory=dict)
+    composites: frozenset[str] = frozenset()
+
+
+_UNKNOWN = SetDefinition("", "", "", Loop())
+
+
+@cache
+def set_definitions() -> Mapping[str, SetDefinition]:
+    """All sets that are described, by identifier."""
+    folder = resources.files("hub.formats").joinpath("sets", "x12")
+    found = [_definition(_yaml(file.read_text("utf-8"))) for file in folder.iterdir() if file.name.endswith(".yaml")]
+    return {one.id: one for one in sorted(found, key=lambda one: one.id)}
+
+
+def definition_of(set_id: str) -> SetDefinition:
+    """The description of a set; of one that nobody described, one that knows no loops."""
+    return set_definitions().get(set_id, _UNKNOWN)
+
+
+def _yaml(text: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def _definition(raw: Mapping[str, Any]) -> SetDefinition:
+    return SetDefinition(
+        id=str(raw["set"]),
+        title=str(raw["title"]),
+        group=str(raw["group"]),
+        root=_loop(raw, skip=0),
+        elements={tag: tuple(numbers) for tag, numbers in raw.get("elements", {}).items()},
+        identity=frozenset(raw.get("identity", ())),
+        numbers=frozenset(raw.get("numbers", ())),
+        dates=frozenset(raw.get("dates", ())),
+        pairs=dict(raw.get("pairs", {})),
+        composites=frozenset(raw.get("composites", ())),
+    )
+
+
+def _loop(raw: Mapping[str, Any], *, skip: int) -> Loop:
+    slots: dict[str, Slot] = {}
+    entries = raw["segments"].split() if isinstance(raw["segments"], str) else raw["segments"]
+    for entry in entries[skip:]:
+        slot = _slot(entry)
+        if slot.tag in slots:
+            raise ValueError(f"{slot.tag} stands twice in one loop of the set")
+        slots[slot.tag] = slot
+    return Loop(slots, key=str(raw.get("key", "")), levels=bool(raw.get("levels", False)))
+
+
+def _slot(entry: Any) -> Slot:
+    if isinstance(entry, str):
+        match = _SLOT.match(entry)
+        if match is None:
+            raise ValueError(f"{entry!r} is no segment with a sign")
+        return Slot(match[1], match[2] in "*+", match[2] in "!+")
+    return Slot(str(entry["loop"]), not entry.get("once"), bool(entry.get("required")), _loop(entry, skip=1))
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def set_tree(interchange: Interchange, group: Group, one: TransactionSet) -> dict[str, Tree]:
+    """A transaction set as a tree: ``envelope`` and ``set`` say where it comes from, its segments follow nested, and
+    ``findings`` where something does not agree. The findings are added to those of the set."""
+    definition = definition_of(one.id)
+    tree: dict[str, Tree] = {"envelope": envelope_tree(interchange, group, one), "set": _set_head(group, one)}
+    reader = _Reader(definition, interchange.separators)
+    reader.fill(tree, one)
+    one.findings.extend(reader.findings)
+    if one.findings:
+        tree["findings"] = finding_trees(one.findings)
+    return tree
+
+
+def envelope_tree(interchange: Interchange, group: Group | None, one: TransactionSet | None) -> dict[str, Tree]:
+    """Who sent it to whom, when, under which numbers."""
+    isa = interchange.get
+    tree: dict[str, Tree] = {
+        "sender": {"qualifier": isa(5), "id": isa(6)},
+        "receiver": {"qualifier": isa(7), "id": isa(8)},
+        "date": isa(9),
+        "time": isa(10),
+        "version": isa(12),
+        "control": isa(13),
+        "usage": isa(15),
+    }
+    if group is not None:
+        tree["group"] = {
+            "functional_id": group.get(1),
+            "sender": group.get(2),
+            "receiver": group.get(3),
+            "date": group.get(4),
+            "time": group.get(5),
+            "control": group.get(6),
+            "version": group.get(8),
+        }
+    if one is not None:
+        tree["position"] = one.position
+    return tree
+
+
+def _set_head(group: Group, one: TransactionSet) -> dict[str, Tree]:
+    return {"id": one.id, "control": one.control, "version": group.get(8)}
+
+
+class _Reader:
+    """Nests the segments of one set."""
+
+    def __init__(self, definition: SetDefinition, separators: Separators) -> None:
+        self._definition = definition
+        self._separators = separators
+        self.findings: list[Finding] = []
+
+    def fill(self, root: dict[str, Tree], one: TransactionSet) -> None:
+        body = one.segments[1:]
+        if body and body[-1].tag == "SE":
+            body = body[:-1]
+        stack: list[tuple[Loop, dict[str, Tree]]] = [(self._definition.root, root)]
+        for number, read in enumerate(body, start=2):
+            depth = next((at for at in range(len(stack) - 1, -1, -1) if read.tag in stack[at][0].slots), None)
+            item = self._item(read, number)
+            if depth is None:
+                _append(stack[-1][1], read.tag, item)
+                continue
+            del stack[depth + 1 :]
+            loop, node = stack[depth]
+            slot = loop.slots[read.tag]
+            if slot.many:
+                _append(node, read.tag, item)
+            elif read.tag in node:
+                _append(node, f"{read.tag}_more", item)
+            else:
+                node[read.tag] = item
+            if slot.loop is not None:
+                if slot.loop.key:
+                    item["segment"] = number
+                stack.append((slot.loop, item))
+        self._finish(self._definition.root, root, one.segments[-1], len(one.segments))
+
+    def _item(self, read: Read, number: int) -> dict[str, Tree]:
+        tag = read.tag
+        item: dict[str, Tree] = {}
+        for place in range(1, len(read.values)):
+            value = read.get(place)
+            if value:
+                item[f"{tag}{place:02d}"] = value
+        self._check(read, item, number)
+        definition = self._definition
+        if definition.composites and self._separators.component:
+            for name in definition.composites.intersection(item):
+                item[name] = [*str(item[name]).split(self._separators.component)]
+        first = definition.pairs.get(tag)
+        if first is not None:
+            ids = _pairs(read, first)
+            if ids:
+                item["ids"] = ids
+        return item
+
+    def _check(self, read: Read, item: Mapping[str, Tree], number: int) -> None:
+        definition, tag = self._definition, read.tag
+        for place in definition.elements.get(tag, ()):
+            name = f"{tag}{place:02d}"
+            if name not in item:
+                self._found("missing_element", f"{name} is empty", read, number, place, name in definition.identity)
+        for place in range(1, len(read.values)):
+            name = f"{tag}{place:02d}"
+            value = item.get(name)
+            if not isinstance(value, str):
+                continue
+            if name in definition.numbers and not _NUMBER.match(value.strip()):
+                self._found("no_number", f"{name} is no number", read, number, place)
+            elif name in definition.dates and not _DATE.match(value.strip()):
+                self._found("no_date", f"{name} is no date", read, number, place)
+
+    def _found(
+        self, code: str, message: str, read: Read, number: int, element: int = 0, rejects: bool = False, tag: str = ""
+    ) -> None:
+        if len(self.findings) < 100:
+            finding = Finding(code, message, read.number, read.offset, tag or read.tag, number, element, rejects)
+            self.findings.append(finding)
+
+    def _finish(self, loop: Loop, node: dict[str, Tree], last: Read, number: int) -> None:
+        """Required segments, keys and levels of a loop and of those in it."""
+        for slot in loop.slots.values():
+            inner = node.get(slot.tag)
+            if inner is None:
+                if slot.required:
+                    rejects = any(name.startswith(slot.tag) for name in self._definition.identity)
+                    self._found("missing_segment", f"there is no {slot.tag}", last, number, 0, rejects, slot.tag)
+                continue
+            if slot.loop is None:
+                continue
+            items = [item for item in (inner if isinstance(inner, list) else [inner]) if isinstance(item, dict)]
+            for item in items:
+                self._finish(slot.loop, item, last, number)
+            if slot.loop.key:
+                _name(items, slot.loop.key)
+            if slot.loop.levels:
+                node[slot.tag] = self._levels(items, last, number)
+
+    def _levels(self, items: list[dict[str, Tree]], last: Read, number: int) -> list[Tree]:
+        """HL occurrences under their parents; one whose parent did not come before it stays at the top."""
+        known: dict[str, tuple[dict[str, Tree], int]] = {}
+        top: list[Tree] = []
+        for item in items:
+            parent = known.get(str(item.get("HL02", "")))
+            if parent is None or parent[1] >= MAX_LEVELS:
+                if item.get("HL02"):
+                    self._found("no_parent", f"HL {item.get('HL01')} names a parent that is not there", last, number)
+                top.append(item)
+                level = 1
+            else:
+                _append(parent[0], "HL", item)
+                level = parent[1] + 1
+            known.setdefault(str(item.get("HL01", "")), (item, level))
+        return top
+
+
+def _append(node: dict[str, Tree], name: str, item: Tree) -> None:
+    held = node.get(name)
+    if isinstance(held, list):
+        held.append(item)
+    elif held is None:
+        node[name] = [item]
+    else:
+        node[name] = [held, item]
+
+
+def _pairs(read: Read, first: int) -> dict[str, Tree]:
+    """Qualifiers and their values; of a qualifier that comes twice the first counts."""
+    ids: dict[str, Tree] = {}
+    for place in range(first, len(read.values) - 1, 2):
+        qualifier, value = read.get(place).strip(), read.get(place + 1).strip()
+        if qualifier and value:
+            ids.setdefault(qualifier, value)
+    return ids
+
+
+def _name(items: Sequence[dict[str, Tree]], key: str) -> None:
+    """A name of its own for each: the element's value for the first that has it, else something with its place."""
+    told = [str(item.get(key, "")).strip() for item in items]
+    taken = {value for value in told if value}
+    count: Counter[str] = Counter()
+    for number, (item, value) in enumerate(zip(items, told, strict=True), start=1):
+        count[value] += 1
+        name = value if value and count[value] == 1 else str(number) if not value else f"{value}#{number}"
+        while (not value or count[value] > 1) and name in taken:
+            name = f"#{name}"
+        taken.add(name)
+        item["key"] = name
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def set_segments(set_id: str, tree: ReadTree) -> list[list[str]]:
+    """A nested tree as segments in the order of the standard, without ST and SE; HL numbers and the counts in CTT01
+    are made here. Raises FormatError (`unwritable`) for what has no place in the set."""
+    definition = set_definitions().get(set_id)
+    if definition is None:
+        raise FormatError("unwritable", f"the transaction set {set_id} is not described")
+    if not isinstance(tree, Mapping):
+        raise FormatError("unwritable", "a transaction set is an object of its segments")
+    writer = _Writer(definition)
+    return list(writer.loop(definition.root, tree, ""))
+
+
+class _Writer:
+    def __init__(self, definition: SetDefinition) -> None:
+        self._definition = definition
+        self._levels = 0
+
+    def loop(self, loop: Loop, node: Mapping[str, ReadTree], own: str) -> Iterator[list[str]]:
+        children = {name for name in node if not _is_element(name, own)}
+        unknown = sorted(children - set(loop.slots) - {"ids", "key", "segment"})
+        if unknown:
+            where = f"the loop {own}" if own else f"the set {self._definition.id}"
+            raise FormatError("unwritable", f"{unknown[0]} has no place in {where}")
+        for slot in loop.slots.values():
+            inner = node.get(slot.tag)
+            items = list(inner) if isinstance(inner, list | tuple) else [] if inner is None else [inner]
+            if not slot.many and len(items) > 1:
+                raise FormatError("unwritable", f"{slot.tag} stands at most once there")
+            if slot.required and not items:
+                raise FormatError("unwritable", f"{slot.tag} is missing")
+            for item in items:
+                yield from self._one(slot, item, "")
+
+    def _one(self, slot: Slot, item: ReadTree, parent: str) -> Iterator[list[str]]:
+        if not isinstance(item, Mapping):
+            raise FormatError("unwritable", f"{slot.tag} must be an object of its elements")
+        if slot.loop is None:
+            unknown = [name for name in item if not _is_element(name, slot.tag)]
+            if unknown:
+                raise FormatError("unwritable", f"{unknown[0]} has no place in {slot.tag}")
+            yield self._segment(slot.tag, item)
+            return
+        if not slot.loop.levels:
+            yield self._segment(slot.tag, item)
+            yield from self.loop(slot.loop, item, slot.tag)
+            return
+        yield from self._level(slot, item, parent, 1)
+
+    def _level(self, slot: Slot, item: Mapping[str, ReadTree], parent: str, depth: int) -> Iterator[list[str]]:
+        assert slot.loop is not None
+        if depth > MAX_LEVELS:
+            raise FormatError("unwritable", f"more than {MAX_LEVELS} levels of HL")
+        self._levels += 1
+        number = str(self._levels)
+        below = item.get("HL")
+        children = below if isinstance(below, list | tuple) else []
+        head = {"HL01": number, "HL02": parent, "HL03": item.get("HL03"), "HL04": "1" if children else "0"}
+        yield self._segment("HL", head)
+        yield from self.loop(slot.loop, {name: value for name, value in item.items() if name != "HL"}, "HL")
+        for child in children:
+            if not isinstance(child, Mapping):
+                raise FormatError("unwritable", "HL must be an object")
+            yield from self._level(slot, child, number, depth + 1)
+
+    def _segment(self, tag: str, item: Mapping[str, ReadTree]) -> list[str]:
+        values: dict[int, str] = {}
+        for name, value in item.items():
+            if _is_element(name, tag) and value is not None:
+                values[int(name[len(tag) :])] = _written(name, value)
+        if tag == "CTT" and 1 not in values and self._levels:
+            values[1] = str(self._levels)
+        last = max(values, default=0)
+        return [tag, *(values.get(place, "") for place in range(1, last + 1))]
+
+
+def _is_element(name: str, tag: str) -> bool:
+    rest = name[len(tag) :]
+    return bool(tag) and name.startswith(tag) and len(rest) == 2 and rest.isdigit() and rest != "00"
+
+
+def _written(name: str, value: ReadTree) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise FormatError("unwritable", f"{name} must be text")
