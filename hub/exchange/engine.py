@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from hub.domain.decision import ExceptionRequest
+from hub.domain.decision import ExceptionRequest, QueryHandler
 from hub.domain.ids import IdSource
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied, WriteSet
@@ -26,6 +26,7 @@ from hub.exchange.isolation import Crashed, alone
 from hub.exchange.parse import Unparsable, parks, parsed_rows, split, unparsable_rows
 from hub.exchange.polls import Polls
 from hub.exchange.ports import ClaimedReceipt, Preload, Store, preload_nothing
+from hub.exchange.queries import Queries, query_workers
 from hub.exchange.retention import Eraser, Retention
 from hub.exchange.schedules import Schedule, enqueue_due
 from hub.exchange.tasks import Tasks, Worker, recheck_message, run_tasks
@@ -37,8 +38,8 @@ PARSE_ROUNDS = 10
 
 
 class Engine:
-    """`workers` adds kinds of tasks that do I/O. `schedules` are enqueued by `upkeep`. `preload` knows the tables that
-    handlers read about a subject."""
+    """`workers` adds kinds of tasks that do I/O, `queries` tasks that ask another system before they decide. `schedules`
+    are enqueued by `upkeep`. `preload` knows the tables that handlers read about a subject."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Engine:
         alert_after_seconds: float = DEFAULTS.alert_age,
         eraser: Eraser | None = None,
         workers: Mapping[str, Worker] | None = None,
+        queries: Mapping[str, QueryHandler] | None = None,
         defaults: Defaults = DEFAULTS,
         preload: Preload = preload_nothing,
     ) -> None:
@@ -68,10 +70,12 @@ class Engine:
         self.applier = Applier(store, connections, handlers, renderer, clock, ids, source, defaults, preload=preload)
         self.outbox = Outbox(store, connections, renderer, clock, ids, source, self.gates, defaults)
         self.polls = Polls(store, connections, clock, source, self.gates)
+        self.queries = Queries(store, connections, renderer, clock, ids, source, self.gates)
         own_workers: dict[str, Worker] = {
             "poll": self.polls.poll,
             "fetch": self.polls.fetch,
             "alerts": Alerts(store, clock, alert_port, alert_after_seconds).run,
+            **query_workers(self.queries, queries or {}),
         }
         if eraser is not None:
             own_workers["retention"] = Retention(eraser, clock).run

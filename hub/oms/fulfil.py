@@ -21,6 +21,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.accept import accept
 from hub.oms.allocate import exclude_location, source_again
 from hub.oms.cancel import tell_erp
+from hub.oms.label import drop_unneeded, packed
 from hub.oms.load import Case, open_case, work_key
 from hub.oms.outgoing import is_suppressed
 from hub.oms.ports import Rules
@@ -76,6 +77,8 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
     case.clear_exception(f"silence/{work.id}", "answered")
     if said in _PROGRESS:
         _progress(case, work, said, quantities)
+        if said == "packed":
+            packed(case, work, record)
     elif said == "short":
         _give_back(case, work, quantities, case.discreet(str(record.get("reason", "short"))), rejected=False)
     elif said == "rejected":
@@ -129,6 +132,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
     if freed <= 0:
         return
     tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
+    drop_unneeded(case, work, reason)
     exclude_location(case, work.location, reason)
     reconcile(case)
     count_unassigned(case)
@@ -163,6 +167,7 @@ def answer_cancel(
                 _refused(case, work, request, refused)
     work.settle()
     case.clear_exception(f"silence/{work.id}", "answered")
+    drop_unneeded(case, work, request.reason)
     tell(case, Fact.WORK_CANCEL_ANSWERED, case.cause, fulfilment_order=work.id, cancel_request=request.id)
     reconcile(case)
     count_unassigned(case)

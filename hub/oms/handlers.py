@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub.domain.decision import MessageHandler, TaskHandler
+from hub.domain.decision import MessageHandler, QueryHandler, TaskHandler
 from hub.oms.acknowledge import handle_acknowledgement
 from hub.oms.allocate import handle_allocate
 from hub.oms.cancel import handle_cancel_request
@@ -13,20 +13,23 @@ from hub.oms.capture import handle_order
 from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.items import handle_item, handle_release_holds
+from hub.oms.label import rate_query
 from hub.oms.ports import Rules
 from hub.oms.publish import handle_push_stock
 from hub.oms.refund import handle_refund
 from hub.oms.replies import handle_reply
 from hub.oms.ship import handle_notice
 from hub.oms.stock import handle_stock
+from hub.oms.tracking import handle_scan
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """`messages` by stream, `tasks` by kind."""
+    """`messages` by stream, `tasks` by kind, `queries` the tasks that ask something outside first."""
 
     messages: Mapping[str, MessageHandler]
     tasks: Mapping[str, TaskHandler]
+    queries: Mapping[str, QueryHandler]
 
 
 def build(rules: Rules) -> Handlers:
@@ -43,6 +46,7 @@ def build(rules: Rules) -> Handlers:
             "items": handle_item(rules),
             "acknowledgements": handle_acknowledgement(rules),
             "replies": handle_reply(rules),
+            "tracking": handle_scan(rules),
         },
         tasks={
             "allocate": allocate,
@@ -53,4 +57,5 @@ def build(rules: Rules) -> Handlers:
             "reservation_expiry": handle_reservation_expiry(rules),
             "silence": handle_silence(rules),
         },
+        queries={"rate": rate_query(rules)},
     )

@@ -16,10 +16,11 @@ from hub.domain.fulfilment import FulfilmentOrder
 from hub.domain.ids import derived_id, numbered_id
 from hub.domain.masking import masked, private_texts
 from hub.domain.order import Effects, Hold, Order, OrderLine
+from hub.domain.package import CarriedPackage, CarrierLabel
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.writeset import StockChange
-from hub.oms import rows
+from hub.oms import package_rows, rows
 from hub.oms.ports import Channel, LocationRule, Rules
 from hub.oms.rows import Row
 
@@ -47,6 +48,8 @@ class Case:
     _work: list[FulfilmentOrder] | None = None
     _reservations: list[Reservation] | None = None
     _contacts: dict[str, dict[str, Any]] | None = None
+    _packages: list[CarriedPackage] | None = None
+    _labels: list[CarrierLabel] | None = None
     counter: int = 0
 
     @property
@@ -88,6 +91,36 @@ class Case:
             self.loaded["contacts"] = {row["id"]: row for row in found}
             self._contacts = {row["role"]: row["data"] for row in found}
         return self._contacts
+
+    @property
+    def packages(self) -> list[CarriedPackage]:
+        """Packages that are followed, oldest first. There are none where nobody follows packages."""
+        if self._packages is None:
+            found: list[CarriedPackage] = []
+            if not self.new and self.rules.follows_packages:
+                make, unmake = package_rows.package_from, package_rows.package_row
+                found = self._read("packages", make, unmake, order_by=("created_at", "id"))
+            self._packages = found
+        return self._packages
+
+    @property
+    def labels(self) -> list[CarrierLabel]:
+        """Labels that the hub asked for, oldest first."""
+        if self._labels is None:
+            found: list[CarrierLabel] = []
+            if not self.new and self.rules.follows_packages:
+                make, unmake = package_rows.label_from, package_rows.label_row
+                found = self._read("labels", make, unmake, order_by=("created_at", "number", "id"))
+            self._labels = found
+        return self._labels
+
+    @property
+    def touched_packages(self) -> list[CarriedPackage]:
+        return self._packages or []
+
+    @property
+    def touched_labels(self) -> list[CarrierLabel]:
+        return self._labels or []
 
     @property
     def touched_work(self) -> list[FulfilmentOrder]:
@@ -208,6 +241,11 @@ def new_case(
 def order_key(channel: str, scope: str, external_id: str) -> str:
     """What a message that knows only the channel's id waits for."""
     return f"order|{channel}|{scope}|{external_id}"
+
+
+def tracking_key(tracking_number: str) -> str:
+    """What a scan of a number that nobody knows yet waits for."""
+    return f"tracking|{tracking_number}"
 
 
 def work_key(fulfilment_order_id: str) -> str:

@@ -12,6 +12,7 @@ from hub.domain.events import Fact
 from hub.domain.fulfilment import Answer, FulfilmentOrder, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
+from hub.oms import label
 from hub.oms.fulfil import answer_cancel, report
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
@@ -40,6 +41,8 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         if case is None:
             return Decision(Verdict.IGNORED, message=f"nothing of the hub's waits for the answer to {key}")
         resolution = resolution_of(record)
+        if capability in label.CAPABILITIES:
+            label.answered(case, capability, key, record)
         if resolution in DONE and _accepted(record):
             _done(case, capability, key, record)
         elif resolution in DONE:

@@ -12,7 +12,7 @@ from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.quantity import Bucket
 from hub.domain.writeset import StockChange, WriteSet
-from hub.oms import rows
+from hub.oms import package_rows, rows
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
@@ -43,6 +43,8 @@ def save(case: Case) -> Decision:
     _save(case, body, "holds", {hold.id: rows.hold_row(hold) for hold in order.holds}, stamped=False)
     _save(case, body, "fulfilment_orders", {work.id: rows.work_row(work) for work in case.touched_work})
     _save(case, body, "reservations", {r.id: rows.reservation_row(r) for r in case.touched_reservations})
+    _save(case, body, "packages", {one.id: package_rows.package_row(one) for one in case.touched_packages})
+    _save(case, body, "labels", {one.id: package_rows.label_row(one) for one in case.touched_labels})
     _save_contacts(case, body)
     _save_stock(case, body)
     if case.new:

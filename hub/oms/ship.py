@@ -23,6 +23,7 @@ from hub.domain.stock import Mark, Means, movement_effect
 from hub.domain.writeset import StockChange
 from hub.oms.fulfil import open_work, overtake
 from hub.oms.invoice import invoice
+from hub.oms.label import drop_unneeded
 from hub.oms.load import Case, find_case, order_key, work_key
 from hub.oms.outgoing import push_shipment
 from hub.oms.ports import Rules
@@ -30,6 +31,7 @@ from hub.oms.reconcile import reconcile
 from hub.oms.reserve import consume_firm, count_unassigned, trim
 from hub.oms.save import save, tell
 from hub.oms.times import instant
+from hub.oms.tracking import carried, depart
 
 ZERO = Decimal(0)
 _AT_LOCATION_NEAREST = tuple(reversed(AT_LOCATION))
@@ -56,7 +58,8 @@ def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
 def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
     shipped_at = instant(record.get("shipped_at")) or case.now
     case.clear_exception(f"silence/{work.id}", "shipped")
-    packages = []
+    packages: list[Package] = []
+    carrier, service = str(record.get("carrier", "")), str(record.get("service", ""))
     trouble: list[str] = []
     taken: dict[str, Decimal] = {}
     for stated in record["packages"]:
@@ -74,13 +77,18 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
             if sku and units > 0:
                 taken[sku] = taken.get(sku, ZERO) + units
             parts.append(PackageLine(line.id if line else None, sku, units, counted))
-        package_id = case.new_id("pk", work.id, str(stated["package"]))
+        package_id, known = case.new_id("pk", work.id, str(stated["package"])), carried(case, work, stated)
+        if known is not None and known.id not in {package.id for package in packages}:
+            package_id = known.id
+            carrier, service = carrier or known.carrier, service or known.service
+        else:
+            known = None
         packages.append(
             Package(
                 package_id,
                 str(stated["package"]),
-                str(stated.get("tracking_number", "")),
-                str(stated.get("tracking_url", "")),
+                str(stated.get("tracking_number", "")) or (known.tracking_number if known else ""),
+                str(stated.get("tracking_url", "")) or (known.tracking_url if known else ""),
                 tuple(parts),
             )
         )
@@ -91,8 +99,8 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
         location=work.location,
         external_id=str(record["external_id"]),
         shipped_at=shipped_at,
-        carrier=str(record.get("carrier", "")),
-        service=str(record.get("service", "")),
+        carrier=carrier,
+        service=service,
         packages=tuple(packages),
     )
     _take_from_stock(case, work, taken, shipped_at)
@@ -100,6 +108,8 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
     work.settle()
     case.decision.writes.insert("shipments", _row(case, shipment))
     tell(case, Fact.SHIPMENT_SHIPPED, shipment.id, shipment=shipment.id, location=shipment.location)
+    depart(case, shipment)
+    drop_unneeded(case, work, "the location shipped without it")
     if trouble:
         _unexpected(case, work, trouble)
     for package in packages:

@@ -110,6 +110,7 @@ class Hub:
             alert_after_seconds=hub.alerts.after.total_seconds(),
             preload=preload,
             workers=retention_workers(self.store, self.clock, hub.retention),
+            queries=handlers.queries,
         )
         return engine, handlers, connections
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hub.domain.decision import Decision, EffectRequest, Incoming, MessageHandler, TaskHandler, Verdict
+from hub.domain.decision import Decision, EffectRequest, Incoming, MessageHandler, QueryHandler, TaskHandler, Verdict
 from hub.domain.ids import IdSource
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied, WriteSet
@@ -173,6 +173,7 @@ class Echoing:
 class Handlers:
     messages: dict[str, MessageHandler] = field(default_factory=dict)
     tasks: dict[str, TaskHandler] = field(default_factory=dict)
+    queries: dict[str, QueryHandler] = field(default_factory=dict)
 
 
 class World:
@@ -261,6 +262,7 @@ class World:
             source=self.random,
             schedules=self.schedules,
             defaults=self.defaults,
+            queries=self.handlers.queries,
         )
         self.engine.start()
 
