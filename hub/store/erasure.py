@@ -18,15 +18,15 @@ CLOSED: dict[str, str] = {
 }
 """Owner of a body -> when nothing needs its bytes any more. Unparsable receipts keep theirs as long as any other."""
 CLOSED["attempt"] = CLOSED["reply"]
+DUE = (
+    "SELECT b.id, b.file FROM bodies b WHERE b.owner_kind = ? AND b.created_at < ? AND b.erased_at IS NULL"
+    " AND {} LIMIT ?"
+)
 
 
 def erase(tx: Transaction, owner_kind: str, before: int, now: int, limit: int) -> list[str | None]:
     """Erase up to `limit` bodies made before (microseconds); the files they lay in, None where in the row itself."""
-    found = tx.fetch(
-        "SELECT b.id, b.file FROM bodies b WHERE b.owner_kind = ? AND b.created_at < ? AND b.erased_at IS NULL"
-        f" AND {CLOSED[owner_kind]} LIMIT ?",
-        (owner_kind, before, limit),
-    )
+    found = tx.fetch(DUE.format(CLOSED[owner_kind]), (owner_kind, before, limit))
     if found:
         tx.many(
             "UPDATE bodies SET body = NULL, headers = NULL, file = NULL, erased_at = ? WHERE id = ?",

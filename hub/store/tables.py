@@ -49,7 +49,13 @@ bodies = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("erased_at", Instant),
-    Index("ix_bodies_owner", "owner_kind", "owner_id"),
+    Index(  # retention asks for the oldest of a kind
+        "ix_bodies_kept",
+        "owner_kind",
+        "created_at",
+        sqlite_where=text("erased_at IS NULL"),
+        postgresql_where=text("erased_at IS NULL"),
+    ),
     Index(
         "ix_bodies_order",
         "order_id",
@@ -92,7 +98,6 @@ receipts = Table(
     Index(
         "ix_receipts_pending", "id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")
     ),
-    Index("ix_receipts_received", "connection", "received_at"),
 )
 
 messages = Table(
@@ -156,7 +161,6 @@ messages = Table(
         sqlite_where=text("state = 'parked'"),
         postgresql_where=text("state = 'parked'"),
     ),
-    Index("ix_messages_receipt", "receipt_id"),
     Index("ix_messages_subject", "subject"),
     Index(
         "ix_messages_waits",
@@ -281,7 +285,6 @@ quantity_moves = Table(
     Column("implied", Boolean, nullable=False, server_default=text("false")),
     Column("at", Instant, nullable=False),
     CheckConstraint("quantity > 0", name="quantity_positive"),
-    Index("ix_quantity_moves_line", "line_id"),
     Index("ix_quantity_moves_order", "order_id"),
 )
 

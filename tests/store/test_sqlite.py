@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub.store.engine import SqliteSession, connect_sqlite, describe_sqlite, driver, has_wal_reset_race
+from hub.store.erasure import CLOSED, DUE
 from hub.store.errors import SQLITE_ERRORS, driver_errors
 from hub.store.open import Mode
 from hub.store.shapes import condition_of, condition_params, select_sql, table_shape
@@ -174,7 +175,7 @@ def test_a_statement_the_driver_refuses_is_an_error_it_knows(file: Path) -> None
     ("table", "where", "index"),
     [
         ("deliveries", {"subject": "A|east", "state": ("pending", "retry")}, "ix_deliveries_subject"),
-        ("messages", {"receipt_id": "rc-1"}, "ix_messages_receipt"),
+        ("messages", {"receipt_id": "rc-1"}, "(receipt_id=?)"),
         ("messages", {"entity_key": "e", "state": "parked", "kind": "state"}, "ix_messages_parked"),
         ("exceptions", {"cause_key": "x", "state": "open"}, "uq_exceptions_open"),
         ("holds", {"rule": "unknown_sku", "released_at": None}, "ix_holds_open"),
@@ -199,3 +200,15 @@ def test_a_state_nobody_could_have_is_bound_like_any_text(make_database: object,
     with store.read() as snapshot:
         assert len(snapshot.rows("tasks", {"state": "Bobby'; --"})) == 1
         assert snapshot.rows("tasks", {"state": ("pending", "it's")}) == []
+
+
+def test_retention_finds_the_bytes_it_may_erase_by_an_index(sqlite_template: Path) -> None:
+    connection = connect_sqlite(sqlite_template, read_only=True)
+    plans = {
+        kind: " ".join(
+            str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {DUE.format(closed)}", (kind, 1, 1))
+        )
+        for kind, closed in CLOSED.items()
+    }
+    connection.close()
+    assert {kind for kind, plan in plans.items() if "ix_bodies_kept" not in plan} == set()

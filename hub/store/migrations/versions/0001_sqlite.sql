@@ -75,9 +75,9 @@ CREATE TABLE bodies (
 
 CREATE INDEX ix_bodies_file ON bodies (file) WHERE file IS NOT NULL;
 
-CREATE INDEX ix_bodies_order ON bodies (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX ix_bodies_kept ON bodies (owner_kind, created_at) WHERE erased_at IS NULL;
 
-CREATE INDEX ix_bodies_owner ON bodies (owner_kind, owner_id);
+CREATE INDEX ix_bodies_order ON bodies (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE connection_states (
     connection TEXT NOT NULL,
@@ -342,8 +342,6 @@ CREATE INDEX ix_messages_open ON messages (connection, due_at, sequence) WHERE s
 
 CREATE INDEX ix_messages_parked ON messages (entity_key) WHERE state = 'parked';
 
-CREATE INDEX ix_messages_receipt ON messages (receipt_id);
-
 CREATE INDEX ix_messages_subject ON messages (subject);
 
 CREATE INDEX ix_messages_waits ON messages (waits_for) WHERE waits_for IS NOT NULL;
@@ -486,8 +484,6 @@ CREATE TABLE quantity_moves (
     CONSTRAINT ck_quantity_moves_quantity_positive CHECK (quantity > 0)
 );
 
-CREATE INDEX ix_quantity_moves_line ON quantity_moves (line_id);
-
 CREATE INDEX ix_quantity_moves_order ON quantity_moves (order_id);
 
 CREATE TABLE receipts (
@@ -511,8 +507,6 @@ CREATE TABLE receipts (
 );
 
 CREATE INDEX ix_receipts_pending ON receipts (id) WHERE state = 'pending';
-
-CREATE INDEX ix_receipts_received ON receipts (connection, received_at);
 
 CREATE TABLE reservations (
     id TEXT NOT NULL,
