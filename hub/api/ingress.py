@@ -11,11 +11,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import Future
 from typing import Any, Protocol
 
-from hub.api.landings import Landings
+from hub.api.landings import Landings, Told
 from hub.api.metrics import Metrics
+from hub.api.patience import Patient
 from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
 from hub.sdk.ports import Clock
 from hub.sdk.records import HttpAnswer, RawRequest
@@ -41,7 +41,9 @@ class Intake(Protocol):
 
     def respond(self, connection: str, request: RawRequest) -> HttpAnswer | None: ...
 
-    def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]: ...
+    def hand_in(self, receipt: NewReceipt, told: Told[Accepted]) -> None:
+        """`told` hears, in another thread, of the commit that holds the receipt, or why there was none."""
+        ...
 
 
 class Ingress:
@@ -75,8 +77,9 @@ class Ingress:
         headers = _headers(scope)
         too_large = _declared_length(headers) > self._max_body_bytes
         try:
-            async with asyncio.timeout(self._body_timeout_seconds):
-                body = None if too_large else await _read(receive, self._max_body_bytes)
+            body = None
+            if not too_large:
+                body = await Patient(_read(receive, self._max_body_bytes), self._body_timeout_seconds)
         except TimeoutError:
             words = f"The body did not come within {self._body_timeout_seconds:g} seconds"
             await self._refuse(send, 408, words, (b"connection", b"close"))
@@ -101,7 +104,9 @@ class Ingress:
                 self._metrics.count("hub_ingress_requests_total", answer=str(decided.status))
                 await answer(send, decided.status, decided.body, decided.content_type.encode("latin-1"))
                 return
-            accepted = await self._landings()(intake.accept_soon(decided))
+            landing, told = self._landings().expect()
+            intake.hand_in(decided, told)
+            accepted = await landing
         except StoreUnavailable as error:
             log.warning("a webhook could not be stored: %s", error)
             await self._come_again(send, "The request could not be stored")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import Future
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Told = Callable[[T | None, Exception | None], None]
+"""Called once, from any thread, with a result or an error."""
 
 
 class Landings(Generic[T]):
@@ -16,32 +18,36 @@ class Landings(Generic[T]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._landed: deque[tuple[asyncio.Future[T], Future[T]]] = deque()
+        self._landed: deque[tuple[asyncio.Future[T], T | None, Exception | None]] = deque()
         self._called = False
 
-    def __call__(self, work: Future[T]) -> asyncio.Future[T]:
-        """What to await in the loop for `work`, which another thread resolves."""
+    def expect(self) -> tuple[asyncio.Future[T], Told[T]]:
+        """What to await in the loop, and what another thread calls."""
         waiter: asyncio.Future[T] = self.loop.create_future()
 
-        def landed(done: Future[T]) -> None:
-            self._landed.append((waiter, done))
-            # Set here before the call and taken back there before the queue is emptied: what is appended is either seen
-            # by the call that is under way or makes one of its own.
-            if not self._called and not self.loop.is_closed():
-                self._called = True
-                self.loop.call_soon_threadsafe(self._hand_out)
+        def told(result: T | None, error: Exception | None) -> None:
+            self._land(waiter, result, error)
 
-        work.add_done_callback(landed)
-        return waiter
+        return waiter, told
+
+    def _land(self, waiter: asyncio.Future[T], result: T | None, error: Exception | None) -> None:
+        self._landed.append((waiter, result, error))
+        # Set here before the call and taken back there before the queue is emptied: what is appended is either seen by
+        # the call that is under way or makes one of its own.
+        if not self._called:
+            self._called = True
+            try:
+                self.loop.call_soon_threadsafe(self._hand_out)
+            except RuntimeError:  # the loop is closed: nobody waits in it any more
+                self._landed.clear()
 
     def _hand_out(self) -> None:
         self._called = False
         while self._landed:
-            waiter, done = self._landed.popleft()
+            waiter, result, error = self._landed.popleft()
             if waiter.done():  # cancelled: nobody is there to be told
                 continue
-            error = done.exception()
             if error is not None:
                 waiter.set_exception(error)
             else:
-                waiter.set_result(done.result())
+                waiter.set_result(result)  # type: ignore[arg-type]

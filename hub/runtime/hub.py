@@ -125,6 +125,9 @@ class Hub:
     def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
         return self.store.accept_soon(receipt)
 
+    def hand_in(self, receipt: NewReceipt, told: Callable[[Any, Exception | None], None]) -> None:
+        self.store.hand_in(receipt, told)
+
     # What people and the command line need.
 
     def act(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:

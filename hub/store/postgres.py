@@ -22,7 +22,7 @@ from hub.store.sql_store import Parts, SqlStore
 from hub.store.transaction import Job, SqlRow, Transaction
 from hub.store.values import instant_to_database
 from hub.store.wakeups import Wakeups
-from hub.store.writer import GroupWriter, run_now, unavailable
+from hub.store.writer import GroupWriter, Told, run_now, unavailable
 
 T = TypeVar("T")
 
@@ -52,6 +52,9 @@ class PooledWriter:
 
     def submit_intake(self, item: PreparedReceipt) -> Future[Accepted]:
         return self._group.submit_intake(item)
+
+    def hand_over(self, item: PreparedReceipt, told: Told) -> None:
+        self._group.hand_over(item, told)
 
     def close(self) -> None:
         return

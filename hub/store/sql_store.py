@@ -32,7 +32,7 @@ from hub.store.snapshot import SqlSnapshot
 from hub.store.transaction import LEASE_MICROSECONDS, Job, Transaction
 from hub.store.values import MICROSECOND, instant_to_database
 from hub.store.wakeups import Wakeups
-from hub.store.writer import unavailable
+from hub.store.writer import Told, unavailable
 
 T = TypeVar("T")
 
@@ -43,6 +43,8 @@ class Writer(Protocol):
     def run(self, job: Job[T], *, wakes: bool = False) -> T: ...
 
     def submit_intake(self, item: PreparedReceipt) -> Future[Accepted]: ...
+
+    def hand_over(self, item: PreparedReceipt, told: Told) -> None: ...
 
     def close(self) -> None: ...
 
@@ -104,6 +106,10 @@ class SqlStore:
 
     def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
         return self._writer.submit_intake(self._prepare(receipt, self._clock.now()))
+
+    def hand_in(self, receipt: NewReceipt, told: Told) -> None:
+        """As `accept_soon`; `told` hears of the commit, in the thread that made it."""
+        self._writer.hand_over(self._prepare(receipt, self._clock.now()), told)
 
     def _prepare(self, receipt: NewReceipt, now: dt.datetime) -> PreparedReceipt:
         try:

@@ -23,6 +23,9 @@ from hub.store.transaction import Job, Transaction
 
 T = TypeVar("T")
 Item = TypeVar("Item")
+Told = Callable[[Any, Exception | None], None]
+"""Hears, in the writer's thread, what came of an item: its result after the commit, or why nothing was stored. Must be
+quick and must not raise."""
 Intake = Callable[[Transaction, Sequence[Item]], Sequence[Any]]
 """Writes many items of the intake at once; one result an item, in order."""
 
@@ -42,23 +45,33 @@ class CommitUnknown(Exception):
 @dataclass(slots=True)
 class _Entry:
     job: Job[Any]
-    futures: list[Future[Any]]
+    told: list[Told]
     many: bool = False
-    """The job answers for several futures (the intake)."""
+    """The job answers for several who wait (the intake)."""
     wakes: bool = False
     result: Any = None
     error: Exception | None = None
 
     def resolve(self) -> None:
         results = self.result if self.many else (self.result,)
-        for number, future in enumerate(self.futures):
-            try:
-                if self.error is not None:
-                    future.set_exception(self.error)
-                else:
-                    future.set_result(results[number])
-            except InvalidStateError:  # cancelled: whoever waited has gone, the others are still to be told
-                continue
+        for number, told in enumerate(self.told):
+            if self.error is not None:
+                told(None, self.error)
+            else:
+                told(results[number], None)
+
+
+def _to(future: Future[Any]) -> Told:
+    def told(result: Any, error: Exception | None) -> None:
+        try:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+        except InvalidStateError:  # cancelled: whoever waited has gone
+            return
+
+    return told
 
 
 def _commit(session: Session) -> None:
@@ -147,7 +160,7 @@ class GroupWriter(Generic[Item]):
     ) -> None:
         self._session, self._intake, self._committed, self._pause = session, intake, committed, pause
         self._limits = (intake_limit, work_limit)
-        self._arrivals: deque[tuple[Item, Future[Any]]] = deque()
+        self._arrivals: deque[tuple[Item, Told]] = deque()
         self._jobs: deque[_Entry] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._closing = False
@@ -160,17 +173,21 @@ class GroupWriter(Generic[Item]):
 
     def submit_intake(self, item: Item) -> Future[Any]:
         future: Future[Any] = Future()
+        self.hand_over(item, _to(future))
+        return future
+
+    def hand_over(self, item: Item, told: Told) -> None:
+        """As `submit_intake`, for whoever has a way of its own to hear of the commit."""
         with self._changed:
             self._refuse_if_full(len(self._arrivals), self._limits[0])
-            self._arrivals.append((item, future))
+            self._arrivals.append((item, told))
             self._changed.notify()
-        return future
 
     def submit(self, job: Job[T], *, wakes: bool = False) -> Future[T]:
         future: Future[T] = Future()
         with self._changed:
             self._refuse_if_full(len(self._jobs), self._limits[1])
-            self._jobs.append(_Entry(job, [future], wakes=wakes))
+            self._jobs.append(_Entry(job, [_to(future)], wakes=wakes))
             self._changed.notify()
         return future
 
@@ -219,7 +236,7 @@ class GroupWriter(Generic[Item]):
         if not taken:
             return None
         items = [item for item, _ in taken]
-        return _Entry(lambda tx: self._intake(tx, items), [future for _, future in taken], many=True, wakes=True)
+        return _Entry(lambda tx: self._intake(tx, items), [told for _, told in taken], many=True, wakes=True)
 
     def _next(self) -> _Entry | None:
         with self._changed:
@@ -271,13 +288,12 @@ class GroupWriter(Generic[Item]):
             entry.resolve()
         if self.broken is not None:
             with self._changed:
-                waiting = [future for _, future in self._arrivals]
-                waiting += [future for entry in self._jobs for future in entry.futures]
+                waiting = [told for _, told in self._arrivals]
+                waiting += [told for entry in self._jobs for told in entry.told]
                 self._arrivals.clear()
                 self._jobs.clear()
-            for future in waiting:
-                if not future.cancelled():
-                    future.set_exception(StoreUnavailable(f"writing stopped: {self.broken}"))
+            for told in waiting:
+                told(None, StoreUnavailable(f"writing stopped: {self.broken}"))
 
     def close(self) -> None:
         """Write what waits, then end."""
@@ -297,6 +313,9 @@ class ClosedWriter:
         raise StoreUnavailable("this process only reads")
 
     def submit_intake(self, item: object) -> Future[Any]:
+        raise StoreUnavailable("this process only reads")
+
+    def hand_over(self, item: object, told: Told) -> None:
         raise StoreUnavailable("this process only reads")
 
     def close(self) -> None:
@@ -365,6 +384,9 @@ class InlineWriter(Generic[Item]):
         future: Future[Any] = Future()
         future.set_result(self.run(lambda tx: self._intake(tx, [item]), wakes=True)[0])
         return future
+
+    def hand_over(self, item: Item, told: Told) -> None:
+        told(self.run(lambda tx: self._intake(tx, [item]), wakes=True)[0], None)
 
     def close(self) -> None:
         """The connection in memory outlives the run."""

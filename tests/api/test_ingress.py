@@ -8,7 +8,6 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from hub.api.application import build
 from hub.api.ingress import Application, Ingress, Intake
+from hub.api.landings import Told
 from hub.api.metrics import Metrics
 from hub.app import opened_hub
 from hub.exchange.ports import Accepted, NewReceipt, StoreUnavailable
@@ -211,11 +211,8 @@ class Broken:
     def respond(self, connection: str, request: RawRequest) -> HttpAnswer | None:
         return self._hub.respond(connection, request)
 
-    def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
-        refused: Future[Accepted] = Future()
-        assert self._store is not None
-        refused.set_exception(self._store)
-        return refused
+    def hand_in(self, receipt: NewReceipt, told: Told[Accepted]) -> None:
+        told(None, self._store)
 
 
 def test_what_cannot_be_stored_is_not_confirmed(hub: Hub) -> None:
@@ -232,15 +229,14 @@ class Slow(Broken):
 
     def __init__(self, hub: Hub, limit: int) -> None:
         super().__init__(hub)
-        self.waiting: list[Future[Accepted]] = []
+        self.waiting: list[Told[Accepted]] = []
         self.full = asyncio.Event()
         self._limit = limit
 
-    def accept_soon(self, receipt: NewReceipt) -> Future[Accepted]:
-        self.waiting.append(Future())
+    def hand_in(self, receipt: NewReceipt, told: Told[Accepted]) -> None:
+        self.waiting.append(told)
         if len(self.waiting) == self._limit:
             self.full.set()
-        return self.waiting[-1]
 
 
 def test_a_commit_answers_everybody_who_waits_for_it_and_whoever_left_stops_nobody(hub: Hub) -> None:
@@ -264,8 +260,8 @@ def test_a_commit_answers_everybody_who_waits_for_it_and_whoever_left_stops_nobo
         return answers
 
     def commit() -> None:
-        for number, future in enumerate(slow.waiting):
-            future.set_result(Accepted(f"rc_{number}", duplicate=False))
+        for number, told in enumerate(slow.waiting):
+            told(Accepted(f"rc_{number}", duplicate=False), None)
 
     assert asyncio.run(several()) == [202, 202, 202]
 
