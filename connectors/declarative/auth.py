@@ -193,5 +193,3 @@ def open_auth(spec: AuthSpec | None, compile_: Compile, context: Context) -> Aut
                 said("scope", spec["scope"]) if "scope" in spec else "",
                 spec["credentials_in"] == "body",
             )
-
-

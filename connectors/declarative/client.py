@@ -49,9 +49,7 @@ class Client:
         errors = folder / "errors.yaml"
         self._errors = load_table(errors) if errors.is_file() else ErrorTable()
         failure = definition.get("failure")
-        self._failure = {
-            name: context.expression(str(text)) for name, text in (failure.items() if failure else ())
-        }
+        self._failure = {name: context.expression(str(text)) for name, text in (failure.items() if failure else ())}
 
     def call(
         self,
@@ -89,9 +87,7 @@ class Client:
         said = self._said(tree)
         if said is not None:
             code, words = said
-            failed = classify(
-                response, safety, self._errors, now=self._context.clock.now(), code=code, words=words
-            )
+            failed = classify(response, safety, self._errors, now=self._context.clock.now(), code=code, words=words)
             assert failed is not None  # a code was given
             raise self._discreet(failed)
         return Answer(response, tree, asked)
@@ -129,8 +125,7 @@ class Client:
         if when is None or tree is None or when(tree) in (None, False, "", [], {}):
             return None
         code, words = (
-            text_of(found(tree), name) or "" if (found := self._failure.get(name)) else ""
-            for name in ("code", "words")
+            text_of(found(tree), name) or "" if (found := self._failure.get(name)) else "" for name in ("code", "words")
         )
         return code, words or "the answer says that it failed"
 

@@ -43,7 +43,9 @@ class Declarative:
 
     def __init__(self, manifest: Manifest, context: Context) -> None:
         if manifest.definition is None:
-            raise ConfigurationError("declarative is what carries out a connector.yaml; name the connector that has one")
+            raise ConfigurationError(
+                "declarative is what carries out a connector.yaml; name the connector that has one"
+            )
         definition = cast("Definition", manifest.definition)
         self._context = context
         self._client = Client(definition, Path(manifest.folder), context)

@@ -44,9 +44,7 @@ class PagesSpec(TypedDict):
     at_most: int
 
 
-SinceSpec = TypedDict(
-    "SinceSpec", {"from": str, "kind": Literal["instant", "sequence"], "lookback_seconds": int}
-)
+SinceSpec = TypedDict("SinceSpec", {"from": str, "kind": Literal["instant", "sequence"], "lookback_seconds": int})
 
 
 class ReadSpec(TypedDict):
@@ -108,9 +106,7 @@ class Signed(TypedDict, total=False):
     timestamp: bool
 
 
-TimestampSpec = TypedDict(
-    "TimestampSpec", {"in": Literal["header", "pairs"], "name": str, "tolerance_seconds": int}
-)
+TimestampSpec = TypedDict("TimestampSpec", {"in": Literal["header", "pairs"], "name": str, "tolerance_seconds": int})
 
 
 class SignatureSpec(TypedDict):
@@ -120,7 +116,7 @@ class SignatureSpec(TypedDict):
     name: str
     algorithm: Literal["sha1", "sha256", "sha512"]
     encoding: Literal["hex", "base64"]
-    secret: Literal["text", "base64"]
+    key: Literal["text", "base64"]
     signed: Sequence[Signed]
     timestamp: NotRequired[TimestampSpec]
 

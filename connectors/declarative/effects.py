@@ -68,9 +68,7 @@ class _Lookup:
         try:
             prepared = self._request.prepare(scope)
             answer = self._client.call(prepared, "lookup", deadline=effect.deadline)
-            candidates = [
-                record for record in cut(self._records, answer.tree) if _agree(self._match, record, scope)
-            ]
+            candidates = [record for record in cut(self._records, answer.tree) if _agree(self._match, record, scope)]
             if not candidates:
                 return NotFound()
             if len(candidates) > 1:

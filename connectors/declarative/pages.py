@@ -47,9 +47,7 @@ class Pages:
             self.context.expression(str(self.spec[name])) if name in self.spec else None for name in ("next", "more")
         )
 
-    def walk(
-        self, request: Prepared, operation: str, *, state: str | None = None, number: int = 0
-    ) -> Iterator[Page]:
+    def walk(self, request: Prepared, operation: str, *, state: str | None = None, number: int = 0) -> Iterator[Page]:
         """Every page from `state` on (None = the first). Raises DataError for a list that turns in a circle, has no
         end, or leads to another host; and what a call raises."""
         at = state if state is not None else self._first()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from connectors.declarative.client import Answer, Client
-from connectors.declarative.definition import FetchSpec, ListSpec, ReadSpec, SinceSpec
+from connectors.declarative.definition import FetchSpec, ListSpec, ReadSpec
 from connectors.declarative.pages import ALL_AT_ONCE, Page, Pages, cut
 from connectors.declarative.request import JSON, RequestTemplate, text_of
 from hub.sdk.connector import Context
@@ -82,18 +82,19 @@ class Reading:
 
     def _after(self, place: Place, page: Page) -> Place:
         seen = place.seen
-        for record in page.records if self._since is not None else ():
-            seen = max(seen, self._changed(self._since, record), key=_sortable)
+        for record in page.records:
+            seen = max(seen, self._changed(record), key=_sortable)
         if page.state is not None:
             return replace(place, seen=seen, page=page.state, pages=page.number)
         return Place(since=max(place.since, seen, key=_sortable))
 
-    def _changed(self, since: SinceSpec, record: Tree) -> str:
+    def _changed(self, record: Tree) -> str:
         """When a record says it was changed; "" where that cannot be read, or lies ahead of our clock: one wrong record
         must not lead past all others. It is still read, and its mapping says what is wrong with it."""
-        assert self._of_record is not None
+        if self._since is None or self._of_record is None:
+            return ""
         found = self._of_record(record)
-        if since["kind"] == "sequence":
+        if self._since["kind"] == "sequence":
             text = str(found) if isinstance(found, int | str) and not isinstance(found, bool) else ""
             return text if text.isascii() and text.isdigit() and len(text) <= 30 else ""
         try:
@@ -149,9 +150,7 @@ class Listing:
         self._stream = stream
         self._context = context
         self._template = RequestTemplate(spec["request"], context.expression)
-        self._pages = Pages(
-            client, spec.get("pages", ALL_AT_ONCE), context.expression(spec["records"]), context
-        )
+        self._pages = Pages(client, spec.get("pages", ALL_AT_ONCE), context.expression(spec["records"]), context)
         self._id, self._version = context.expression(spec["id"]), context.expression(spec["version"])
 
     def list_ids(self, window: Window) -> Iterator[ExternalVersion]:

@@ -65,8 +65,10 @@ class RequestTemplate:
             name = hole[1]
             value = self._parameters.get(name)
             text = None if value is None else text_of(value(scope), f"path parameter {name}")
-            if not text or text in (".", ".."):
-                raise Unsendable(f"the path needs {name}, and there is {'no such value' if not text else text!r}")
+            if not text:
+                raise Unsendable(f"the path needs {name}, and there is no such value")
+            if text in (".", ".."):
+                raise Unsendable(f"the path needs {name}, and {text} would lead elsewhere")
             return urllib.parse.quote(text, safe="")
 
         return HOLES.sub(fill, self._spec["path"])

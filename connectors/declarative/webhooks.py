@@ -33,7 +33,7 @@ class Webhooks:
         self._streams = {topic: stream.name for stream in manifest.streams.values() for topic in stream.topics}
         values = context.expression(spec["secrets"])({"config": dict(context.config)})
         secrets = read_secrets(values) if isinstance(values, list) and values else ()
-        self._secrets = _keys(secrets) if spec["signature"]["secret"] == "base64" else secrets
+        self._secrets = _keys(secrets) if spec["signature"]["key"] == "base64" else secrets
 
     def verify(self, request: RawRequest) -> None:
         """Raises SignatureError and nothing else."""

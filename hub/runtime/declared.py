@@ -1,4 +1,4 @@
-"""connector.yaml: read, checked against its schema and against the manifest beside it, with the place of every fault."""
+"""connector.yaml: read, checked against its schema and the manifest beside it, with the place of every fault."""
 
 from __future__ import annotations
 
@@ -138,14 +138,20 @@ def _beside(document: Document, manifest: Manifest) -> Iterator[Finding]:
             yield finding("HUB014", document.file, mark, f'{message}, and streams.{name} has no "{part}"')
         if stream.push and "webhooks" not in content:
             yield finding(
-                "HUB014", document.file, document.mark(()), f'the manifest says that {name} is pushed, and there is no "webhooks"'
+                "HUB014",
+                document.file,
+                document.mark(()),
+                f'the manifest says that {name} is pushed, and there is no "webhooks"',
             )
     for capability, info in manifest.capabilities.items():
         mark = document.mark(("effects", capability.value))
         described = cast("Mapping[str, Plain]", effects.get(capability.value) or {})
         if capability.value not in effects:
             yield finding(
-                "HUB014", document.file, mark, f"the manifest offers {capability.value}, and effects does not describe it"
+                "HUB014",
+                document.file,
+                mark,
+                f"the manifest offers {capability.value}, and effects does not describe it",
             )
         elif info.safety in ("lookup", "unique_reference") and "lookup" not in described:
             message = f'{capability.value} is made safe by {info.safety.value}, and has no "lookup"'
