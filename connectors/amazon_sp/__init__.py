@@ -1,0 +1,1 @@
+"""Amazon Selling Partner API: orders in, shipments and stock out, and an emulated marketplace."""
