@@ -10,6 +10,7 @@ from hub.domain.fulfilment import FulfilmentOrder, WorkLine, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.reservation import Reservation
+from hub.oms.customer import upsert_customer
 from hub.oms.load import Case, work_key
 from hub.oms.outgoing import send_work, submit_order
 from hub.oms.reserve import make_firm, soft
@@ -25,6 +26,7 @@ def confirm_when_due(case: Case) -> bool:
     _ = case.work  # read while the order is unconfirmed: there is none yet
     case.order.confirmed_at = case.now
     hand_over_what_needs_no_shipping(case)
+    upsert_customer(case)
     submit_order(case)
     plan_work(case)
     return True

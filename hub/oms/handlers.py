@@ -10,6 +10,7 @@ from hub.oms.acknowledge import handle_acknowledgement
 from hub.oms.allocate import handle_allocate
 from hub.oms.cancel import handle_cancel_request
 from hub.oms.capture import handle_order
+from hub.oms.customer import handle_customer
 from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.items import handle_item, handle_release_holds
@@ -44,6 +45,7 @@ def build(rules: Rules) -> Handlers:
             "shipments": handle_notice(rules),
             "stock": handle_stock(rules),
             "items": handle_item(rules),
+            "customers": handle_customer(rules),
             "acknowledgements": handle_acknowledgement(rules),
             "replies": handle_reply(rules),
             "tracking": handle_scan(rules),

@@ -13,6 +13,7 @@ from hub.domain.fulfilment import Answer, FulfilmentOrder, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
 from hub.oms import label
+from hub.oms.customer import UPSERT, answered
 from hub.oms.fulfil import answer_cancel, report
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
@@ -69,6 +70,8 @@ def _number(record: dict[str, Any]) -> str | None:
 def _done(case: Case, capability: str, key: str, record: dict[str, Any]) -> None:
     destination, number = str(record["destination"]), _number(record)
     case.clear_exception(f"refused/{destination}/{capability}", "answered")
+    if capability == UPSERT and number:
+        answered(case, key, destination, number)
     if capability in ("submit_order", "post_invoice") and number:
         entity = "order" if capability == "submit_order" else "invoice"
         internal = case.order.id if entity == "order" else key.split("/")[1]

@@ -61,6 +61,7 @@ PAYLOAD: dict[Capability, str] = {
     Capability.POST_INVOICE: "Invoice",
     Capability.SEND_FULFILMENT_REQUEST: "FulfilmentOrder",
     Capability.CANCEL_FULFILMENT_REQUEST: "FulfilmentCancellation",
+    Capability.UPSERT_CUSTOMER: "Customer",
     Capability.BUY_LABEL: "LabelRequest",
     Capability.VOID_LABEL: "LabelVoid",
     Capability.SEND_LABEL: "Label",
