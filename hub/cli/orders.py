@@ -85,6 +85,9 @@ def _head(order: dict[str, Any]) -> None:
         f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
     )
     click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}")
+    for customer in order["customers"]:
+        gone = " (merged into another there)" if customer["valid_to"] else ""
+        click.echo(f"  customer    {customer['external_id']} at {customer['system']}{gone}")
     click.echo("Lines")
     for line in order["lines"]:
         quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())

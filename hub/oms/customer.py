@@ -67,7 +67,7 @@ def upsert_customer(case: Case) -> None:
 
 def _content(case: Case, customer: str, buyer: Mapping[str, Any]) -> Record:
     order = case.order
-    addresses = {role: case.contacts[role] for role in ("bill_to", "ship_to") if role in case.contacts}
+    addresses: Record = {role: case.contacts[role] for role in ("bill_to", "ship_to") if role in case.contacts}
     last_order: Record = {
         "order": order.id,
         "order_external_id": order.external_id,

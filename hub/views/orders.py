@@ -16,10 +16,12 @@ def list_orders(
     *,
     status: str | None = None,
     channel: str | None = None,
+    ids: list[str] | None = None,
     before: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Newest first; `before` is the id of the last row of the page before (keyset)."""
+    """Newest first, of `ids` only where they are given; `before` is the id of the last row of the page before (keyset).
+    """
     conditions = ["1 = 1"]
     values: dict[str, Any] = {"limit": min(limit, 1000)}
     if status:
@@ -28,6 +30,9 @@ def list_orders(
     if channel:
         conditions.append("o.channel = :channel")
         values["channel"] = channel
+    if ids is not None:
+        conditions.append("o.id IN :ids")
+        values["ids"] = ids
     if before:
         conditions.append("(o.created_at, o.id) < (SELECT b.created_at, b.id FROM orders b WHERE b.id = :before)")
         values["before"] = before
@@ -91,6 +96,13 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     order = heads[0]
     order["document"] = json.loads(order["document"])
     order["lines"] = _lines(connection, order_id)
+    order["customers"] = rows(
+        connection,
+        """SELECT system, external_id, valid_to FROM cross_references
+            WHERE entity = 'customer' AND internal_id = :id ORDER BY system, external_id""",
+        {"id": order["document"].get("customer", "")},
+        instants=("valid_to",),
+    )
     order["holds"] = rows(
         connection,
         """SELECT id, line_id, kind, rule, path, hint, placed_at, released_at, released_by FROM holds
