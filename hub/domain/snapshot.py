@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -29,6 +30,19 @@ class Snapshot(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What a handler is about to get, as far as reading ahead minds it. `kind`: a message's stream, or a task's kind;
+    `subject` is empty where it is not known yet, `record` what a message was mapped to."""
+
+    kind: str
+    subject: str
+    connection: str = ""
+    scope: str = ""
+    external_id: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
 class BatchSnapshot(Snapshot, Protocol):
     """A snapshot on which many decisions are computed."""
 
@@ -42,4 +56,8 @@ class BatchSnapshot(Snapshot, Protocol):
         order_by: Sequence[str] = (),
     ) -> None:
         """Read at once what `rows(table, {column: value, **where}, order_by=...)` will be asked for each value."""
+        ...
+
+    def prefetch_bodies(self, body_ids: Sequence[str]) -> None:
+        """Read at once what `body` will be asked for."""
         ...

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hub.domain.decision import MessageHandler, TaskHandler
+from hub.domain.decision import Incoming, MessageHandler, TaskHandler
 from hub.domain.ids import IdSource
-from hub.domain.snapshot import BatchSnapshot, Snapshot
+from hub.domain.snapshot import BatchSnapshot, Coming, Snapshot
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.backoff import backoff_seconds
 from hub.exchange.connections import Connections, Renderer
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.isolation import Crashed, alone
+from hub.exchange.kinds import full_fact_key
 from hub.exchange.ports import ClaimedMessage, Preload, Store, StoreUnavailable, preload_nothing
-from hub.exchange.verdicts import Computed, again_rows, compute, poison_rows
+from hub.exchange.replies import STREAM as REPLIES
+from hub.exchange.verdicts import Computed, MappedMessage, again_rows, compute, mapped_before, poison_rows
 from hub.sdk.ports import Clock
 from hub.sdk.streams import Kind
 
@@ -99,8 +101,9 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
     """Compute all on one snapshot, apply all in one transaction; those that conflicted."""
     now = applier.clock.now()
     with applier.store.read() as snapshot:
-        _preload(applier, messages, snapshot)
-        computed = [_computed(applier, message, snapshot, now) for message in messages]
+        mapped = _mapped(applier, messages)
+        _preload(applier, messages, mapped, snapshot)
+        computed = [_computed(applier, message, mapped.get(message.id), snapshot, now) for message in messages]
     outcomes = applier.store.apply([one.writes for one in computed])
     conflicted, applied = [], []
     for message, one, outcome in zip(messages, computed, outcomes, strict=True):
@@ -113,13 +116,51 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
     return conflicted
 
 
-def _preload(applier: Applier, messages: Sequence[ClaimedMessage], snapshot: BatchSnapshot) -> None:
+def _mapped(applier: Applier, messages: Sequence[ClaimedMessage]) -> dict[str, MappedMessage]:
+    """By id; those to be computed apart, and those that cannot be mapped, are not among them."""
+    trusted = (message for message in messages if message.claims < applier.defaults.poison_alone_from)
+    found = ((message.id, mapped_before(message, applier.connections)) for message in trusted)
+    return {message_id: mapped for message_id, mapped in found if mapped is not None}
+
+
+def _preload(
+    applier: Applier,
+    messages: Sequence[ClaimedMessage],
+    mapped: Mapping[str, MappedMessage],
+    snapshot: BatchSnapshot,
+) -> None:
     """What the kinds' rules ask for each message, and what its handler will ask about its subject."""
     for kind in (Kind.STATE, Kind.SNAPSHOT):
         keys = [message.entity_key for message in messages if message.kind == kind]
         snapshot.prefetch("sources", "entity_key", keys)
         snapshot.prefetch("messages", "entity_key", keys, where={"state": "parked", "kind": str(kind)})
-    applier.preload(snapshot, [message.subject for message in messages if message.subject])
+    views = [row["body_id"] for message in messages for row in _source(message, snapshot)]
+    replies = [f"bd_{message.fact_key}" for message in messages if message.stream == REPLIES]
+    snapshot.prefetch_bodies([*views, *replies])
+    incoming = {message_id: one for message_id, (one, _) in mapped.items()}
+    facts = [incoming[message.id] for message in messages if message.kind == Kind.FACT and message.id in incoming]
+    keys = [full_fact_key(fact.connection, fact.stream, fact.fact_key) for fact in facts]
+    snapshot.prefetch("fact_keys", "key", keys)
+    applier.preload(snapshot, [_coming(message, incoming.get(message.id)) for message in messages])
+
+
+def _source(message: ClaimedMessage, snapshot: Snapshot) -> list[dict[str, Any]]:
+    if message.kind != Kind.STATE:
+        return []
+    return [row for row in snapshot.rows("sources", {"entity_key": message.entity_key}, limit=2) if row["body_id"]]
+
+
+def _coming(message: ClaimedMessage, incoming: Incoming | None) -> Coming:
+    if incoming is None:
+        return Coming(message.stream, message.subject, message.connection, message.scope, message.external_id or "")
+    return Coming(
+        message.stream,
+        message.subject,
+        message.connection,
+        incoming.scope,
+        incoming.external_id,
+        incoming.record,
+    )
 
 
 def _wake_within(applier: Applier, applied: Sequence[Computed], now: dt.datetime) -> None:
@@ -134,14 +175,16 @@ def _wake_within(applier: Applier, applied: Sequence[Computed], now: dt.datetime
         applier.store.apply([writes])
 
 
-def _computed(applier: Applier, message: ClaimedMessage, snapshot: Snapshot, now: dt.datetime) -> Computed:
+def _computed(
+    applier: Applier, message: ClaimedMessage, mapped: MappedMessage | None, snapshot: Snapshot, now: dt.datetime
+) -> Computed:
     """One message's rows. From the third claim in a process apart; at the fifth it is not touched any more."""
     if message.claims >= applier.defaults.poison_parks_at:
         return poison_rows(message, snapshot, now, "it was claimed five times and never finished")
     try:
         if message.claims >= applier.defaults.poison_alone_from:
-            return alone(lambda remote: _plain(applier, message, remote, now), snapshot, applier.defaults)
-        return _plain(applier, message, snapshot, now)
+            return alone(lambda remote: _plain(applier, message, None, remote, now), snapshot, applier.defaults)
+        return _plain(applier, message, mapped, snapshot, now)
     except StoreUnavailable:
         raise
     except Exception as error:
@@ -150,10 +193,11 @@ def _computed(applier: Applier, message: ClaimedMessage, snapshot: Snapshot, now
         return Computed(message.id, "retry", _again(applier, message, why))
 
 
-def _plain(applier: Applier, message: ClaimedMessage, snapshot: Snapshot, now: dt.datetime) -> Computed:
-    return compute(
-        message, snapshot, applier.connections, applier.handlers.messages, applier.renderer, applier.ids, now
-    )
+def _plain(
+    applier: Applier, message: ClaimedMessage, mapped: MappedMessage | None, snapshot: Snapshot, now: dt.datetime
+) -> Computed:
+    handlers = applier.handlers.messages
+    return compute(message, snapshot, applier.connections, handlers, applier.renderer, applier.ids, now, mapped)
 
 
 def _again(applier: Applier, message: ClaimedMessage, why: str) -> WriteSet:

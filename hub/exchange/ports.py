@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hub.domain.snapshot import BatchSnapshot
+from hub.domain.snapshot import BatchSnapshot, Coming
 from hub.domain.writeset import Outcome, WriteSet
 
 
@@ -125,12 +125,12 @@ class NewAttempt:
     deadline: dt.datetime
 
 
-Preload = Callable[[BatchSnapshot, Sequence[str]], None]
-"""Reads what handlers will ask about these subjects all at once; only saves time."""
+Preload = Callable[[BatchSnapshot, Sequence[Coming]], None]
+"""Reads what handlers will ask about these all at once; only saves time."""
 
 
-def preload_nothing(snapshot: BatchSnapshot, subjects: Sequence[str]) -> None:
-    del snapshot, subjects
+def preload_nothing(snapshot: BatchSnapshot, coming: Sequence[Coming]) -> None:
+    del snapshot, coming
 
 
 class Store(Protocol):

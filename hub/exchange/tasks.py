@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.domain.decision import Decision, DueTask, ExceptionRequest, TaskHandler, Verdict
 from hub.domain.ids import IdSource
-from hub.domain.snapshot import Snapshot
+from hub.domain.snapshot import Coming, Snapshot
 from hub.domain.writeset import Applied, Update, WriteSet
 from hub.exchange.backoff import backoff_seconds
 from hub.exchange.connections import Connections, Renderer
@@ -94,7 +94,7 @@ def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
         if not waiting:
             return
         with tasks.store.read() as snapshot:
-            tasks.preload(snapshot, [task.subject for task in waiting])
+            tasks.preload(snapshot, [Coming(task.kind, task.subject) for task in waiting])
             sets = [_decided(tasks, task, snapshot) for task in waiting]
         outcomes = tasks.store.apply(sets)
         waiting = [task for task, outcome in zip(waiting, outcomes, strict=True) if outcome.applied is Applied.CONFLICT]

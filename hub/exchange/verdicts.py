@@ -40,6 +40,9 @@ RECHECK_SECONDS = 2.0
 have been committed while it decided to wait."""
 
 
+MappedMessage = tuple[Incoming, Sequence[Note]]
+
+
 @dataclass(frozen=True, slots=True)
 class Computed:
     """The rows of one message and what they mean."""
@@ -59,8 +62,9 @@ def compute(
     renderer: Renderer,
     ids: IdSource,
     now: dt.datetime,
+    mapped: MappedMessage | None = None,
 ) -> Computed:
-    """Pure given the snapshot (ids of new rows apart). Raises only for defects."""
+    """Pure given the snapshot (ids of new rows apart). Raises only for defects. `mapped` where that was done before."""
     writer = Writer(snapshot, connections, renderer, ids, now, message.id)
     view = connections.get(message.connection)
     guarded = Guarded()
@@ -71,7 +75,7 @@ def compute(
         else:
             if view is None:
                 raise MappingError("", "no_connection", f"there is no connection {message.connection}")
-            incoming, notes = _mapped(message, view)
+            incoming, notes = mapped or _mapped(message, view)
             guarded = guard(message, incoming, view, snapshot, now)
             incoming = guarded.incoming or incoming
         decision = guarded.decision or _decide(incoming, handlers, writer)
@@ -84,7 +88,18 @@ def compute(
     return _rows(message, decision, guarded, writer)
 
 
-def _mapped(message: ClaimedMessage, view: ConnectionView) -> tuple[Incoming, Sequence[Note]]:
+def mapped_before(message: ClaimedMessage, connections: Connections) -> MappedMessage | None:
+    """What `compute` would map, to read ahead by; None where it cannot be: `compute` meets and tells the problem."""
+    view = connections.get(message.connection)
+    if view is None or message.stream == REPLIES:
+        return None
+    try:
+        return _mapped(message, view)
+    except Exception:  # noqa: BLE001 - whatever it is, it comes again where it is dealt with
+        return None
+
+
+def _mapped(message: ClaimedMessage, view: ConnectionView) -> MappedMessage:
     stream = view.streams.get(message.stream)
     if stream is None or stream.mapping is None:
         raise MappingError("", "no_mapping", f"{message.connection} has no mapping for {message.stream}")

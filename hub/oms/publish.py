@@ -10,12 +10,14 @@ from typing import Any
 from hub.domain.decision import Decision, DueTask, EffectRequest, ExceptionClear, Incoming, TaskRequest, Verdict
 from hub.domain.money import decimal_text
 from hub.domain.promise import AtLocation, Promise, available_to_promise
-from hub.domain.snapshot import Snapshot
+from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.ports import Channel, Rules
 from hub.oms.reserve import UNASSIGNED
 from hub.oms.save import push_tasks
 
 ZERO = Decimal(0)
+PUSH_STOCK = "push_stock"
+"""Kind of the task; its subject is a SKU."""
 READ_AGAIN = dt.timedelta(seconds=2)
 """How often it is looked whether the orders of a channel have been read, before a level that missed is set anew."""
 
@@ -36,6 +38,31 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
         return decision
 
     return push_stock
+
+
+def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
+    """Read what pushing these SKUs will ask for."""
+    if not skus:
+        return
+    snapshot.prefetch("reservations", "sku", skus, where=UNASSIGNED)
+    for connection in rules.takers.get("push_inventory", ()):
+        channel = rules.channels.get(connection)
+        if channel is None:
+            continue
+        snapshot.prefetch("cross_references", "internal_id", skus, where={"system": channel.id, "entity": "item"})
+        for theirs, ours in _places(rules, channel).items():
+            if ours:
+                snapshot.prefetch("stock", "sku", skus, where={"location": tuple(sorted(ours))})
+            subjects = {sku: f"{channel.id}|{sku}|{theirs}" for sku in skus}
+            snapshot.prefetch("pushed_stock", "subject", list(subjects.values()))
+            before = [
+                f"subject/{sku}|{theirs}/{row['sequence']}"
+                for sku, subject in subjects.items()
+                if (row := snapshot.row("pushed_stock", {"subject": subject})) is not None
+            ]
+            snapshot.prefetch("tasks", "dedupe_key", [_reading_key(channel.id, one) for one in before])
+            keys = [f"{channel.id}/push_inventory/{one}" for one in before]
+            snapshot.prefetch("deliveries", "business_key", keys)
 
 
 def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime, key: str) -> Decision:
@@ -92,15 +119,21 @@ def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locati
 
 def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
     """True if something must wait until the channel's orders have been read."""
+    places = _places(rules, channel)
+    waits = False
+    for theirs in sorted(places):
+        waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
+    return waits
+
+
+def _places(rules: Rules, channel: Channel) -> dict[str, list[str]]:
+    """Our locations by the channel's name for them; under no name where it knows none apart."""
     places: dict[str, list[str]] = {}
     for theirs, ours in channel.location_map.items():
         places.setdefault(theirs, []).append(ours)
     if not places:
         places[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
-    waits = False
-    for theirs in sorted(places):
-        waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
-    return waits
+    return places
 
 
 def _push_place(

@@ -27,9 +27,9 @@ from hub.exchange.retention import Retention
 from hub.exchange.schedules import Schedule
 from hub.exchange.tasks import Again
 from hub.exchange.tasks import Worker as TaskWorker
+from hub.oms.ahead import reading_ahead
 from hub.oms.handlers import Handlers
 from hub.oms.handlers import build as build_handlers
-from hub.oms.load import preload
 from hub.runtime.configuration import Loaded
 from hub.runtime.connections import HttpFactory, RuntimeConnections, real_http
 from hub.runtime.place import Place
@@ -108,7 +108,7 @@ class Hub:
             schedules=schedules_of(loaded.bundle),
             alert_port=self._alert_port(hub) if hub.alerts.to else None,
             alert_after_seconds=hub.alerts.after.total_seconds(),
-            preload=preload,
+            preload=reading_ahead(self.rules),
             workers=retention_workers(self.store, self.clock, hub.retention),
             queries=handlers.queries,
         )

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from hub.exchange.ports import ClaimedDelivery, ClaimedMessage, ClaimedReceipt, ClaimedTask
 from hub.store.bodies import BodyShelf
 from hub.store.snapshot import stored_body
-from hub.store.transaction import SqlRow, Transaction
+from hub.store.transaction import SqlRow, Transaction, among
 from hub.store.values import instant_from_database, json_from_database
 
 
 def _by_ids(tx: Transaction, sql: str, ids: Sequence[str]) -> list[SqlRow]:
     """Rows in the order of `ids`; the id is the first column."""
-    rows = {row[0]: row for row in tx.fetch(sql.format(ids=", ".join("?" * len(ids))), ids)}
+    rows = {row[0]: row for row in tx.fetch(*among(tx, sql, ids))}
     return [rows[one] for one in ids if one in rows]
 
 

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.store.transaction import LEASE_MICROSECONDS, SqlRow, Transaction
+from hub.store.transaction import LEASE_MICROSECONDS, SqlRow, Transaction, among
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,10 @@ def claim_receipts(tx: Transaction, limit: int) -> list[str]:
     ids = [row[0] for row in rows]
     if ids:
         lease = _lease(tx)
-        tx.execute(
-            "UPDATE receipts SET claims = claims + 1, lease_epoch = ?, lease_until = ?"
-            f" WHERE id IN ({_marks(len(ids))})",
-            (tx.epoch, lease.until, *ids),
+        sql, chosen = among(
+            tx, "UPDATE receipts SET claims = claims + 1, lease_epoch = ?, lease_until = ? WHERE id IN ({ids})", ids
         )
+        tx.execute(sql, (tx.epoch, lease.until, *chosen))
     return ids
 
 
@@ -88,11 +87,13 @@ def claim_messages(tx: Transaction, limit: int, now: int, turn: int) -> tuple[st
     if not chosen:
         return "", []
     lease = _lease(tx)
-    tx.execute(
+    sql, params = among(
+        tx,
         "UPDATE messages SET state = 'claimed', claims = claims + 1, lease_epoch = ?, lease_token = ?, lease_until = ?"
-        f" WHERE id IN ({_marks(len(chosen))})",
-        (tx.epoch, lease.token, lease.until, *chosen),
+        " WHERE id IN ({ids})",
+        chosen,
     )
+    tx.execute(sql, (tx.epoch, lease.token, lease.until, *params))
     return lease.token, chosen
 
 
@@ -130,11 +131,13 @@ def claim_tasks(
     if not ids:
         return "", []
     lease = _lease(tx)
-    tx.execute(
+    sql, params = among(
+        tx,
         "UPDATE tasks SET state = 'claimed', claims = claims + 1, lease_epoch = ?, lease_token = ?, lease_until = ?"
-        f" WHERE id IN ({_marks(len(ids))})",
-        (tx.epoch, lease.token, lease.until, *ids),
+        " WHERE id IN ({ids})",
+        ids,
     )
+    tx.execute(sql, (tx.epoch, lease.token, lease.until, *params))
     return lease.token, ids
 
 
@@ -178,13 +181,13 @@ def claim_deliveries(tx: Transaction, destination: str, limit: int, now: int) ->
     )
     lease = _lease(tx)
     if rows:
-        ids = [row[0] for row in rows]
-        tx.execute(
+        sql, params = among(
+            tx,
             "UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN 'probing' ELSE 'in_flight' END,"
-            " claims = claims + 1, lease_epoch = ?, lease_token = ?, lease_until = ?"
-            f" WHERE id IN ({_marks(len(ids))})",
-            (tx.epoch, lease.token, lease.until, *ids),
+            " claims = claims + 1, lease_epoch = ?, lease_token = ?, lease_until = ? WHERE id IN ({ids})",
+            [row[0] for row in rows],
         )
+        tx.execute(sql, (tx.epoch, lease.token, lease.until, *params))
     return lease, rows
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.store.bodies import BodyShelf
 from hub.store.shapes import condition_of, condition_params, select_sql, table_shape
-from hub.store.transaction import SqlRow, Transaction
+from hub.store.transaction import SqlRow, Transaction, among
 
 PREFETCHED = 1_000_000
 """Rows of one prefetch; its values are bounded by the batch."""
@@ -18,6 +18,7 @@ class SqlSnapshot:
         self._transaction, self._shelf = transaction, shelf
         self.postgresql = transaction.postgresql
         self._ahead: dict[tuple[Any, ...], list[SqlRow]] = {}
+        self._bodies: dict[str, bytes | None] = {}
 
     def prefetch(
         self,
@@ -32,19 +33,42 @@ class SqlSnapshot:
         if not values:
             return
         shape, more, order = table_shape(table), dict(where or {}), tuple(order_by)
-        for value in values:
-            self._ahead[(table, order, *{column: value, **more}.items())] = []
-        asked = {column: tuple(values), **more}
-        sql = select_sql(table, condition_of(asked), order)
+        found: dict[str, list[SqlRow]] = {value: [] for value in values}
+        for value, rows in found.items():
+            self._ahead[_asked(table, order, {column: value, **more})] = rows
+        sql, params = self._among(table, column, tuple(found), more, order)
         position = shape.columns.index(column)
-        for row in self._transaction.fetch(sql, (*condition_params(shape, asked), PREFETCHED)):
-            self._ahead[(table, order, *{column: row[position], **more}.items())].append(row)
+        for row in self._transaction.fetch(sql, (*params, PREFETCHED)):
+            found[row[position]].append(row)
+
+    def _among(
+        self, table: str, column: str, values: tuple[str, ...], more: Mapping[str, Any], order: tuple[str, ...]
+    ) -> tuple[str, list[Any]]:
+        """On PostgreSQL as an array: one statement, prepared once, for any number of values."""
+        shape = table_shape(table)
+        if not self.postgresql:
+            asked = {column: values, **more}
+            return select_sql(table, condition_of(asked), order), condition_params(shape, asked)
+        asked = {column: values[0], **more}
+        sql = select_sql(table, condition_of(asked), order)
+        params = condition_params(shape, asked)
+        return sql.replace(f'"{column}" = ?', f'"{column}" = ANY(?)', 1), [list(values), *params[1:]]
+
+    def prefetch_bodies(self, body_ids: Sequence[str]) -> None:
+        if not body_ids:
+            return
+        asked = tuple(dict.fromkeys(body_ids))
+        for body_id in asked:
+            self._bodies[body_id] = None
+        sql, params = among(self._transaction, "SELECT id, body, file FROM bodies WHERE id IN ({ids})", asked)
+        for body_id, body, file in self._transaction.fetch(sql, params):
+            self._bodies[body_id] = stored_body(self._shelf, body, file)
 
     def rows(
         self, table: str, where: Mapping[str, Any], *, order_by: Sequence[str] = (), limit: int = 10_000
     ) -> list[dict[str, Any]]:
         shape = table_shape(table)
-        ahead = self._ahead.get((table, tuple(order_by), *where.items())) if self._ahead else None
+        ahead = self._ahead.get(_asked(table, tuple(order_by), where)) if self._ahead else None
         if ahead is not None:
             return [shape.row(values) for values in ahead[:limit]]
         sql = select_sql(table, condition_of(where), tuple(order_by))
@@ -58,6 +82,8 @@ class SqlSnapshot:
         return found[0] if found else None
 
     def body(self, body_id: str) -> bytes | None:
+        if body_id in self._bodies:
+            return self._bodies[body_id]
         found = self._transaction.fetch("SELECT body, file FROM bodies WHERE id = ?", (body_id,))
         if not found:
             return None
@@ -66,6 +92,10 @@ class SqlSnapshot:
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[SqlRow]:
         """Plain SQL for read models: `?` placeholders, values as the database keeps them (see types)."""
         return self._transaction.fetch(sql, params)
+
+
+def _asked(table: str, order_by: tuple[str, ...], where: Mapping[str, Any]) -> tuple[Any, ...]:
+    return table, order_by, frozenset(where.items())
 
 
 def stored_body(shelf: BodyShelf, body: bytes | None, file: str | None) -> bytes | None:

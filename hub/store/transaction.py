@@ -70,6 +70,13 @@ def _with_rows(sql: str, columns: int, rows: int) -> str:
     return sql.replace(f"VALUES {row}", f"VALUES {', '.join([row] * rows)}")
 
 
+def among(tx: Transaction, sql: str, ids: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
+    """`IN ({ids})` for any number of ids; on PostgreSQL an array, so that one statement is prepared for all numbers."""
+    if tx.postgresql:
+        return sql.replace("IN ({ids})", "= ANY(?)"), (list(ids),)
+    return sql.replace("{ids}", ", ".join("?" * len(ids))), tuple(ids)
+
+
 class SqliteTransaction:
     postgresql = False
 
