@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from hub.domain.ids import IdSource
 from hub.domain.writeset import Insert
@@ -48,8 +50,10 @@ _BODY = insert_shape(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedReceipt:
+_encode = msgspec.json.Encoder().encode
+
+
+class PreparedReceipt(NamedTuple):
     id: str
     receipt: Params
     body: Params
@@ -80,13 +84,21 @@ def prepare_receipt(new: NewReceipt, ids: IdSource, now: dt.datetime, shelf: Bod
             "receipt",
             receipt_id,
             new.content_type,
-            json_to_database(dict(new.headers)),
+            _headers(new.headers),
             placed["body"],
             placed.get("file"),
             len(new.body),
             received_at,
         ),
     )
+
+
+def _headers(headers: Mapping[str, str]) -> str:
+    """JSON, by the quick encoder where it can: it refuses a lone surrogate, which travels as an escape."""
+    try:
+        return _encode(dict(headers)).decode("utf-8")
+    except UnicodeEncodeError:
+        return json_to_database(dict(headers))
 
 
 def accept(tx: Transaction, prepared: Sequence[PreparedReceipt]) -> list[Accepted]:

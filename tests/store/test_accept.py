@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from hub.exchange.ports import NewReceipt
 from hub.store.sql_store import SqlStore
 from tests.conftest import START
 from tests.store.build import must_apply, receipt, task
@@ -91,3 +92,13 @@ def test_claiming_wakes_nobody(store: SqlStore) -> None:
         pass
     assert len(store.claim_tasks(1)) == 1
     assert store.wait(0.05) is False
+
+
+def test_headers_come_back_as_they_were_whatever_is_in_them(store: SqlStore) -> None:
+    headers = {"plain": "a", "accent": "M\u00fcller", "nul": "a\x00b", "surrogate": "\ud800", "quote": '"\\'}
+    now = dt.datetime.now(dt.UTC)
+    for name, value in headers.items():
+        new = NewReceipt("shop", "orders", None, name, {name: value}, b"{}", "application/json", "file", now)
+        assert not store.accept_soon(new).result(10).duplicate
+    claimed = store.claim_receipts(10)
+    assert {name: value for one in claimed for name, value in one.headers.items()} == headers
