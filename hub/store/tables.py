@@ -641,6 +641,52 @@ attempts = Table(
     Index("ix_attempts_delivery", "delivery_id"),
 )
 
+edi_counters = Table(
+    "edi_counters",
+    metadata,
+    # The last control numbers given out to a partner; changed only together with the delivery that carries them.
+    Column("partner", Text, primary_key=True),
+    Column("interchange", BigInteger, nullable=False),
+    Column("functional_group", BigInteger, nullable=False),
+    Column("transaction_set", BigInteger, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+edi_documents = Table(
+    "edi_documents",
+    metadata,
+    # Every control number that was given out, and to what: a gap that the partner sees is explained here.
+    Column("id", Text, primary_key=True),  # <partner>/<interchange number>
+    Column("partner", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("document", Text, nullable=False),  # 856, 997
+    Column("interchange", BigInteger, nullable=False),
+    Column("functional_group", BigInteger, nullable=False),
+    Column("transaction_set", BigInteger, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # frozen | void
+    Column("reason", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_edi_documents_delivery", "delivery_id"),
+    Index("ix_edi_documents_group", "partner", "functional_group"),
+)
+
+edi_interchanges = Table(
+    "edi_interchanges",
+    metadata,
+    # Interchanges as they came: the same number with the same content is a transport's repetition.
+    Column("id", Text, primary_key=True),  # derived from connection, sender, receiver, control number and content
+    Column("connection", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("control", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("receipt_id", Text, nullable=False),  # the first that brought it
+    Column("sets", Integer, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index("ix_edi_interchanges_control", "connection", "sender", "receiver", "control"),
+)
+
 tasks = Table(
     "tasks",
     metadata,

@@ -171,6 +171,49 @@ CREATE INDEX ix_deliveries_state ON deliveries (state, id);
 
 CREATE INDEX ix_deliveries_subject ON deliveries (subject) WHERE state IN ('pending', 'retry');
 
+CREATE TABLE edi_counters (
+    partner TEXT NOT NULL,
+    interchange BIGINT NOT NULL,
+    functional_group BIGINT NOT NULL,
+    transaction_set BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_edi_counters PRIMARY KEY (partner)
+);
+
+CREATE TABLE edi_documents (
+    id TEXT NOT NULL,
+    partner TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    document TEXT NOT NULL,
+    interchange BIGINT NOT NULL,
+    functional_group BIGINT NOT NULL,
+    transaction_set BIGINT NOT NULL,
+    delivery_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_edi_documents PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_edi_documents_delivery ON edi_documents (delivery_id);
+
+CREATE INDEX ix_edi_documents_group ON edi_documents (partner, functional_group);
+
+CREATE TABLE edi_interchanges (
+    id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    control TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    receipt_id TEXT NOT NULL,
+    sets INTEGER NOT NULL,
+    received_at BIGINT NOT NULL,
+    CONSTRAINT pk_edi_interchanges PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_edi_interchanges_control ON edi_interchanges (connection, sender, receiver, control);
+
 CREATE TABLE events (
     id TEXT NOT NULL,
     type TEXT NOT NULL,
