@@ -173,7 +173,7 @@ class CrmEmulator(Emulator):
 
     def _route(self, request: EmulatedRequest) -> EmulatedResponse:
         try:
-            match request.method, [urllib.parse.unquote(step) for step in request.path.strip("/").split("/")]:
+            match request.method, request.path.strip("/").split("/"):
                 case "GET", ["me"]:
                     return _answer(200, {"client": self._client[0]})
                 case "GET", ["customers"]:

@@ -41,8 +41,9 @@ class Declarative:
     """The set of methods is the set of what it can do: those of the contracts that the definition says nothing of are
     not there, and each capability is a method of its name."""
 
-    def __init__(self, manifest: Manifest, context: Context) -> None:
-        if manifest.definition is None:
+    def __init__(self, manifest: Manifest, context: Context | None = None) -> None:
+        """Raises ConfigurationError for a config that lacks what the definition names."""
+        if context is None or manifest.definition is None:
             raise ConfigurationError(
                 "declarative is what carries out a connector.yaml; name the connector that has one"
             )

@@ -195,5 +195,5 @@ def _place(cursor: Cursor | None) -> Place:
         said = json.loads(cursor.value) if cursor is not None and cursor.value else {}
         texts = {name: str(said[name]) for name in ("since", "asked", "seen", "page") if name in said}
         return Place(**texts, pages=int(said.get("pages", 0)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         return Place()
