@@ -16,7 +16,8 @@ from typing import Any
 
 from hub.actions.table import act
 from hub.api.application import build
-from hub.api.ingress import Ingress, Intake
+from hub.api.ingress import Application, Ingress
+from hub.api.later import Later
 from hub.api.metrics import Metrics, Sample
 from hub.config.findings import ConfigErrors
 from hub.domain.ids import IdSource
@@ -33,6 +34,7 @@ from hub.sdk.ports import Clock
 from hub.store.clock import SystemClock
 from hub.store.control import ControlServer
 from hub.store.open import open_store
+from hub.store.reading import ReadingPool
 from hub.store.sql_store import SqlStore
 
 log = logging.getLogger("hub.app")
@@ -131,6 +133,8 @@ class Server:
         self._hub: Hub | None = None
         self._worker: Worker | None = None
         self._control: ControlServer | None = None
+        self._api = Later(self._make_api)
+        self._views: ReadingPool | None = None
         self._stopping = threading.Event()
         self._started = time.monotonic()
 
@@ -184,6 +188,8 @@ class Server:
         self._worker.start(work="worker" in roles, scheduler="scheduler" in roles)
         # Ready only now: whoever sees it may talk to the control socket at once.
         self._hub = hub
+        if "web" in roles:
+            self._api.begin()
 
     def _checked(self, store: SqlStore) -> Loaded:
         """A revision that was not the active one has its mappings compiled before anything runs under it."""
@@ -204,13 +210,21 @@ class Server:
     def _listen(self) -> WebThread:
         limit = self._loaded.bundle.hub.web.max_body_bytes
         intake = Ingress(self._intake, self._clock, self._metrics, max_body_bytes=limit)
-        application = build(intake, self._metrics, self._readiness)
+        application = build(intake, self._metrics, self._readiness, api=self._api)
         web = WebThread(application, self._serving.host, self._serving.port)
         log.info("listening on http://%s:%d", self._serving.host, web.port)
         return web
 
-    def _intake(self) -> Intake | None:
+    def _intake(self) -> Hub | None:
         return None if self._stopping.is_set() else self._hub
+
+    def _make_api(self) -> Application:
+        from hub.api.surface import build as build_api  # connexion takes seconds to import
+
+        address = database_address(self._place.config, self._environ)
+        views = self._views = ReadingPool(address, home=self._place.home)
+        limit = self._loaded.bundle.hub.web.max_body_bytes
+        return build_api(self._intake, lambda: views, self._clock, max_body_bytes=limit)
 
     def _readiness(self) -> dict[str, Any]:
         hub = self._hub
@@ -249,6 +263,8 @@ class Server:
             self._worker.stop()
         if self._control is not None:
             self._control.close()
+        if self._views is not None:
+            self._views.close()
         if self._hub is not None:
             self._hub.close()
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.actions import configuration, connections, deliveries, exceptions, intake, orders
+from hub.actions import (
+    capture,
+    configuration,
+    connections,
+    deliveries,
+    exceptions,
+    intake,
+    inventory,
+    keys,
+    messages,
+    orders,
+)
 from hub.exchange.verbs import Refused
 from hub.runtime.control import ActionRefused
 from hub.runtime.hub import Busy, Hub
@@ -15,6 +26,7 @@ Action = Callable[..., Mapping[str, Any]]
 ACTIONS: dict[str, Action] = {
     "ingest": intake.ingest,
     "import.items": intake.import_items,
+    "orders.create": capture.create,
     "orders.hold": orders.hold,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
@@ -22,10 +34,17 @@ ACTIONS: dict[str, Action] = {
     "deliveries.happened": deliveries.happened,
     "deliveries.did_not_happen": deliveries.did_not_happen,
     "deliveries.abandon": deliveries.abandon,
+    "deliveries.done": deliveries.done_elsewhere,
     "deliveries.resend": deliveries.resend,
+    "messages.retry": messages.retry_message,
+    "receipts.retry": messages.retry_receipt,
     "exceptions.retry": exceptions.retry,
     "exceptions.resolve": exceptions.resolve,
     "exceptions.assign": exceptions.assign,
+    "inventory.adjust": inventory.adjust,
+    "keys.create": keys.create,
+    "keys.revoke": keys.revoke,
+    "connections.check": connections.check,
     "connections.pause": connections.pause,
     "connections.resume": connections.resume,
     "config.apply": configuration.apply,

@@ -17,8 +17,18 @@ Readiness = Callable[[], Mapping[str, Any]]
 """Returns {"ready": bool, ...details without secrets}."""
 
 
-def build(ingress: Ingress, metrics: Metrics, readiness: Readiness, rest: Application | None = None) -> Application:
-    """`rest` gets every path that is none of ours (the API and the dashboard)."""
+OF_THE_API = ("/v1/", "/docs", "/openapi.json")
+
+
+def build(
+    ingress: Ingress,
+    metrics: Metrics,
+    readiness: Readiness,
+    *,
+    api: Application | None = None,
+    rest: Application | None = None,
+) -> Application:
+    """`api` gets /v1, /docs and /openapi.json, `rest` every path that is none of ours (the dashboard)."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -40,6 +50,8 @@ def build(ingress: Ingress, metrics: Metrics, readiness: Readiness, rest: Applic
         elif path == "/metrics":
             text = await asyncio.to_thread(metrics.render)
             await answer(send, 200, text.encode(), b"text/plain; version=0.0.4; charset=utf-8")
+        elif api is not None and path.startswith(OF_THE_API):
+            await api(scope, receive, send)
         elif rest is not None:
             await rest(scope, receive, send)
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import emit_json, emit_result, emit_table, json_option
-from hub.cli.session import act, environment, load
+from hub.cli.session import act, ask, environment, load
 from hub.runtime.place import Place
 
 
@@ -20,17 +22,20 @@ def connections() -> None:
 @click.pass_obj
 def list_(place: Place, as_json: bool) -> None:
     """The configured connections: what each reads, and what is sent to it."""
-    loaded = load(place)
-    rows = [
-        {
-            "id": connection.id,
-            "connector": connection.connector,
-            "effects": connection.effects.value,
-            "streams": list(connection.streams),
-            "effects_out": list(connection.effects_out),
-        }
-        for connection in loaded.bundle.connections.values()
-    ]
+    if place.remote:
+        names = ("id", "connector", "effects", "streams", "effects_out")
+        rows = [{name: row[name] for name in names} for row in ask(place, "connections.list")]
+    else:
+        rows = [
+            {
+                "id": connection.id,
+                "connector": connection.connector,
+                "effects": connection.effects.value,
+                "streams": list(connection.streams),
+                "effects_out": list(connection.effects_out),
+            }
+            for connection in load(place).bundle.connections.values()
+        ]
     if as_json:
         emit_json(rows)
         return
@@ -50,6 +55,26 @@ def list_(place: Place, as_json: bool) -> None:
 @click.pass_obj
 def check(place: Place, connection: str | None, as_json: bool) -> None:
     """Ask the systems themselves, without side effects."""
+    rows = _checked_there(place, connection) if place.remote else _checked_here(place, connection)
+    if as_json:
+        emit_json(rows)
+    else:
+        columns = (("connection", "CONNECTION"), ("probe", "PROBE"), ("ok", "OK"), ("detail", "DETAIL"))
+        emit_table(rows, columns, empty="Nothing to check.")
+    if not all(row["ok"] for row in rows):
+        raise click.exceptions.Exit(FAILED)
+
+
+def _checked_there(place: Place, connection: str | None) -> list[dict[str, Any]]:
+    names = [connection] if connection else [row["id"] for row in ask(place, "connections.list")]
+    return [
+        {"connection": name, **probe}
+        for name in names
+        for probe in act(place, "connections.check", connection=name)["probes"]
+    ]
+
+
+def _checked_here(place: Place, connection: str | None) -> list[dict[str, Any]]:
     from hub.runtime.connections import RuntimeConnections
     from hub.store.clock import SystemClock
 
@@ -65,13 +90,7 @@ def check(place: Place, connection: str | None, as_json: bool) -> None:
             {"connection": name, "probe": probe.name, "ok": probe.ok, "detail": probe.detail}
             for probe in view.connector.check().probes
         ]
-    if as_json:
-        emit_json(rows)
-    else:
-        columns = (("connection", "CONNECTION"), ("probe", "PROBE"), ("ok", "OK"), ("detail", "DETAIL"))
-        emit_table(rows, columns, empty="Nothing to check.")
-    if not all(row["ok"] for row in rows):
-        raise click.exceptions.Exit(FAILED)
+    return rows
 
 
 def _action(name: str, text: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
-from hub.cli.session import act, reading
+from hub.cli.session import act, ask
 from hub.runtime.place import Place
 
 
@@ -28,10 +28,7 @@ def list_(
     place: Place, state: str | None, destination: str | None, order_id: str | None, limit: int, as_json: bool
 ) -> None:
     """Outgoing calls that are still open, or those in one state."""
-    from hub.views.work import list_deliveries
-
-    with reading(place) as connection:
-        found = list_deliveries(connection, state=state, destination=destination, order_id=order_id, limit=limit)
+    found = ask(place, "deliveries.list", state=state, destination=destination, order_id=order_id, limit=limit)
     if as_json:
         emit_json(found)
         return
@@ -52,10 +49,7 @@ def list_(
 @click.pass_obj
 def show(place: Place, delivery: str, as_json: bool) -> None:
     """One delivery, by id or business key, with every attempt."""
-    from hub.views.work import show_delivery
-
-    with reading(place) as connection:
-        found = show_delivery(connection, delivery)
+    found = ask(place, "deliveries.get", delivery)
     if found is None:
         raise Failure(f"There is no delivery {delivery!r}. `hub deliveries list` shows the open ones.", FAILED)
     if as_json:

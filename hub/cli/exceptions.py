@@ -6,7 +6,7 @@ import click
 
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option
-from hub.cli.session import act, reading
+from hub.cli.session import act, ask
 from hub.runtime.place import Place
 
 
@@ -22,10 +22,7 @@ def exceptions() -> None:
 @click.pass_obj
 def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
     """Grouped by cause: one row for one cause, however many orders it holds up."""
-    from hub.views.work import list_exceptions
-
-    with reading(place) as connection:
-        found = list_exceptions(connection, state=state, kind=kind)
+    found = ask(place, "exceptions.list", state=state, kind=kind)
     if as_json:
         emit_json(found)
         return
@@ -48,10 +45,7 @@ def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
 @click.pass_obj
 def show(place: Place, exception_id: str, as_json: bool) -> None:
     """One exception with everything it holds up."""
-    from hub.views.work import show_exception
-
-    with reading(place) as connection:
-        found = show_exception(connection, exception_id)
+    found = ask(place, "exceptions.get", exception_id)
     if found is None:
         raise Failure(f"There is no exception {exception_id!r}. `hub exceptions list` shows the open ones.", FAILED)
     if as_json:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hub import __version__
 from hub.cli.failure import Failure, failure_of
@@ -29,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("hub.cli.ingest:ingest", "Feed files to a connection as if they had arrived"),
     "import": ("hub.cli.imports:imports", "Import items before going live"),
     "verify": ("hub.cli.verify:verify", "Recompute the promises from the journals"),
+    "keys": ("hub.cli.keys:keys", "Keys of the API: create, list, revoke"),
     "config": ("hub.cli.config:config", "Check, show and apply the configuration"),
     "mapping": ("hub.cli.mapping:mapping", "Try and test mappings"),
     "connectors": ("hub.cli.connectors:connectors", "Kinds of systems the hub can talk to"),
@@ -40,6 +42,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chaos": ("hub.cli.checkout:chaos", "Kill and misbehave, then audit the promises (in a checkout)"),
     "simulation": ("hub.cli.checkout:simulation", "Run seeded simulations of the whole hub (in a checkout)"),
 }
+
+REMOTE = frozenset({"orders", "exceptions", "deliveries", "inventory", "connections", "status", "verify", "keys"})
+"""Commands that --url is for; HUB_URL is nothing to the others."""
 
 
 class LazyGroup(click.Group):
@@ -75,12 +80,25 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "config_folder", envvar="HUB_CONFIG", help="Folder of the configuration (default ./config)")
 @click.option("--home", envvar="HUB_HOME", help="Folder of the hub's own data (default ./.hub)")
+@click.option("--url", envvar="HUB_URL", help="Ask the hub that runs there, through its API")
+@click.option("--token", envvar="HUB_TOKEN", help="Key for --url, as `hub keys create` made it")
 @click.option("--demo", "of_demo", is_flag=True, help="Look at the demo's configuration and data")
 @click.version_option(__version__, prog_name="hub")
 @click.pass_context
-def hub(ctx: click.Context, config_folder: str | None, home: str | None, of_demo: bool) -> None:
+def hub(
+    ctx: click.Context, config_folder: str | None, home: str | None, url: str | None, token: str | None, of_demo: bool
+) -> None:
     """Order Hub: orders from every channel, once, to every system that needs them."""
-    ctx.obj = Place.of(config_folder, home, of_demo)
+    place = Place.of(config_folder, home, of_demo)
+    ctx.obj = place
+    if not url:
+        return
+    if ctx.invoked_subcommand in REMOTE:
+        from hub.cli.remote import RemotePlace
+
+        ctx.obj = RemotePlace(place.config, place.home, False, url, token or "")
+    elif ctx.get_parameter_source("url") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"`hub {ctx.invoked_subcommand}` works on this machine only: leave --url out.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

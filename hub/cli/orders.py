@@ -9,7 +9,7 @@ import click
 from hub.cli.explain import explain
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
-from hub.cli.session import act, reading
+from hub.cli.session import act, ask
 from hub.runtime.place import Place
 
 
@@ -27,10 +27,7 @@ def orders() -> None:
 @click.pass_obj
 def list_(place: Place, status: str | None, channel: str | None, before: str | None, limit: int, as_json: bool) -> None:
     """Orders, newest first, with where their quantities are and what holds them."""
-    from hub.views.orders import list_orders
-
-    with reading(place) as connection:
-        found = list_orders(connection, status=status, channel=channel, before=before, limit=limit)
+    found = ask(place, "orders.list", status=status, channel=channel, before=before, limit=limit)
     if as_json:
         emit_json(found)
         return
@@ -58,15 +55,12 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
 @click.pass_obj
 def show(place: Place, reference: str, why: bool, as_json: bool) -> None:
     """One order by its number, the channel's id, ours, or a fulfilment order's id."""
-    from hub.views.orders import find_order, show_order
-
-    with reading(place) as connection:
-        ids = find_order(connection, reference)
-        if not ids:
-            raise Failure(f"There is no order {reference!r}. `hub orders list` shows what there is.", FAILED)
-        if len(ids) > 1:
-            raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
-        order = show_order(connection, ids[0])
+    ids = ask(place, "orders.find", reference)
+    if not ids:
+        raise Failure(f"There is no order {reference!r}. `hub orders list` shows what there is.", FAILED)
+    if len(ids) > 1:
+        raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
+    order = ask(place, "orders.get", ids[0])
     assert order is not None
     if as_json:
         emit_object({"items": [order]})

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from hub.runtime.configuration import Loaded
 
 
+def ask(place: Place, query: str, *arguments: Any, **named: Any) -> Any:
+    """What a query of hub.cli.queries gives: from the database here, or from the API of the hub at --url."""
+    if place.remote:
+        from hub.cli.remote import RemotePlace
+        from hub.cli.remote import ask as ask_there
+
+        assert isinstance(place, RemotePlace)
+        return ask_there(place, query, *arguments, **named)
+    from hub.cli.queries import QUERIES
+
+    with reading(place) as connection:
+        return QUERIES[query](connection, *arguments, **named)
+
+
 def load(place: Place) -> Loaded:
     """The configuration of this place. Raises Failure with every finding."""
     from hub.config.findings import ConfigErrors
@@ -79,6 +93,12 @@ def owner_of(place: Place) -> int | None:
 
 def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
     """Do something as a person: through the owner's control socket if one runs, else by opening the hub here."""
+    if place.remote:
+        from hub.cli.remote import RemotePlace
+        from hub.cli.remote import act as act_there
+
+        assert isinstance(place, RemotePlace)
+        return act_there(place, action, arguments)
     from hub.runtime.control import ActionRefused, OwnerUnreachable, call_owner
 
     who = f"cli:{os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"

@@ -9,7 +9,7 @@ import click
 
 from hub import __version__
 from hub.cli.output import cell, emit_json, emit_object, json_option
-from hub.cli.session import owner_of, reading
+from hub.cli.session import ask, owner_of
 from hub.runtime.place import Place
 
 
@@ -18,18 +18,17 @@ from hub.runtime.place import Place
 @click.pass_obj
 def status(place: Place, as_json: bool) -> None:
     """Who runs, how much of everything is in which state, what needs you."""
-    from hub.views.work import counts, deliveries_by_destination, paused_connections
-
-    owner = owner_of(place)
-    with reading(place) as connection:
-        state = counts(connection)
-        by_destination = deliveries_by_destination(connection)
-        paused = paused_connections(connection)
+    owner = None if place.remote else owner_of(place)
+    found = ask(place, "status")
+    state, by_destination, paused = found["counts"], found["deliveries"], found["paused"]
     if as_json:
         items = [{"kind": kind, **found} for kind, found in state.items()]
         emit_json(items, owner=owner, paused=paused)
         return
-    click.echo(f"hub        {'running, process ' + str(owner) if owner else 'not running'}; data in {place.home}")
+    if place.remote:
+        click.echo(f"hub        running, version {found['version']}")
+    else:
+        click.echo(f"hub        {'running, process ' + str(owner) if owner else 'not running'}; data in {place.home}")
     for kind, found in state.items():
         click.echo(f"{kind:<10} " + (", ".join(f"{count} {name}" for name, count in sorted(found.items())) or "none"))
     for row in by_destination:

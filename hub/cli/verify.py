@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.failure import FAILED, Failure
+from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.output import emit_json, emit_object, emit_table, json_option
-from hub.cli.session import database_of, reading
+from hub.cli.session import ask, database_of, reading
 from hub.runtime.place import Place
 
 
@@ -16,15 +16,13 @@ from hub.runtime.place import Place
 @click.pass_obj
 def verify(place: Place, self_test: bool, as_json: bool) -> None:
     """Recompute what the hub promises from its journals: ledgers, calls, keys, bytes, and that nothing is silent."""
+    if self_test and place.remote:
+        raise Failure("--self-test works only on the machine of the hub: leave --url and HUB_URL out.", REFUSED)
     if self_test:
         _self_test(place, as_json)
         return
-    from hub.views.verify import summary
-    from hub.views.verify import verify as recompute
-
-    with reading(place) as connection:
-        findings = recompute(connection)
-        looked_at = summary(connection)
+    found = ask(place, "verify")
+    findings, looked_at = found["items"], found["checked"]
     if as_json:
         emit_json(findings, checked=looked_at, ok=not findings)
     elif findings:

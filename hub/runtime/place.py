@@ -13,6 +13,11 @@ class Place:
     home: Path
     demo: bool = False
 
+    @property
+    def remote(self) -> bool:
+        """Whether the hub is elsewhere and only its API can be asked."""
+        return bool(getattr(self, "url", ""))
+
     @classmethod
     def of(cls, config: str | None, home: str | None, demo: bool = False) -> Place:
         root = Path(home) if home else Path.cwd() / ".hub"

@@ -20,8 +20,7 @@ def list_orders(
     before: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Newest first, of `ids` only where they are given; `before` is the id of the last row of the page before (keyset).
-    """
+    """Newest first, of `ids` only where given; `before` is the id of the last row of the page before (keyset)."""
     conditions = ["1 = 1"]
     values: dict[str, Any] = {"limit": min(limit, 1000)}
     if status:

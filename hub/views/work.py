@@ -145,6 +145,23 @@ def paused_connections(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
+def connection_states(connection: Connection) -> list[dict[str, Any]]:
+    """Whether each connection is paused and what its breaker does, for those of which anything is known."""
+    found = rows(connection, "SELECT connection, paused, paused_reason, breaker FROM connection_states")
+    for row in found:
+        row["paused"] = bool(row["paused"])
+        row["breaker"] = json.loads(row["breaker"])["state"] if row["breaker"] else None
+    return found
+
+
+def last_slots(connection: Connection) -> dict[str, Any]:
+    """By schedule, its newest slot."""
+    found = rows(
+        connection, "SELECT schedule, MAX(slot) AS slot FROM schedule_slots GROUP BY schedule", instants=("slot",)
+    )
+    return {row["schedule"]: row["slot"] for row in found}
+
+
 def deliveries_by_destination(connection: Connection) -> list[dict[str, Any]]:
     return rows(
         connection,

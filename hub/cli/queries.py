@@ -1,0 +1,49 @@
+"""What commands look at, by name: on this machine a view of the database, with --url the same from its API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.views.keys import list_keys
+from hub.views.orders import find_order, list_orders, show_order
+from hub.views.verify import summary, verify
+from hub.views.work import (
+    counts,
+    deliveries_by_destination,
+    list_deliveries,
+    list_exceptions,
+    list_stock,
+    paused_connections,
+    show_delivery,
+    show_exception,
+)
+
+
+def _status(connection: Connection) -> dict[str, Any]:
+    return {
+        "counts": counts(connection),
+        "deliveries": deliveries_by_destination(connection),
+        "paused": paused_connections(connection),
+    }
+
+
+def _verify(connection: Connection) -> dict[str, Any]:
+    return {"items": verify(connection), "checked": summary(connection)}
+
+
+QUERIES: Mapping[str, Callable[..., Any]] = {
+    "orders.list": list_orders,
+    "orders.find": find_order,
+    "orders.get": show_order,
+    "deliveries.list": list_deliveries,
+    "deliveries.get": show_delivery,
+    "exceptions.list": list_exceptions,
+    "exceptions.get": show_exception,
+    "inventory.list": list_stock,
+    "status": _status,
+    "verify": _verify,
+    "keys.list": list_keys,
+}

@@ -1,0 +1,263 @@
+"""`--url` and `--token`: the same commands on a hub that runs elsewhere, through its API."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from hub import __version__
+from hub.cli.failure import FAILED, REFUSED, UNREACHABLE, Failure
+from hub.runtime.place import Place
+
+PAGE = 200
+CONNECT_SECONDS, READ_SECONDS = 5.0, 120.0
+MOST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePlace(Place):
+    """A hub elsewhere. The folders are not looked at."""
+
+    url: str = ""
+    token: str = ""
+
+
+class Client:
+    """One hub's API. Raises Failure: 4 where it cannot be reached, 5 where it does not let us, 1 where it says no."""
+
+    def __init__(self, place: RemotePlace) -> None:
+        parts = urlsplit(place.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Failure(f"{place.url!r} is no address as in https://hub.example:8770", FAILED)
+        if not place.token:
+            raise Failure(
+                "--url needs --token (HUB_TOKEN): `hub keys create NAME --scope ...` there makes one", REFUSED
+            )
+        self._url = place.url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {place.token}", "User-Agent": f"order-hub-cli/{__version__}"}
+
+    def get(self, path: str, **query: object) -> Any:
+        """What is at a path; None where nothing is."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", path, asked)
+
+    def post(self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        found = self._ask("POST", path, {}, body=body, headers=headers)
+        if found is None:
+            raise Failure(f"{self._url} knows nothing of {path}", FAILED)
+        return dict(found)
+
+    def rows(self, path: str, limit: int, **query: object) -> list[dict[str, Any]]:
+        """Up to `limit` rows of a list, page by page."""
+        page = self.get(path, limit=min(limit, PAGE), **query)
+        found = list(page["items"])
+        while page.get("next") and len(found) < limit:
+            page = self._ask("GET", page["next"], {})
+            found += page["items"]
+        return found[:limit]
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        *,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        try:
+            with requests.request(
+                method,
+                self._url + path,
+                params={name: str(value) for name, value in query.items()},
+                json=None if body is None else dict(body),
+                headers={**self._headers, **(headers or {})},
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                raw = answer.raw.read(MOST_BYTES + 1, decode_content=True)
+                status = answer.status_code
+        except (requests.RequestException, OSError) as error:
+            raise Failure(f"{self._url} cannot be reached: {_short(error)}", UNREACHABLE) from error
+        if len(raw) > MOST_BYTES:
+            raise Failure(f"{self._url} answered with more than {MOST_BYTES} bytes", FAILED)
+        try:
+            tree = json.loads(raw) if raw else {}
+        except ValueError as error:
+            raise Failure(f"{self._url} answered {status}, and not as a hub does", UNREACHABLE) from error
+        if status < 300:
+            return tree
+        raise_for(self._url, status, tree if isinstance(tree, dict) else {})
+        return None
+
+
+def raise_for(url: str, status: int, problem: Mapping[str, Any]) -> None:
+    """What an answer that is none means for the person; nothing where it is that there is no such thing."""
+    words = str(problem.get("detail") or f"it answered {status}")
+    if status == 404:
+        return
+    if status in (401, 403):
+        raise Failure(f"{url} does not allow it: {words}", REFUSED)
+    if status in (502, 503, 504):
+        raise Failure(f"{url} is not there at present: {words}", UNREACHABLE)
+    reference = f" (request {problem['request_id']})" if status >= 500 and "request_id" in problem else ""
+    raise Failure(f"{words}{reference}", FAILED)
+
+
+def _short(error: Exception) -> str:
+    return "it did not answer in time" if isinstance(error, requests.Timeout) else "no connection to it"
+
+
+# --- looking ---
+
+Look = Callable[..., Any]
+
+
+def _orders(client: Client, *, limit: int, before: str | None = None, **filters: object) -> list[dict[str, Any]]:
+    if before is None:
+        return client.rows("/v1/orders", limit, **filters)
+    rows = client.rows("/v1/orders", 10_000, **filters)
+    ids = [row["id"] for row in rows]
+    return rows[ids.index(before) + 1 :][:limit] if before in ids else []
+
+
+def _find(client: Client, reference: str) -> list[str]:
+    return sorted(row["id"] for row in client.rows("/v1/orders", 20, reference=reference))
+
+
+def _delivery(client: Client, reference: str) -> dict[str, Any] | None:
+    found = client.rows("/v1/deliveries", 1, business_key=reference) if "/" in reference else [{"id": reference}]
+    return client.get(f"/v1/deliveries/{quote(found[0]['id'], safe='')}") if found else None
+
+
+def _deliveries(client: Client, *, limit: int, order_id: str | None = None, **filters: object) -> list[dict[str, Any]]:
+    return client.rows("/v1/deliveries", limit, order=order_id, **filters)
+
+
+def _exceptions(client: Client, *, limit: int = 100, **filters: object) -> list[dict[str, Any]]:
+    return client.rows("/v1/exceptions", limit, **filters)
+
+
+def _stock(client: Client, *, limit: int = 1000, **filters: object) -> list[dict[str, Any]]:
+    return client.rows("/v1/inventory", limit, **filters)
+
+
+LOOKS: Mapping[str, Look] = {
+    "orders.list": _orders,
+    "orders.find": _find,
+    "orders.get": lambda client, order: client.get(f"/v1/orders/{quote(order, safe='')}"),
+    "deliveries.list": _deliveries,
+    "deliveries.get": _delivery,
+    "exceptions.list": _exceptions,
+    "exceptions.get": lambda client, exception: client.get(f"/v1/exceptions/{quote(exception, safe='')}"),
+    "inventory.list": _stock,
+    "status": lambda client: client.get("/v1/status"),
+    "verify": lambda client: client.get("/v1/verify"),
+    "keys.list": lambda client: client.get("/v1/keys")["items"],
+    "connections.list": lambda client: client.get("/v1/connections")["items"],
+}
+
+
+def ask(place: RemotePlace, query: str, *arguments: object, **named: object) -> Any:
+    """What a query of hub.cli.queries gives, from there."""
+    return revived(LOOKS[query](Client(place), *arguments, **named))
+
+
+# --- doing ---
+
+ORDER_VERBS = ("hold", "release", "cancel")
+SAID = "said with the command line"
+
+
+def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one thing of hub.actions there; what it came to."""
+    client = Client(place)
+    noun, _, verb = action.partition(".")
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if noun == "orders" and verb in ORDER_VERBS:
+        order = _one(_find(client, str(given["reference"])), f"order {given['reference']!r}")
+        return client.post(f"/v1/orders/{order}/{verb}", {"reason": given["reason"]})
+    if noun == "deliveries":
+        return _say(client, verb.replace("_", "-"), given)
+    if noun == "exceptions":
+        exception = quote(str(given.pop("exception_id")), safe="")
+        return client.post(f"/v1/exceptions/{exception}/{verb}", given)
+    if noun == "connections" and verb in ("pause", "resume"):
+        body = {"reason": given.get("reason") or "paused by a person"} if verb == "pause" else {}
+        return client.post(f"/v1/connections/{quote(str(given['connection']), safe='')}/{verb}", body)
+    if action == "connections.check":
+        return client.post(f"/v1/connections/{quote(str(given['connection']), safe='')}/check", {})
+    if action == "inventory.adjust":
+        return client.post("/v1/inventory/adjustments", given, _unique())
+    if action == "keys.create":
+        return client.post("/v1/keys", given)
+    if action == "keys.revoke":
+        return client.post(f"/v1/keys/{quote(_key(client, str(given['key'])), safe='')}/revoke", {})
+    raise Failure("This works only on the machine of the hub: leave --url and HUB_URL out.", REFUSED)
+
+
+def _say(client: Client, verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    reference = str(given.pop("delivery"))
+    found = _delivery(client, reference)
+    if found is None:
+        raise Failure(f"There is no delivery {reference!r}", FAILED)
+    if verb == "did-not-happen":
+        given["reason"] = given.get("reason") or SAID
+    body = {name: value for name, value in given.items() if value != ""}
+    headers = _unique() if verb == "resend" else {}
+    return client.post(f"/v1/deliveries/{found['id']}/{verb}", body, headers)
+
+
+def _key(client: Client, reference: str) -> str:
+    return _one(
+        [row["id"] for row in client.get("/v1/keys")["items"] if reference in (row["id"], row["prefix"])],
+        f"key {reference!r}",
+    )
+
+
+def _one(found: list[str], what: str) -> str:
+    if not found:
+        raise Failure(f"There is no {what}", FAILED)
+    if len(found) > 1:
+        raise Failure(f"{what} fits several: {', '.join(found)}", FAILED)
+    return found[0]
+
+
+def _unique() -> dict[str, str]:
+    import uuid
+
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+# --- types ---
+
+INSTANTS = frozenset({"as_of", "at", "deadline", "grace_until", "oldest", "probe_after"})
+AMOUNTS = frozenset({"amount", "firm", "free", "on_hand", "ordered", "over_shipped", "quantity", "soft", "total"})
+OF_AMOUNTS = frozenset({"quantities"})
+AS_THEY_ARE = frozenset({"document", "data", "refs"})
+"""Trees that the views give as JSON, too."""
+
+
+def revived(node: Any, name: str = "") -> Any:
+    """Amounts and instants as the views give them, by the names of their columns."""
+    if isinstance(node, list):
+        return [revived(item) for item in node]
+    if isinstance(node, dict):
+        if name in AS_THEY_ARE:
+            return node
+        if name in OF_AMOUNTS:
+            return {key: Decimal(value) for key, value in node.items()}
+        return {key: revived(value, key) for key, value in node.items()}
+    if isinstance(node, str) and name in AMOUNTS:
+        return Decimal(node)
+    if isinstance(node, str) and (name in INSTANTS or name.endswith("_at")):
+        return dt.datetime.fromisoformat(node)
+    return node
