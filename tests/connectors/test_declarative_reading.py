@@ -26,8 +26,9 @@ def described(read: str) -> str:
 
 def paged(kind: str, **pages: str) -> str:
     more = "".join(f", {name}: {value}" for name, value in pages.items())
+    pages_ = f"{{ kind: {kind}, size: 3{more} }}"
     return described(
-        f"{{ request: {{ path: /customers, query: {{ limit: size }} }}, records: items, pages: {{ kind: {kind}, size: 3{more} }} }}"
+        f"{{ request: {{ path: /customers, query: {{ limit: size }} }}, records: items, pages: {pages_} }}"
     )
 
 
@@ -142,7 +143,7 @@ def test_a_next_address_on_another_host_is_refused(tmp_path: Path, kind: str, ta
 
     with opened(tmp_path, leading) as world:
         connector = world.connector(paged(kind, next="next") if kind == "next_url" else paged(kind))
-        with pytest.raises(DataError, match="another host|cannot be read"):
+        with pytest.raises(DataError, match=r"another host|cannot be read"):
             everything(connector)
         assert len(world.api.asked) == 1
 
