@@ -38,7 +38,7 @@ TOKEN_HOURS = 24
 MARKETPLACE = "A1PA6795UKMFR9"
 _ORDER = re.compile(r"/orders/2026-01-01/orders(?:/([^/]+))?")
 _CONFIRM = re.compile(r"/orders/v0/orders/([^/]+)/shipmentConfirmation")
-_LISTING = re.compile(r"/listings/2021-08-01/items/([^/]+)/([^/]+)")
+_LISTING = re.compile(r"/listings/2021-08-01/items/([^/]+)/(.+)")
 _REFERENCE = re.compile(r"[1-9][0-9]{0,17}")
 _STATUSES = frozenset(
     {"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED", "UNFULFILLABLE"}
@@ -197,10 +197,10 @@ class AmazonEmulator(Emulator):
                     return self._search(request.query)
                 case "getOrder":
                     found = _ORDER.fullmatch(request.path)
-                    return self._get(urllib.parse.unquote(found.group(1) if found else ""), request.query)
+                    return self._get(found.group(1) if found else "", request.query)
                 case "confirmShipment":
                     found = _CONFIRM.fullmatch(request.path)
-                    return self._confirm(urllib.parse.unquote(found.group(1) if found else ""), _object(request.body))
+                    return self._confirm(found.group(1) if found else "", _object(request.body))
                 case "patchListingsItem":
                     return self._patch(self._sku(request), _object(request.body))
                 case _:
@@ -320,7 +320,7 @@ class AmazonEmulator(Emulator):
 
     def _sku(self, request: EmulatedRequest) -> str:
         found = _LISTING.fullmatch(request.path)
-        seller, sku = (urllib.parse.unquote(part) for part in found.groups()) if found else ("", "")
+        seller, sku = found.groups() if found else ("", "")
         if seller != self.config.get("seller_id", "") or not request.query.get("marketplaceIds"):
             raise Refused(400, "InvalidInput", "The seller or the marketplace is not valid")
         if self._listed and sku not in self._listed:
