@@ -28,7 +28,7 @@ from hub.runtime.database import database_address, is_postgres
 from hub.runtime.hub import Hub
 from hub.runtime.mapping_check import mapping_findings
 from hub.runtime.place import Place
-from hub.runtime.revisions import active_revision, keep_revision, last_good, record_revision
+from hub.runtime.revisions import active_revision, keep_revision, last_good, record_revision, refused_revision
 from hub.runtime.worker import Worker
 from hub.sdk.ports import Clock
 from hub.store.clock import SystemClock
@@ -81,12 +81,29 @@ def loaded_or_last_good(place: Place, environ: Mapping[str, str]) -> tuple[Loade
     Raises ConfigErrors where no hub ever ran on this data.
     """
     try:
-        return load_configuration(place.config, environ), None
+        loaded = load_configuration(place.config, environ)
     except ConfigErrors as error:
         stored = stored_configuration(place, environ)
         if stored is None:
             raise
         return stored, error
+    return _unless_refused(loaded, place, environ), None
+
+
+def _unless_refused(loaded: Loaded, place: Place, environ: Mapping[str, str]) -> Loaded:
+    """The files' configuration, or the active one where a person went back from what the files still say."""
+    from hub.store.reading import NoDatabase, open_reading
+    from hub.views.revisions import refused
+
+    try:
+        with open_reading(database_address(place.config, environ), home=place.home) as connection:
+            gone_back = refused(connection) == loaded.bundle.revision
+            return (last_good(connection, place.home, environ) or loaded) if gone_back else loaded
+    except NoDatabase:
+        return loaded
+    except ConfigErrors as error:
+        log.warning("the revision that was gone back to cannot be used any more: %s", error)
+        return loaded
 
 
 def stored_configuration(place: Place, environ: Mapping[str, str]) -> Loaded | None:
@@ -195,7 +212,13 @@ class Server:
         """A revision that was not the active one has its mappings compiled before anything runs under it."""
         loaded = self._loaded
         with store.read() as snapshot:
-            known = active_revision(snapshot) == loaded.bundle.revision
+            active, refused = active_revision(snapshot), refused_revision(snapshot)
+        if refused == loaded.bundle.revision != active:
+            stored = stored_configuration(self._place, self._environ)
+            if stored is not None:
+                log.warning("the files say what was rolled back; going on with %s until `hub config apply`", active)
+                return stored
+        known = active == loaded.bundle.revision
         findings = [] if known else mapping_findings(loaded)
         if not findings:
             return loaded

@@ -48,6 +48,7 @@ ACTIONS: dict[str, Action] = {
     "connections.pause": connections.pause,
     "connections.resume": connections.resume,
     "config.apply": configuration.apply,
+    "config.rollback": configuration.rollback,
 }
 
 

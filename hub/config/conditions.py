@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jmespath
 
@@ -42,7 +42,8 @@ Alternatives = tuple[frozenset[Test], ...]
 
 def alternatives(condition: str) -> Alternatives | None:
     """A condition as alternatives; None where it is too wide to say. Raises JMESPathError."""
-    found = _alternatives(jmespath.compile(condition).parsed, negated=False)
+    parsed = cast("dict[str, Any]", jmespath.compile(condition).parsed)
+    found = _alternatives(parsed, negated=False)
     return None if found is None else tuple(one for one in found if not _contradicts(one))
 
 
@@ -141,7 +142,7 @@ def _excludes(one: Test, other: Test) -> bool:
     if operators == ("true", "false"):
         return True
     if operators == ("eq", "eq"):
-        return json.loads(one.value) != json.loads(other.value)
+        return bool(json.loads(one.value) != json.loads(other.value))
     if operators == ("eq", "ne"):
         return one.value == other.value
     if one.operator in _ORDER and other.operator == "false":

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hub.config.model import Bundle, ConnectorInfo
 from hub.config.redact import redact
 from hub.config.revision import from_blob
-from hub.config.schemas import Schema, connection_schema, schema_of, with_defaults
+from hub.config.schemas import Schema, for_connector, schema_of, with_defaults
 from hub.config.source import Plain, loads
 
 
@@ -29,7 +29,7 @@ def schema_for(kind: str, tree: Plain, connectors: Mapping[str, ConnectorInfo]) 
     """The schema of a kind; that of a connection with what its connector says about ``config``."""
     name = tree.get("connector") if isinstance(tree, dict) else None
     connector = connectors.get(name) if kind == "connection" and isinstance(name, str) else None
-    return schema_of(kind) if connector is None else connection_schema(connector.config_schema)
+    return schema_of(kind) if connector is None else for_connector(connector)
 
 
 def to_json(tree: Plain) -> str:

@@ -48,10 +48,10 @@ class Mark:
 
 
 class SourceError(Exception):
-    """A file that is no YAML as the hub reads it. ``str()`` is ``file:line:column message``."""
+    """A file that is no YAML as the hub reads it. ``str()`` is ``file:line:column: message``."""
 
     def __init__(self, file: str, mark: Mark, message: str, hint: str = "") -> None:
-        super().__init__(f"{file}:{mark} {message}" + (f"; {hint}" if hint else ""))
+        super().__init__(f"{file}:{mark}: {message}" + (f"; {hint}" if hint else ""))
         self.file = file
         self.mark = mark
         self.message = message

@@ -29,13 +29,13 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:
         folder,
         environ=environ,
         connectors=connector_infos(registry),
-        mappings=_shipped_texts(registry),
-        versions=_versions(),
+        mappings=shipped_texts(registry),
+        versions=versions(),
     )
     return Loaded(bundle, registry, library_of(folder, registry))
 
 
-def _shipped_texts(registry: Registry) -> dict[str, str]:
+def shipped_texts(registry: Registry) -> dict[str, str]:
     """Mapping files by name, so that a revision holds every rule it ran under."""
     texts: dict[str, str] = {}
     roots = [shipped_folder(), *(Path(manifest.folder) / "mappings" for manifest in registry.manifests.values())]
@@ -48,7 +48,8 @@ def _shipped_texts(registry: Registry) -> dict[str, str]:
     return texts
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The packages that a revision's meaning depends on."""
     found = {"order-hub": __version__}
     for name in ("sqlalchemy", "jmespath", "jsonschema-rs", "zeep", "requests"):
         found[name] = importlib.metadata.version(name)

@@ -32,11 +32,22 @@ from hub.oms.handlers import Handlers
 from hub.oms.handlers import build as build_handlers
 from hub.runtime.configuration import Loaded
 from hub.runtime.connections import HttpFactory, RuntimeConnections, real_http
+from hub.runtime.database import database_address
+from hub.runtime.lint import checked_configuration
 from hub.runtime.place import Place
-from hub.runtime.revisions import active_revision, checked_configuration, record_revision
+from hub.runtime.revisions import (
+    NoRevision,
+    Why,
+    active_revision,
+    previous_revision,
+    record_revision,
+    refused_revision,
+    revision_named,
+)
 from hub.runtime.rules import rules_of
 from hub.sdk.ports import Clock
 from hub.sdk.records import HttpAnswer, RawRequest
+from hub.store.reading import open_reading
 from hub.store.sql_store import SqlStore
 from hub.transport.alerts import AlertSender
 
@@ -45,6 +56,7 @@ __all__ = ["Act", "Busy", "Hub", "record_revision", "schedules_of", "short"]
 log = logging.getLogger("hub.runtime")
 
 COMMIT_ROUNDS = 20
+SIGNAL = Why("hub", "config.apply", "SIGHUP")
 ALERTS_EVERY_SECONDS = 60.0
 RETENTION_AT = "40 3 * * *"
 KINDS_OF_BODIES = ("receipt", "message", "reply", "attempt", "delivery")
@@ -160,7 +172,7 @@ class Hub:
 
     # Configuration.
 
-    def adopt(self) -> tuple[bool, str]:
+    def adopt(self, why: Why = SIGNAL) -> tuple[bool, str]:
         """Load the configuration again. (changed, words). A bad one raises an exception for people."""
         with self._adopting:
             try:
@@ -171,35 +183,62 @@ class Hub:
             self._clear_bad()
             revision = loaded.bundle.revision
             with self.store.read() as snapshot:
-                active = active_revision(snapshot)
-            if revision == self.loaded.bundle.revision == active:
+                active, refused = active_revision(snapshot), refused_revision(snapshot)
+            if revision == self.loaded.bundle.revision == active and refused != revision:
                 return False, f"nothing changed, revision {short(revision)}"
-            self._switch(loaded)
+            self._switch(loaded, why)
             return True, f"adopted revision {short(revision)}"
+
+    def roll_back(self, name: str | None, why: Why) -> str:
+        """Make a stored revision the active one, by default the one before; its name.
+
+        The files stay as they are, and what they say now is not adopted by a start, only by `adopt`. Raises NoRevision,
+        and ConfigErrors where the revision does not fit present connectors or variables.
+        """
+        with self._adopting:
+            with self.store.read() as snapshot:
+                active, wanted = active_revision(snapshot), name or previous_revision(snapshot)
+            if wanted is None:
+                raise NoRevision("there is no revision before the present one")
+            loaded = self._stored(wanted)
+            if loaded.bundle.revision == active:
+                raise NoRevision(f"{short(active)} is in force already")
+            self._switch(loaded, why, refuse=active)
+            return loaded.bundle.revision
 
     def follow(self) -> str | None:
         """Adopt what another process of this hub has made active; the revision's short name if it was new here.
 
-        The files here must say the same: where they do not, this process goes on as it is.
+        The files here must say the same, unless a person rolled back to a stored revision: where they do not, this
+        process goes on as it is.
         """
         with self.store.read() as snapshot:
-            active = active_revision(snapshot)
+            active, refused = active_revision(snapshot), refused_revision(snapshot)
         if active in (None, self.loaded.bundle.revision, self._not_here):
             return None
         with self._adopting:
             try:
                 loaded = checked_configuration(self.place.config, self.environ)
-            except ConfigErrors:
+                if refused is not None and loaded.bundle.revision == refused:
+                    loaded = self._stored(str(active))
+            except (ConfigErrors, NoRevision):
                 loaded = None
             if loaded is None or loaded.bundle.revision != active:
                 log.warning("revision %s is active, but the files of this process say otherwise", short(active))
                 self._not_here = active
                 return None
-            self._switch(loaded)
+            self._take(loaded)
             return short(active)
 
-    def _switch(self, loaded: Loaded) -> None:
-        record_revision(self.store, loaded, self.clock.now())
+    def _stored(self, name: str) -> Loaded:
+        with open_reading(database_address(self.place.config, self.environ), home=self.place.home) as connection:
+            return revision_named(connection, name, self.place.home, self.environ)
+
+    def _switch(self, loaded: Loaded, why: Why, *, refuse: str | None = None) -> None:
+        record_revision(self.store, loaded, self.clock.now(), why, refuse=refuse)
+        self._take(loaded)
+
+    def _take(self, loaded: Loaded) -> None:
         self.rules = rules_of(loaded.bundle)
         self.engine, self.handlers, self.connections = self._assemble(loaded)
         self.engine.gates.restore()

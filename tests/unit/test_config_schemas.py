@@ -173,5 +173,5 @@ def test_a_connectors_schema_takes_the_place_of_config_with_its_references_and_d
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(KeyError, match="there is no schema 'partner'"):
-        schemas.schema_of("partner")
+    with pytest.raises(KeyError, match="there is no schema 'invoice'"):
+        schemas.schema_of("invoice")

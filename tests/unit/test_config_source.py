@@ -65,19 +65,19 @@ def test_every_value_and_key_has_its_line_and_column() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", 'x.yaml:3:1 the key "a" is given twice; the first is in line 1'),
-        ("'a': {b: 1, b: 2}", 'x.yaml:1:13 the key "b" is given twice; the first is in line 1'),
-        ("a: !!python/object/apply:os.system [ls]", "x.yaml:1:4 the tag tag:yaml.org,2002:python/object/apply"),
-        ("a: !!str 5", "x.yaml:1:4 the tag tag:yaml.org,2002:str is not read"),
-        ("a: !secret x", "x.yaml:1:4 the tag !secret is not read"),
-        ("b: &x {c: 1}\na:\n  <<: *x\n", "x.yaml:3:3 merge keys are not read"),
-        ("a: *x", "x.yaml:1:4 the alias *x names nothing above"),
-        ("a: &x [*x]", "x.yaml:1:8 the alias *x is inside what it names"),
-        ("a: 1\n---\nb: 2\n", "x.yaml:2:1 a second document begins here"),
-        ("? [a]\n: 1\n", "x.yaml:1:3 a key must be plain text"),
-        ("a:\n\t- b\n", "x.yaml:2:1 no YAML"),
-        ("a: [1, 2\n", "x.yaml:2:1 no YAML"),
-        ("é: [ü, \x07]\n", "x.yaml:1:8 a control character"),
+        ("a: 1\nb: 2\na: 3\n", 'x.yaml:3:1: the key "a" is given twice; the first is in line 1'),
+        ("'a': {b: 1, b: 2}", 'x.yaml:1:13: the key "b" is given twice; the first is in line 1'),
+        ("a: !!python/object/apply:os.system [ls]", "x.yaml:1:4: the tag tag:yaml.org,2002:python/object/apply"),
+        ("a: !!str 5", "x.yaml:1:4: the tag tag:yaml.org,2002:str is not read"),
+        ("a: !secret x", "x.yaml:1:4: the tag !secret is not read"),
+        ("b: &x {c: 1}\na:\n  <<: *x\n", "x.yaml:3:3: merge keys are not read"),
+        ("a: *x", "x.yaml:1:4: the alias *x names nothing above"),
+        ("a: &x [*x]", "x.yaml:1:8: the alias *x is inside what it names"),
+        ("a: 1\n---\nb: 2\n", "x.yaml:2:1: a second document begins here"),
+        ("? [a]\n: 1\n", "x.yaml:1:3: a key must be plain text"),
+        ("a:\n\t- b\n", "x.yaml:2:1: no YAML"),
+        ("a: [1, 2\n", "x.yaml:2:1: no YAML"),
+        ("é: [ü, \x07]\n", "x.yaml:1:8: a control character"),
     ],
 )
 def test_what_could_be_misread_is_refused_with_its_place(text: str, message: str) -> None:
@@ -113,7 +113,7 @@ def test_a_file_is_read_as_utf_8_with_or_without_its_mark(tmp_path: Path) -> Non
     path.write_bytes(b"\xef\xbb\xbfa: \xc3\xa9\n")
     assert load(path, name="x.yaml").plain() == {"a": "é"}
     path.write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(SourceError, match=r"x\.yaml:2:4 byte 0xff is no UTF-8"):
+    with pytest.raises(SourceError, match=r"x\.yaml:2:4: byte 0xff is no UTF-8"):
         load(path, name="x.yaml")
     path.write_bytes(b"")
     assert load(path).plain() is None

@@ -1,0 +1,138 @@
+"""The lint of a whole configuration: its files, its connectors, its mappings. One fault hides no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.config.findings import ConfigErrors, Finding, did_you_mean, errors_of, finding
+from hub.config.ignores import ignored
+from hub.config.load import Examined, examine, read_directory
+from hub.config.source import Mark
+from hub.config.tree import Tree, at, keys, text
+from hub.formats import FormatError, codec
+from hub.mapping.cases import MAX_FIXTURE_BYTES
+from hub.mapping.errors import MappingFileError
+from hub.mapping.library import MappingLibrary
+from hub.runtime.configuration import Loaded, shipped_texts, versions
+from hub.runtime.connections import connector_infos, library_of
+from hub.runtime.lint_coverage import coverage_findings
+from hub.runtime.registry import Registry
+
+MISSING, BROKEN, UNUSED = "HUB020", "HUB021", "HUB031"
+_DIRECTIONS = (".in", ".out", ".reply")
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """All findings in the order of files and lines; ``loaded`` is None where one of them is an error."""
+
+    findings: tuple[Finding, ...]
+    loaded: Loaded | None
+    examined: Examined
+
+
+def lint(folder: Path, environ: Mapping[str, str], *, registry: Registry | None = None) -> Lint:
+    """Check everything that can be checked without connecting to anything. Raises nothing for what is in the files."""
+    registry = registry or Registry()
+    connectors = connector_infos(registry)
+    examined = examine(
+        read_directory(folder),
+        environ=environ,
+        connectors=connectors,
+        mappings=shipped_texts(registry),
+        versions=versions(),
+    )
+    library = library_of(folder, registry)
+    found = [*examined.findings, *_mappings(folder, examined.tree, registry, library, examined)]
+    kept = tuple(sorted(set(ignored(found, examined.documents))))
+    sound = examined.bundle is not None and not errors_of(kept)
+    loaded = Loaded(examined.bundle, registry, library) if sound and examined.bundle is not None else None
+    return Lint(kept, loaded, examined)
+
+
+def checked_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:
+    """Load and check everything, mappings included. Raises ConfigErrors with every fault."""
+    found = lint(folder, environ)
+    if found.loaded is None:
+        raise ConfigErrors(errors_of(found.findings))
+    return found.loaded
+
+
+def _mappings(
+    folder: Path, tree: Tree, registry: Registry, library: MappingLibrary, examined: Examined
+) -> Iterator[Finding]:
+    used: set[str] = set()
+    for checked in tree.connections:
+        connector = text(checked, "connector")
+        manifest = registry.manifests.get(connector or "")
+        if connector is None or manifest is None:
+            continue
+        capabilities = {capability.value for capability in manifest.capabilities}
+        wanted = [("streams", name, ".in") for name in keys(checked, ("streams",)) if name in manifest.streams]
+        wanted += [("effects_out", name, ".out") for name in keys(checked, ("effects_out",)) if name in capabilities]
+        for section, name, direction in wanted:
+            full = f"{connector}/{name}{direction}"
+            used.add(full)
+            faults, there = _compiled(library, full, folder)
+            yield from faults
+            if not there:
+                what = "stream" if section == "streams" else "capability"
+                message = f"there is no mapping {full} for the {what} {name}"
+                hint = f"write mappings/{full}.yaml"
+                yield at(checked, MISSING, (section, name), message, hint, key=True)
+            reply = f"{connector}/{name}.reply"
+            if direction == ".out" and not faults:
+                used.add(reply)
+                yield from _compiled(library, reply, folder)[0]
+    unread = {one.file for one in examined.findings if one.rule == "HUB000"}
+    yield from _site_files(folder, library, sorted(used), unread)
+
+
+def _compiled(library: MappingLibrary, name: str, folder: Path) -> tuple[list[Finding], bool]:
+    """The mistakes in a mapping, and whether there is one."""
+    try:
+        return [], library.find(name) is not None
+    except MappingFileError as error:
+        return [Finding(_shown(p.file, folder), p.line, p.column, BROKEN, p.message) for p in error.problems], True
+
+
+def _site_files(folder: Path, library: MappingLibrary, used: Sequence[str], unread: set[str]) -> Iterator[Finding]:
+    """The site's own mapping files: those that nothing uses, and what their fixtures never show."""
+    root = folder / "mappings"
+    for path in sorted(root.glob("**/*.yaml")) if root.is_dir() else ():
+        name = path.relative_to(root).with_suffix("").as_posix()
+        file = path.relative_to(folder).as_posix()
+        if not name.endswith(_DIRECTIONS) or file in unread:
+            continue
+        if name not in used:
+            words = did_you_mean(name, used)
+            hint = words if words.startswith("did") else "no connection has such a stream or capability"
+            yield finding(UNUSED, file, Mark(1, 1), f"no connection uses the mapping {name}", hint)
+            continue
+        try:
+            for found in coverage_findings(library, name, root, read_fixture):
+                place = _shown(found.file, folder)
+                yield Finding(place, found.line, found.column, found.rule, found.message, found.hint)
+        except MappingFileError:
+            continue  # its mistakes have been told
+
+
+def _shown(file: str, folder: Path) -> str:
+    """A file of the configuration by its name there, another by its path."""
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else file
+
+
+def read_fixture(path: Path) -> object:
+    """A fixture by the format of its ending or its first byte. Raises ValueError."""
+    with path.open("rb") as stream:
+        raw = stream.read(MAX_FIXTURE_BYTES + 1)
+    if len(raw) > MAX_FIXTURE_BYTES:
+        raise ValueError(f"{path.name} is larger than {MAX_FIXTURE_BYTES} bytes")
+    is_xml = path.suffix == ".xml" or (path.suffix != ".json" and raw.lstrip()[:1] == b"<")
+    try:
+        return codec("xml" if is_xml else "json").loads(raw)
+    except FormatError as error:
+        raise ValueError(str(error)) from error
