@@ -237,16 +237,38 @@ def _oversold(truth: Truth, connection: Connection, findings: Findings) -> None:
             units = sum((Decimal(str(line["quantity"])) for line in data["lines"]), ZERO)
             findings.oversold_units += units
             findings.oversold.append(f"{units} units of {key} were not there ({kind})")
+    reserved: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    on_its_way = _left_unheard(truth, connection)
     rows = select(
         connection,
-        "SELECT sku, location, SUM(quantity) AS units FROM reservations WHERE state IN ('soft', 'firm')"
-        " GROUP BY sku, location",
+        "SELECT sku, location, fulfilment_order_id, line_id, quantity FROM reservations"
+        " WHERE state IN ('soft', 'firm')",
     )
     for row in rows:
-        reserved, there = Decimal(int(row.units)) / MILLION, truth.stock.get((row.location, row.sku), ZERO)
-        if reserved > there:
-            findings.oversold_units += reserved - there
-            findings.oversold.append(f"{reserved} of {row.sku} are reserved at {row.location}, {there} lie there")
+        quantity, part = Decimal(int(row.quantity)) / MILLION, (row.fulfilment_order_id, row.line_id)
+        gone = min(quantity, on_its_way[part])
+        on_its_way[part] -= gone
+        reserved[row.location, row.sku] += quantity - gone
+    for (location, sku), units in reserved.items():
+        there = truth.stock.get((location, sku), ZERO)
+        if units > there:
+            findings.oversold_units += units - there
+            findings.oversold.append(f"{units} of {sku} are reserved at {location}, {there} lie there")
+
+
+def _left_unheard(truth: Truth, connection: Connection) -> dict[tuple[str | None, str], Decimal]:
+    """(fulfilment order, line) -> units that have left the location and whose notice the hub has not applied: they do
+    not lie there any more, and are rightly reserved for their own line until the notice is applied."""
+    left: dict[tuple[str | None, str], Decimal] = defaultdict(lambda: ZERO)
+    for request in truth.requests:
+        for line in request.lines:
+            left[request.fulfilment_order, line["reference"]] += line["shipped"]
+    for row in select(connection, "SELECT fulfilment_order_id, document FROM shipments"):
+        for package in json.loads(row.document).get("packages", []):
+            for line in package.get("lines", []):
+                part = (row.fulfilment_order_id, str(line.get("line_id") or line.get("line")))
+                left[part] = max(ZERO, left[part] - Decimal(str(line["quantity"])))
+    return left
 
 
 def _channel_oversold(
