@@ -11,6 +11,7 @@ from hub.exchange.closing import Word, close_delivery
 from hub.exchange.decisions import Writer
 from hub.exchange.resolution import FINAL
 from hub.exchange.settlement import block_dependants, delivery_exception
+from hub.sdk.streams import GROUP_REFERENCE
 
 ANSWERABLE = frozenset({"sent", "overdue", "unknown", "probing", "conflict", "suppressed", "parked"})
 
@@ -51,10 +52,14 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
 
 def _delivery(writer: Writer, connection: str, key: str) -> dict[str, Any] | None:
     """The delivery behind the reference that we gave: what an effect is keyed by, for whichever of the connection's
-    capabilities (a resend names its suffix with it), or a whole business key."""
+    capabilities (a resend names its suffix with it), or a whole business key; or the group that it went in."""
     view = writer.connections.get(connection)
     names = [f"{connection}/{capability}/{key}" for capability in view.capabilities] if view else []
     rows = writer.snapshot.rows("deliveries", {"business_key": (key, *names), "destination": connection}, limit=1)
+    if not rows:
+        where = {"system": connection, "entity": GROUP_REFERENCE, "external_id": key, "role": "primary"}
+        named = writer.snapshot.rows("cross_references", where, limit=1)
+        rows = writer.snapshot.rows("deliveries", {"id": named[0]["internal_id"]}, limit=1) if named else []
     return rows[0] if rows else None
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hub.domain.decision import MappingHold
+from hub.domain.decision import EffectRequest, ExceptionRequest, MappingHold
+from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import WriteSet
 from hub.exchange.defaults import DEFAULTS
 from hub.mapping.errors import Note
 from hub.sdk.capabilities import Capability, SafetyMode
@@ -51,12 +53,22 @@ class ReplyMapping(Protocol):
     def run(self, raw: bytes, content_type: str) -> dict[str, Any]: ...
 
 
+class Freeze(Protocol):
+    """Makes the payload that a tree is sent as, for formats whose bytes hold what only the database can give (control
+    numbers), and the rows that must be committed with it. Raises FormatError."""
+
+    def __call__(
+        self, tree: Mapping[str, Any], snapshot: Snapshot, delivery_id: str, now: dt.datetime
+    ) -> tuple[dict[str, Any], WriteSet]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A vendor-shaped tree, valid against the vendor's schema."""
 
     tree: Any
     content_type: str = "application/json"
+    freeze: Freeze | None = None
 
 
 class Renderer(Protocol):
@@ -104,6 +116,35 @@ class OpenGate:
         return None
 
 
+class Closing(Protocol):
+    """What the envelope of a receipt asks for, beside its records."""
+
+    @property
+    def writes(self) -> WriteSet: ...
+
+    @property
+    def effects(self) -> Sequence[EffectRequest]: ...
+
+    @property
+    def exceptions(self) -> Sequence[ExceptionRequest]: ...
+
+    def verdict(self, position: str) -> tuple[str, str, str] | None:
+        """(state, code, words) of the record at a position that must not be applied: duplicate or parked."""
+        ...
+
+
+class Intake(Protocol):
+    """How bodies are cut that are envelopes of several documents (EDI), and what the envelopes ask for."""
+
+    def split(self, body: bytes) -> Sequence[RawRecord]:
+        """Raises DataError."""
+        ...
+
+    def close(self, receipt_id: str, body: bytes, snapshot: Snapshot, now: dt.datetime) -> Closing:
+        """Of a body that could be split."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """A configured stream. `fetch_only`: a webhook's body only triggers `fetch`; the poll is the authority."""
@@ -144,6 +185,7 @@ class ConnectionView:
     gate: Gate = field(default_factory=OpenGate)
     call_deadline: float = DEFAULTS.call_deadline
     give_up_after: Mapping[str, float] = field(default_factory=dict)
+    intake: Intake | None = None
 
     def capability(self, name: str) -> CapabilityInfo:
         """What the connection declares of a capability; one it says nothing of is safe by a person only."""

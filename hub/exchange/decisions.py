@@ -19,7 +19,7 @@ from hub.domain.decision import (
 from hub.domain.ids import IdSource, derived_id
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Update, WriteSet
-from hub.exchange.connections import Connections, Renderer
+from hub.exchange.connections import Connections, Rendered, Renderer
 from hub.exchange.exceptions import clear_rows, raise_rows
 from hub.exchange.resolution import NEVER
 from hub.formats import FormatError
@@ -203,7 +203,8 @@ def _one_delivery(
         if view is None:
             raise MappingError("", "no_connection", f"there is no connection {request.destination}")
         rendered = writer.renderer.render(request.destination, request.capability, request.record)
-        body, content_type = dumps_canonical(rendered.tree), rendered.content_type
+        tree = rendered.tree if withdrawn else frozen(writes, rendered, writer, delivery_id)
+        body, content_type = dumps_canonical(tree), rendered.content_type
     except (MappingError, FormatError) as problem:
         # The canonical record stays as the body, so that a corrected mapping can render it again.
         state, park_reason, error = "parked", "mapping", str(problem)
@@ -252,6 +253,16 @@ def _one_delivery(
         },
         claim=True,
     )
+
+
+def frozen(writes: WriteSet, rendered: Rendered, writer: Writer, delivery_id: str) -> Any:
+    """The payload as it will be sent; where its bytes hold control numbers, they are taken in these rows. Raises
+    FormatError."""
+    if rendered.freeze is None:
+        return rendered.tree
+    tree, rows = rendered.freeze(rendered.tree, writer.snapshot, delivery_id, writer.now)
+    writes.extend(rows)
+    return tree
 
 
 CANONICAL = "application/vnd.order-hub.canonical+json"

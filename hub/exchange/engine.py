@@ -18,6 +18,7 @@ from hub.exchange.alerts import AlertPort, Alerts
 from hub.exchange.apply import Applier, Handlers, apply_messages
 from hub.exchange.blocked import park_blocked
 from hub.exchange.connections import Connections, Renderer
+from hub.exchange.decisions import Writer, effect_rows
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.drain import Outbox, drain
 from hub.exchange.exceptions import raise_rows
@@ -166,7 +167,13 @@ class Engine:
         else:
             view = self.connections.get(receipt.connection)
             assert view is not None
-            writes, raised = parsed_rows(receipt, records, view, self.ids, now, self.connections.revision)
+            closing = view.intake.close(receipt.id, receipt.body, snapshot, now) if view.intake is not None else None
+            writes, raised = parsed_rows(receipt, records, view, self.ids, now, self.connections.revision, closing)
+            if closing is not None:
+                writer = Writer(snapshot, self.connections, self.applier.renderer, self.ids, now, receipt.id)
+                raised = [*raised, *closing.exceptions]
+                writes.extend(closing.writes)
+                effect_rows(writes, closing.effects, writer, raised)
         raise_rows(writes, snapshot, raised, receipt.id, now)
         return writes
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hub.domain.decision import ExceptionRequest, TaskRequest
 from hub.domain.ids import IdSource
 from hub.domain.writeset import WriteSet
-from hub.exchange.connections import ConnectionView, Identity, StreamView
+from hub.exchange.connections import Closing, ConnectionView, Identity, StreamView
 from hub.exchange.decisions import body_row, task_row
 from hub.exchange.defaults import DEFAULTS
 from hub.exchange.ports import ClaimedReceipt
@@ -53,6 +53,8 @@ def split(receipt: ClaimedReceipt, view: ConnectionView) -> list[RawRecord]:
                 receipt.topic,
             )
         )
+        if own is None and view.intake is not None:
+            own = view.intake.split(receipt.body)
         if own is not None:
             # "" is kept for bodies that the codec reads whole; a connector may have taken an envelope off, or says not.
             return [_with_position(record, str(number)) for number, record in enumerate(own)]
@@ -84,12 +86,14 @@ def parsed_rows(
     ids: IdSource,
     now: dt.datetime,
     revision: str,
+    closing: Closing | None = None,
 ) -> tuple[WriteSet, list[ExceptionRequest]]:
     """Messages with their bodies, and the exceptions of those that cannot be identified."""
     writes = WriteSet()
     raised: list[ExceptionRequest] = []
     for record in records:
-        _message_rows(writes, raised, receipt, record, view, ids, now, revision)
+        verdict = closing.verdict(record.position) if closing is not None else None
+        _message_rows(writes, raised, receipt, record, view, ids, now, revision, verdict)
     writes.update(
         "receipts",
         {"id": receipt.id, "state": "pending", "claims": receipt.claims},
@@ -107,13 +111,20 @@ def _message_rows(
     ids: IdSource,
     now: dt.datetime,
     revision: str,
+    verdict: tuple[str, str, str] | None,
 ) -> None:
     stream = view.streams.get(record.stream)
     identity = identify(record, stream)
     kind = STREAMS[record.stream][1] if record.stream in STREAMS else Kind.FACT
     message_id = ids.new("ms", now)
     state, code, error = "stored", None, None
-    if identity.external_id is None and kind is Kind.STATE:
+    if verdict is None and record.problem is not None:
+        verdict = ("parked", *record.problem)
+    if verdict is not None:
+        state, code, error = verdict
+        if state == "parked":
+            raised.append(_refused(receipt.connection, record.stream, message_id, code, error))
+    elif identity.external_id is None and kind is Kind.STATE:
         state, code, error = "parked", "no_external_id", "the record does not say who it is"
         raised.append(no_identity_exception(receipt.connection, record.stream, message_id))
     elif stream is not None and stream.fetch_only and receipt.source == "webhook" and identity.external_id:
@@ -200,6 +211,20 @@ def unparsable_rows(receipt: ClaimedReceipt, code: str, message: str) -> tuple[W
         connection=receipt.connection,
     )
     return writes, [request]
+
+
+def _refused(connection: str, stream: str, message_id: str, code: str, words: str) -> ExceptionRequest:
+    return ExceptionRequest(
+        cause_key=f"{code}/{connection}/{stream}",
+        kind=code,
+        title=f"{connection}: a record of {stream} cannot be taken as it came",
+        detail=words,
+        next_step="the record is kept and not applied",
+        hint="correct the connection's or the partner's file, or ask the sender; then retry the message",
+        subject_kind="message",
+        subject_id=message_id,
+        connection=connection,
+    )
 
 
 def no_identity_exception(connection: str, stream: str, message_id: str) -> ExceptionRequest:

@@ -15,7 +15,7 @@ from hub.domain.decision import ExceptionClear
 from hub.domain.ids import derived_id
 from hub.domain.writeset import WriteSet
 from hub.exchange.closing import RELEASED, Word, close_delivery, unblock
-from hub.exchange.decisions import CANONICAL, Writer, body_row
+from hub.exchange.decisions import CANONICAL, Writer, body_row, frozen
 from hub.exchange.exceptions import audit, clear_rows, raise_rows
 from hub.exchange.resolution import FINAL
 from hub.exchange.settlement import block_dependants, delivery_exception
@@ -123,7 +123,7 @@ def _rendered(
     """Adds the record's bytes as a body of delivery `owner_id`; its values. Raises Refused where it has none."""
     try:
         rendered = writer.renderer.render(row["destination"], row["capability"], record)
-        payload = json.dumps_canonical(rendered.tree)
+        payload = json.dumps_canonical(frozen(writes, rendered, writer, owner_id))
     except (MappingError, FormatError) as problem:
         raise Refused(f"it still cannot be written: {problem}") from problem
     body_id = derived_id("bd", owner_id, writer.now.isoformat())

@@ -167,11 +167,12 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
         line = order.line(part.line_id) if part.line_id else None
         if line is not None and part.counted > 0:
             lines.append(
-                {
-                    "external_line_id": line.external_line_id,
-                    "sku": part.sku,
-                    "quantity": decimal_text(part.counted),
-                }
+                _present(
+                    external_line_id=line.external_line_id,
+                    sku=part.sku,
+                    quantity=decimal_text(part.counted),
+                    unit=line.details.get("unit"),
+                )
             )
     if not lines:
         return
@@ -180,6 +181,7 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
         key=key,
         order_external_id=order.external_id,
         order_number=order.number,
+        order_placed_at=instant_text(order.placed_at) if order.placed_at else None,
         shipment=shipment.id,
         package=package.external_id,
         carrier=shipment.carrier or None,

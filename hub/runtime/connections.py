@@ -17,6 +17,9 @@ import yaml
 
 from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamOffer
 from hub.config.secrets import Secrets, resolve_tree
+from hub.edi.intake import EdiIntake
+from hub.edi.outgoing import EdiDocuments
+from hub.edi.partners import NOBODY, Partner, read_partner
 from hub.exchange.connections import ConnectionView, StreamView
 from hub.exchange.mappings import MappedReply, MappedShapes, MappedStream
 from hub.formats.registry import codec
@@ -35,6 +38,9 @@ from hub.transport.breaker import Breaker, BreakerSnapshot, Permit, State
 from hub.transport.guard import Guard
 from hub.transport.http import HttpPolicy, RequestsHttp
 from hub.transport.limits import Limit, Limits
+
+EDI_CODEC = "x12"
+"""The codec of connections whose files are interchanges."""
 
 HttpFactory = Callable[[str, Mapping[str, Any], Limits, Clock], HttpPort]
 """(connection id, resolved config, limits, clock) -> the connection's HTTP port; the simulation gives its own."""
@@ -175,7 +181,23 @@ class RuntimeConnections:
             }
             for connection in self._bundle.connections.values()
         }
-        return MappingRenderer(lambda name: self._bundle.connections[name].connector, self._library, options)
+        documents = {
+            connection.id: EdiDocuments(self._partner(connection), connection.id)
+            for connection in self._bundle.connections.values()
+            if connection.codec == EDI_CODEC
+        }
+        return MappingRenderer(lambda name: self._bundle.connections[name].connector, self._library, options, documents)
+
+    def _partner(self, config: ConnectionConfig) -> Partner:
+        """The partner a connection names; nobody where it names none."""
+        tree = self._bundle.partners.get(config.partner or "")
+        return NOBODY if tree is None or config.partner is None else read_partner(config.partner, tree)
+
+    def _intake(self, config: ConnectionConfig) -> EdiIntake | None:
+        if config.codec != EDI_CODEC:
+            return None
+        acknowledges = Capability.ACKNOWLEDGE in config.effects_out
+        return EdiIntake(config.id, self._partner(config), tuple(config.streams), acknowledges)
 
     def _open(self, config: ConnectionConfig) -> ConnectionView:
         manifest = self._registry.manifests[config.connector]
@@ -217,13 +239,19 @@ class RuntimeConnections:
             gate=ConnectionGate(Breaker(self._clock), limits),
             call_deadline=config.call_deadline.total_seconds(),
             give_up_after={name: effect.give_up_after.total_seconds() for name, effect in config.effects_out.items()},
+            intake=self._intake(config),
         )
 
     def _stream(self, config: ConnectionConfig, manifest: Manifest, name: str) -> StreamView:
         info = manifest.streams[name]
         stream = config.streams[name]
         mapping = self._library.inbound(config.connector, name)
-        context = {"connection": config.id}
+        context: dict[str, object] = {
+            "connection": config.id,
+            "base_currency": self._bundle.hub.seller.base_currency,
+            "partner": self._partner(config).context(),
+        }
+        options: dict[str, Any] = {"items": info.items} if info.items else {}
         shapes = {
             field: MappedStream(self._library.get(f"{config.connector}/{shape}.in"), name, self._library, context)
             for field, shape in info.shapes.items()
@@ -231,8 +259,8 @@ class RuntimeConnections:
         usual = MappedStream(mapping, name, self._library, context) if mapping is not None else None
         return StreamView(
             name=name,
-            codec=info.codec,
-            codec_options={"items": info.items} if info.items else {},
+            codec=config.codec or info.codec,
+            codec_options={**options, **stream.format},
             mapping=MappedShapes(usual, shapes) if usual is not None and shapes else usual,
             start_from=stream.start_from,
             fetch_only=info.fetch_only and info.fetch,

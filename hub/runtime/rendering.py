@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from hub.edi.outgoing import EdiDocuments
 from hub.exchange.connections import Rendered
 from hub.mapping.errors import MappingError
 from hub.mapping.library import MappingLibrary
+
+FILE = "application/vnd.order-hub.file+json"
+"""Content type of a payload that is a file: its name, text and charset."""
 
 
 class MappingRenderer:
     """Implements hub.exchange.connections.Renderer."""
 
     def __init__(
-        self, connector_of: Callable[[str], str], library: MappingLibrary, options: Mapping[str, Mapping[str, object]]
+        self,
+        connector_of: Callable[[str], str],
+        library: MappingLibrary,
+        options: Mapping[str, Mapping[str, object]],
+        documents: Mapping[str, EdiDocuments] = MappingProxyType({}),
     ) -> None:
+        """`documents` by connection: those whose payloads are files with control numbers."""
         self._connector_of = connector_of
         self._library = library
         self._options = options
+        self._documents = documents
 
     def render(self, connection: str, capability: str, record: Mapping[str, Any]) -> Rendered:
         """Raises MappingError."""
@@ -26,5 +37,9 @@ class MappingRenderer:
         mapping = self._library.outbound(connector, capability)
         if mapping is None:
             raise MappingError("", "no_mapping", f"there is no mapping {connector}/{capability}.out")
-        context = {"connection": connection, "config": self._options.get(connection, {})}
-        return Rendered(mapping.run(dict(record), context=context).record)
+        context: dict[str, object] = {"connection": connection, "config": self._options.get(connection, {})}
+        documents = self._documents.get(connection)
+        if documents is None:
+            return Rendered(mapping.run(dict(record), context=context).record)
+        context["partner"] = documents.partner.context()
+        return Rendered(mapping.run(dict(record), context=context).record, FILE, documents.freeze)

@@ -55,6 +55,7 @@ class Query(enum.StrEnum):
 PAYLOAD: dict[Capability, str] = {
     Capability.PUSH_INVENTORY: "StockLevel",
     Capability.PUSH_SHIPMENT: "Shipment",
+    Capability.ACKNOWLEDGE: "GroupAcknowledgement",
     Capability.SUBMIT_ORDER: "PostedOrder",
     Capability.UPDATE_ORDER: "PostedOrder",
     Capability.CANCEL_ORDER: "OrderCancellation",

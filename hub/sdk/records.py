@@ -54,7 +54,7 @@ class RawRecord:
     """One record cut from a receipt, before mapping. `body` is the record's tree (exact numbers).
 
     `whole` with the position "" says that it is all of the receipt's body, as the stream's codec reads it: then no copy
-    of it is stored beside the receipt's.
+    of it is stored beside the receipt's. `problem` (code, words) says why it cannot be taken; it is kept, parked.
     """
 
     stream: str
@@ -65,6 +65,7 @@ class RawRecord:
     version: str | None = None
     occurred_at: dt.datetime | None = None
     whole: bool = False
+    problem: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

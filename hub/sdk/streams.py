@@ -61,6 +61,9 @@ STREAMS: dict[str, tuple[Record, Kind]] = {
 }
 """Stream name -> the canonical record it carries and its kind. `replies` is fed by settling deliveries only."""
 
+GROUP_REFERENCE = "functional_group"
+"""Entity of the cross-references by which an answer names a delivery otherwise than by its key: by its group."""
+
 FAMILIES: dict[str, str] = {"orders": "orders", "cancel_requests": "orders", "order_changes": "orders"}
 """Streams that restate or change one entity share a family, so that intake serialises them per entity."""
 
