@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from hub.config.model import ConnectorInfo
 from hub.config.redact import MASK, redact
-from hub.config.schemas import KINDS, Schema, is_secret
+from hub.config.schemas import KINDS, Schema, connection_schema, is_secret, schema_of
 from hub.config.secrets import has_reference, is_reference
-from hub.config.show import schema_for
 from hub.config.source import Plain, find, loads
 from hub.config.tree import Tree
 from hub.config.validate import Checked
@@ -41,7 +40,11 @@ def schema_of_file(name: str, text: str, connectors: Mapping[str, ConnectorInfo]
     kind = kind_of(name)
     if kind == "mapping" or kind not in KINDS:
         return None
-    return schema_for(kind, loads(text, name=name).plain(), connectors)
+    tree = loads(text, name=name).plain()
+    chosen = tree.get("connector") if isinstance(tree, dict) and kind == "connection" else None
+    connector = connectors.get(str(chosen))
+    # Streams and capabilities stay in their author's order.
+    return schema_of(kind) if connector is None else connection_schema(connector.config_schema)
 
 
 def origins(tree: Tree) -> Iterator[Origin]:

@@ -44,7 +44,7 @@ def schema_of(kind: str) -> Schema:
 def for_connector(connector: ConnectorInfo) -> Schema:
     """The schema of the connections of a connector."""
     streams = {name: offer.options for name, offer in connector.streams.items()}
-    effects = {name: connector.effect_options.get(name, {}) for name in connector.capabilities}
+    effects = {name: connector.effect_options.get(name, {}) for name in sorted(connector.capabilities)}
     return connection_schema(connector.config_schema, streams, effects)
 
 
