@@ -14,7 +14,7 @@ from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.output import emit_json, emit_object, json_option
 from hub.runtime.place import Place
 
-DEFAULT_ORDERS = 32
+DEFAULT_ORDERS = 40
 SEED = 7
 
 

@@ -52,6 +52,7 @@ _ROWS: tuple[tuple[str, str, str, Mapping[str, int]], ...] = (
     ("VASE-RED", "Red vase", "35.00", {}),
     ("TABLE-SIDE", "Side table", "99.00", {EAST: 7}),
     ("BOWL-SET", "Bowl set", "42.00", {EAST: 20, WEST: 20}),
+    ("HAMMOCK", "Hammock", "59.00", {EAST: 9}),
     ("SOCKS-42", "Socks, size 42", "9.50", {EAST: 30}),
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.demo.goods import EAST, EVERYDAY, STORE, WEST, price_of
 from hub.demo.seen import SeenOrder
-from hub.demo.systems import SHOP, WMS
+from hub.demo.systems import MARKET, SHOP, WMS
 
 When = Callable[[SeenOrder], bool]
 Json = Mapping[str, Any]
@@ -322,12 +322,47 @@ STORY: tuple[Tale, ...] = (
         {"open": 2},
         held=1,
     ),
+    Tale(
+        "market",
+        "bought at the marketplace",
+        _order(("MUG-BLUE", 1), ("TEE-L", 1), currency="EUR"),
+        {"shipped": 2},
+        channel=MARKET,
+        worth_typing=True,
+    ),
+    Tale(
+        "market-pending",
+        "the marketplace has not let it go yet: no money, no address; then it does",
+        _order(("PEN-SET", 1), currency="EUR", pending=True),
+        {"shipped": 1},
+        channel=MARKET,
+        steps=(Step(MARKET, "release", {"id": "$order"}, held),),
+        placed_early=True,
+    ),
+    Tale(
+        "market-fulfils",
+        "the marketplace ships it from its own warehouse: kept, nothing done",
+        _order(("NOTE-A5", 2), currency="EUR", by_channel=True),
+        {"open": 2},
+        channel=MARKET,
+        effects="none",
+    ),
+    Tale(
+        "market-regret",
+        "the buyer asks the marketplace to cancel while the warehouse has it",
+        _order(("HAMMOCK", 1), currency="EUR"),
+        {"cancelled": 1},
+        channel=MARKET,
+        steps=(Step(MARKET, "request_cancel", {"id": "$order", "reason": "Changed mind"}, acknowledged),),
+        placed_early=True,
+    ),
 )
 
 BEHAVIOUR: tuple[Json, ...] = (
     {"match": {"sku": "MAT-SLEEP"}, "mode": "hold"},
     {"match": {"sku": "STOVE-GAS"}, "mode": "hold"},
     {"match": {"sku": "TENT-2P"}, "mode": "hold"},
+    {"match": {"sku": "HAMMOCK"}, "mode": "hold"},
     {"match": {"sku": "ROPE-30M"}, "mode": "hold", "cancels": "refuse"},
     {"match": {"sku": "CLOCK-WALL", "warehouse": STORE}, "mode": "reject", "reason": "the last one is broken"},
     {"match": {"sku": "BOWL-SET"}, "packages": 3},

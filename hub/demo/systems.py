@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
 
-SHOP, WMS, ERP = "shopify-us", "wms-east", "erp-soap"
+SHOP, MARKET, WMS, ERP = "shopify-us", "amazon-eu", "wms-east", "erp-soap"
+CRM, CARRIER = "crm", "carrier"
 SHOP_DOMAIN = "acme-demo.example"
 
 Environment = Mapping[str, str]
@@ -61,6 +62,28 @@ def _erp(environ: Environment) -> dict[str, str]:
     }
 
 
+def _market(environ: Environment) -> dict[str, str]:
+    return {
+        "client_id": environ["DEMO_AMAZON_CLIENT"],
+        "client_secret": environ["DEMO_AMAZON_SECRET"],
+        "refresh_token": environ["DEMO_AMAZON_REFRESH"],
+        "seller_id": "ACMEDEMO1",
+    }
+
+
+def _crm(environ: Environment) -> dict[str, str]:
+    return {"client_secret": environ["DEMO_CRM_TOKEN"], "webhook_secret": environ["DEMO_CRM_SECRET"]}
+
+
+def _carrier(environ: Environment) -> dict[str, str]:
+    return {
+        "api_key": environ["DEMO_CARRIER_TOKEN"],
+        "webhook_secret": environ["DEMO_CARRIER_SECRET"],
+        "scan_seconds": "1.0",
+        "scan_every": "0.5",
+    }
+
+
 SYSTEMS: tuple[System, ...] = (
     System(
         SHOP,
@@ -110,6 +133,48 @@ SYSTEMS: tuple[System, ...] = (
             "refused": "refusals",
         },
         {2: "error_after", 5: "throttle", 7: "drop_after", 9: "error_before"},
+    ),
+    System(
+        MARKET,
+        "connectors.amazon_sp.emulator:AmazonEmulator",
+        "DEMO_AMAZON_URL",
+        _market,
+        ("DEMO_AMAZON_CLIENT", "DEMO_AMAZON_SECRET", "DEMO_AMAZON_REFRESH"),
+        {
+            "order_placed": "orders placed",
+            "fulfilment": "shipments confirmed",
+            "repeated": "repeats recognised",
+            "stock_push": "stock levels told",
+            "cancel_request": "buyers asked to cancel",
+            "shipped_by_channel": "shipped by the marketplace",
+        },
+        {4: "throttle", 7: "error_before", 12: "drop_after"},
+    ),
+    System(
+        CRM,
+        "connectors.crm_rest.emulator:CrmEmulator",
+        "DEMO_CRM_URL",
+        _crm,
+        ("DEMO_CRM_TOKEN", "DEMO_CRM_SECRET"),
+        {"customer_put": "customers told", "customer_replay": "repeats recognised", "customer_change": "changed there"},
+        {3: "error_after", 6: "throttle", 11: "drop_after"},
+        {"duplicate_webhook": 0.2, "redeliver_seconds": 0.5},
+    ),
+    System(
+        CARRIER,
+        "connectors.carrier_rest.emulator:CarrierEmulator",
+        "DEMO_CARRIER_URL",
+        _carrier,
+        ("DEMO_CARRIER_TOKEN", "DEMO_CARRIER_SECRET"),
+        {
+            "label": "labels sold",
+            "void": "labels voided",
+            "duplicate_key": "repeats recognised",
+            "rate": "rates asked",
+            "scan": "parcels scanned",
+        },
+        {2: "drop_after", 5: "error_after", 8: "throttle"},
+        {"duplicate_webhook": 0.2, "reorder_webhook": 0.2, "redeliver_seconds": 0.5},
     ),
 )
 
