@@ -3,8 +3,8 @@
 Configuration (all text): `api_key` (default "carrier-key"), `webhook_secret` (default "carrier-webhook-secret"),
 `webhooks` ("on" or "off"), `idempotency` ("off" sells a second label for a key that was seen: a sabotage that the
 ledger shows as two `label` entries of one reference), `key_ttl_seconds` (default 86400; then a key is forgotten),
-`currency` (default "USD"), `scan_seconds` (after the sale, "0" = nothing is scanned by itself) and `scan_every` (between scans),
-`balance` (labels are refused with 402 once so much has been spent; "0" = no limit).
+`currency` (default "USD"), `scan_seconds` (after the sale, "0" = nothing is scanned by itself), `scan_every` (between
+scans), `balance` (labels are refused with 402 once so much has been spent; "0" = no limit).
 
 Controls, `POST /_control/<verb>` with JSON: `scan` {tracking_code, status, message?}, `behave` {match: {postal_code or
 order_number}, ends: delivered|returned|lost|stuck|held}, `account` {}, `labels` {reference?}, `forget` {up_to},

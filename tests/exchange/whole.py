@@ -59,7 +59,7 @@ class Whole(World):
         """The hub goes on under another configuration."""
         self.rules = given
         built = build(given)
-        self.handlers = Handlers(dict(built.messages), dict(built.tasks))
+        self.handlers = Handlers(dict(built.messages), dict(built.tasks), dict(built.queries))
         self.restart()
 
     def _view(

@@ -1,0 +1,184 @@
+"""The connector's calls over real HTTP: rates, labels, voids, lookups, and what a refusal comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hub.sdk.capabilities import Capability
+from hub.sdk.emulator import Faults
+from hub.sdk.errors import CallFailed, Resolution
+from hub.sdk.records import Effect, Found, NotFound, Unsure
+from tests.conftest import SettableClock
+from tests.connectors.carrier_rest_world import Aggregator, place, purchase
+
+
+@pytest.fixture
+def api() -> Iterator[Aggregator]:
+    with Aggregator(SettableClock()) as made:
+        yield made
+
+
+def effect(api: Aggregator, reference: str = "p1/label/1", **changes: object) -> Effect:
+    return Effect({**purchase(reference), **changes}, reference, {}, api.later())
+
+
+def void(api: Aggregator, label: str) -> Effect:
+    return Effect({"label": label, "reference": "v1"}, "v1", {}, api.later())
+
+
+def test_the_check_says_which_mode_the_account_is_in(api: Aggregator) -> None:
+    (probe,) = api.connector.check().probes
+    assert (probe.ok, probe.detail) == (True, "the account is in test mode")
+    (refused,) = api.connect(api_key="wrong").check().probes
+    assert not refused.ok
+
+
+def test_rates_are_exact_and_ask_for_nothing_else(api: Aggregator) -> None:
+    rates = api.rates()["rates"]
+    assert [(rate["service"], rate["amount"], rate["days"]) for rate in rates] == [
+        ("ground", "5.88", 5),
+        ("saver", "9.52", 3),
+        ("next-day", "25.33", 1),
+    ]
+    assert api.ledger("label") == []
+
+
+def test_services_that_do_not_carry_it_say_why(api: Aggregator) -> None:
+    heavy = api.rates(parcel={"weight": {"value": "35", "unit": "kg"}})
+    assert len(heavy["rates"]) == 2
+    assert heavy["messages"] == ["fast-air next-day: parcels above 30 kg are not carried"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ship_to": place(postal_code="")}, "ship_to has no postal_code"),
+        ({"parcel": {}}, "weight is missing"),
+        ({"parcel": {"weight": {"value": "x", "unit": "oz"}}}, "weight is no number"),
+        ({"service": "teleport"}, "There is no service teleport"),
+        ({"quoted": {"amount": "0.01", "currency": "USD"}}, "The price is 9.52 USD now"),
+    ],
+)
+def test_a_refusal_is_told_in_the_carriers_words(api: Aggregator, changes: dict[str, object], words: str) -> None:
+    with pytest.raises(CallFailed) as failed:
+        api.connector.buy_label(effect(api, **changes))
+    assert failed.value.resolution is Resolution.REJECTED
+    assert words in failed.value.words
+
+
+def test_the_same_key_gets_the_same_label(api: Aggregator) -> None:
+    first, again = api.buy(), api.buy()
+    assert first == again
+    assert len(api.ledger("label")) == 1
+
+
+def test_the_same_key_with_another_parcel_is_refused(api: Aggregator) -> None:
+    api.buy()
+    with pytest.raises(CallFailed) as failed:
+        api.buy(service="ground")
+    assert failed.value.resolution is Resolution.REJECTED
+
+
+def test_a_later_attempt_looks_before_it_buys() -> None:
+    with Aggregator(SettableClock(), key_ttl_seconds="0") as api:
+        first = api.buy()
+        assert api.buy(attempt=2)["id"] == first["id"]
+        assert len(api.ledger("label")) == 1
+        with pytest.raises(CallFailed) as failed:
+            api.buy(attempt=2, service="ground")
+        assert "a label of other content has our reference" in failed.value.words
+
+
+def test_a_later_attempt_that_cannot_look_does_not_buy(api: Aggregator) -> None:
+    api.faults.script = {1: "error_before"}
+    with pytest.raises(CallFailed) as failed:
+        api.buy(attempt=2)
+    assert failed.value.resolution is Resolution.RETRY
+    assert api.ledger("label") == []
+
+
+def test_a_lookup_finds_the_label_of_our_reference_and_compares_it(api: Aggregator) -> None:
+    assert api.connector.lookup(Capability.BUY_LABEL, effect(api)) == NotFound()
+    sold = api.buy()
+    found = api.connector.lookup(Capability.BUY_LABEL, effect(api))
+    assert isinstance(found, Found)
+    assert (found.reply.external_id, found.same_content) == (sold["id"], True)
+    other = api.connector.lookup(Capability.BUY_LABEL, effect(api, service="ground"))
+    assert isinstance(other, Found)
+    assert other.same_content is False
+
+
+def test_a_lookup_that_lags_does_not_see_the_newest() -> None:
+    clock = SettableClock()
+    with Aggregator(clock, Faults(lookup_lag_seconds=10)) as api:
+        api.buy()
+        assert api.connector.lookup(Capability.BUY_LABEL, effect(api)) == NotFound()
+        clock.advance(11)
+        assert isinstance(api.connector.lookup(Capability.BUY_LABEL, effect(api)), Found)
+
+
+def test_two_labels_of_one_reference_are_for_a_person() -> None:
+    with Aggregator(SettableClock(), idempotency="off") as api:
+        api.buy()
+        api.buy()
+        assert isinstance(api.connector.lookup(Capability.BUY_LABEL, effect(api)), Unsure)
+
+
+def test_a_void_gives_the_price_back_once(api: Aggregator) -> None:
+    sold = api.buy()
+    assert api.connector.lookup(Capability.VOID_LABEL, void(api, sold["id"])) == NotFound()
+    for _ in range(2):
+        assert b'"refund":{"amount":"9.52"' in api.connector.void_label(void(api, sold["id"])).raw
+    assert isinstance(api.connector.lookup(Capability.VOID_LABEL, void(api, sold["id"])), Found)
+    assert api.control("account") == {"charged": "9.52", "refunded": "9.52", "currency": "USD"}
+    assert len(api.ledger("void")) == 1
+
+
+def test_a_scanned_parcel_is_not_voided(api: Aggregator) -> None:
+    sold = api.buy()
+    api.control("scan", tracking_code=sold["tracking_code"], status="in_transit")
+    with pytest.raises(CallFailed) as failed:
+        api.connector.void_label(void(api, sold["id"]))
+    assert (failed.value.resolution, failed.value.status) == (Resolution.REJECTED, 409)
+
+
+def test_a_label_that_is_not_there_is_gone(api: Aggregator) -> None:
+    with pytest.raises(CallFailed) as failed:
+        api.connector.void_label(void(api, "LBL-99"))
+    assert failed.value.resolution is Resolution.GONE
+
+
+@pytest.mark.parametrize("fault", ["error_before", "error_after", "late_commit"])
+def test_a_server_error_is_told_as_what_it_is_ambiguous(api: Aggregator, fault: str) -> None:
+    api.faults.script = {1: fault}
+    with pytest.raises(CallFailed) as failed:
+        api.buy()
+    assert failed.value.resolution is Resolution.AMBIGUOUS
+
+
+def test_parcels_travel_by_themselves_and_end_as_they_were_told_to() -> None:
+    clock = SettableClock()
+    with Aggregator(clock, scan_seconds="5", scan_every="2") as api:
+        api.control("behave", match={"postal_code": "99999"}, ends="lost")
+        api.buy("a")
+        api.buy("b", ship_to=place(postal_code="99999"))
+        clock.advance(60)
+        stories = [label["scans"] for label in api.control("labels")["items"]]
+        assert stories == [
+            ["pre_transit", "in_transit", "out_for_delivery", "delivered"],
+            ["pre_transit", "in_transit", "lost"],
+        ]
+
+
+def test_what_was_sold_survives_a_restart(tmp_path: object) -> None:
+    clock, ledger = SettableClock(), f"{tmp_path}/ledger.db"
+    with Aggregator(clock, ledger=ledger) as api:
+        sold = api.buy()
+    with Aggregator(clock, ledger=ledger) as api:
+        assert api.buy() == sold
+        assert len(api.ledger("label")) == 1
+        assert [batch.next_cursor.value for batch in api.connector.read("tracking", None, 9) if batch.next_cursor] == [
+            "1"
+        ]
