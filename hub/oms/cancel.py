@@ -54,9 +54,33 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
             by = "channel" if record.get("executed") else "customer"
             cancel_whole(case, by, reason, str(record.get("requested_at", "")))
         settle_cancel(case, reason)
+        if record.get("executed") is False and case.acts:
+            _ask_at_channel(case)
         return save(case)
 
     return apply_cancel
+
+
+ASKED = "cancel-at-channel/"
+
+
+def _ask_at_channel(case: Case) -> None:
+    """The channel passed its buyer's wish on and goes on expecting the goods until somebody cancels there."""
+    case.raise_exception(
+        f"{ASKED}{case.order.id}",
+        "cancel_at_channel",
+        "A buyer asked to cancel, the channel has not cancelled yet",
+        "The hub sends nothing more of what was asked for, as far as it had not left; the channel still expects it.",
+        "Cancel it at the channel; this clears when the channel says so.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def channel_has_cancelled(case: Case) -> None:
+    """The channel's own order now wants no more than its buyer does."""
+    asked = [line for line in case.order.lines if line.cancelled_by_facts > 0]
+    if case.order.cancelled or all(line.wanted <= line.ledger.ordered - line.cancelled_by_facts for line in asked):
+        case.clear_exception(ASKED, case.order.channel)
 
 
 def _tombstone(

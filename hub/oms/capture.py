@@ -20,7 +20,7 @@ from hub.domain.quantity import Bucket, Ledger
 from hub.domain.restate import BESIDE
 from hub.domain.snapshot import Snapshot
 from hub.domain.totals import check_totals
-from hub.oms.cancel import cancel_whole, from_holds, tell_erp, too_late_to_cancel
+from hub.oms.cancel import cancel_whole, channel_has_cancelled, from_holds, tell_erp, too_late_to_cancel
 from hub.oms.holds import sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.load import Case, find_case, new_case, order_key
@@ -192,6 +192,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
         cancel_whole(case, "channel", reason, record["cancelled_at"])
     elif order.cancelled:
         _conflicting_edit(case, incoming)
+    channel_has_cancelled(case)
     sync_holds(case, record, incoming.holds if incoming.newest else None)
     too_late = reconcile(case)
     if order.cancelled:
