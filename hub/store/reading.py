@@ -19,12 +19,17 @@ class NoDatabase(Exception):
     """There is no database at this address."""
 
 
+_INSTALLED = text("SELECT to_regclass('alembic_version')")
+
+
 @contextmanager
 def open_reading(address: str, *, home: Path) -> Iterator[Connection]:
     """`address` as for `open_store`. One consistent snapshot for as long as it is open. Raises NoDatabase."""
     engine = _engine(address, home, NullPool)
     try:
         with _snapshot(engine) as connection:
+            if engine.dialect.name == "postgresql" and connection.scalar(_INSTALLED) is None:
+                raise NoDatabase("no hub has ever run on this PostgreSQL database")
             yield connection
     finally:
         engine.dispose()
