@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamOffer
+from hub.config.model import Bundle, ConnectionConfig, ConnectorInfo, EffectsMode, StreamConfig, StreamOffer
 from hub.config.secrets import Secrets, resolve_tree
 from hub.edi.intake import EdiIntake
 from hub.edi.outgoing import EdiDocuments
@@ -39,6 +39,7 @@ from hub.transport.guard import Guard
 from hub.transport.http import HttpPolicy, RequestsHttp
 from hub.transport.limits import Limit, Limits
 
+ACKNOWLEDGEMENTS = "acknowledgements"
 EDI_CODEC = "x12"
 """The codec of connections whose files are interchanges."""
 
@@ -193,11 +194,11 @@ class RuntimeConnections:
         tree = self._bundle.partners.get(config.partner or "")
         return NOBODY if tree is None or config.partner is None else read_partner(config.partner, tree)
 
-    def _intake(self, config: ConnectionConfig) -> EdiIntake | None:
+    def _intake(self, config: ConnectionConfig, manifest: Manifest) -> EdiIntake | None:
         if config.codec != EDI_CODEC:
             return None
         acknowledges = Capability.ACKNOWLEDGE in config.effects_out
-        return EdiIntake(config.id, self._partner(config), tuple(config.streams), acknowledges)
+        return EdiIntake(config.id, self._partner(config), _streams(config, manifest), acknowledges)
 
     def _open(self, config: ConnectionConfig) -> ConnectionView:
         manifest = self._registry.manifests[config.connector]
@@ -233,18 +234,18 @@ class RuntimeConnections:
             manifest=manifest,
             connector=self._registry.implementation(manifest)(context),
             effects=config.effects is EffectsMode.ON,
-            streams={name: self._stream(config, manifest, name) for name in config.streams if name in manifest.streams},
+            streams={name: self._stream(config, manifest, name) for name in _streams(config, manifest)},
             capabilities=_capabilities(config, manifest),
             replies=self._replies(config, manifest),
             gate=ConnectionGate(Breaker(self._clock), limits),
             call_deadline=config.call_deadline.total_seconds(),
             give_up_after={name: effect.give_up_after.total_seconds() for name, effect in config.effects_out.items()},
-            intake=self._intake(config),
+            intake=self._intake(config, manifest),
         )
 
     def _stream(self, config: ConnectionConfig, manifest: Manifest, name: str) -> StreamView:
         info = manifest.streams[name]
-        stream = config.streams[name]
+        stream = config.streams.get(name) or StreamConfig(name)
         mapping = self._library.inbound(config.connector, name)
         context: dict[str, object] = {
             "connection": config.id,
@@ -275,6 +276,15 @@ class RuntimeConnections:
             if mapping is not None:
                 readers[capability] = MappedReply(_record_of(mapping))
         return readers
+
+
+def _streams(config: ConnectionConfig, manifest: Manifest) -> tuple[str, ...]:
+    """The streams a connection reads: those that are configured, and of a partner what it says of our documents, which
+    comes in whatever file it likes."""
+    names = [name for name in config.streams if name in manifest.streams]
+    if config.codec == EDI_CODEC and ACKNOWLEDGEMENTS in manifest.streams and ACKNOWLEDGEMENTS not in names:
+        names.append(ACKNOWLEDGEMENTS)
+    return tuple(names)
 
 
 def _reader(name: str) -> Callable[[bytes], Any]:
