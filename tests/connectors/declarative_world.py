@@ -75,9 +75,11 @@ class Wire(RequestsHttp):
     def __init__(self, clock: SettableClock) -> None:
         super().__init__(HttpPolicy(read_seconds=5.0), clock)
         self.addresses: list[str] = []
+        self.reused: list[bool] = []
 
     def request(self, method: str, url: str, **options: Any) -> HttpResponse:
         self.addresses.append(url)
+        self.reused.append(options.get("reuse_idle", True))
         return super().request(method, url, **options)
 
 
@@ -137,7 +139,7 @@ class World:
         manifest: str = MANIFEST,
         errors: str = "",
         start_from: Mapping[str, dt.datetime] | None = None,
-        **config: object,
+        **config: Any,
     ) -> Any:
         """An instance made as the hub makes it. Fails where the description is wrong."""
         folder_of(self.root, connector, manifest, errors)

@@ -13,7 +13,7 @@ from hub.sdk.emulator import EmulatedRequest, EmulatedResponse
 from hub.sdk.errors import CallFailed, ConfigurationError, Resolution, TransportError
 from tests.connectors.declarative_world import BASE, Answer, everything, opened
 
-SECRETS = {"user": "hub", "password": "p:ässword", "token": "tok-en-1", "key": "key-123456"}
+SECRETS: dict[str, Any] = {"user": "hub", "password": "p:ässword", "token": "tok-en-1", "key": "key-123456"}
 
 
 def authorised(spec: str) -> str:
@@ -53,7 +53,7 @@ def test_a_query_parameter_says_who_we_are_beside_the_requests_own(tmp_path: Pat
 
 @pytest.mark.parametrize("config", [{}, {"token": ""}, {"token": 5}, {"token": "a\r\nx: y"}])
 def test_a_secret_that_is_missing_or_unusable_is_a_fault_of_the_configuration(
-    tmp_path: Path, config: dict[str, object]
+    tmp_path: Path, config: dict[str, Any]
 ) -> None:
     with opened(tmp_path, empty) as world, pytest.raises(ConfigurationError, match=r"config\.token"):
         world.connector(authorised("{ kind: bearer, token: config.token }"), **config)

@@ -238,14 +238,11 @@ def test_nobody_home_leaves_it_unsure(tmp_path: Path) -> None:
 
 
 def test_calls_that_nobody_deduplicates_reuse_no_old_connection(tmp_path: Path) -> None:
-    seen: list[object] = []
     with opened(tmp_path, made) as world:
-        inner = world.wire.request
-        world.wire.request = lambda *a, **o: seen.append(o["reuse_idle"]) or inner(*a, **o)  # type: ignore[method-assign,func-returns-value]
         for safety in ("lookup", "none", "idempotency_key"):
             manifest = MANIFEST.replace("safety: lookup", f"safety: {safety}")
             world.connector(manifest=manifest).upsert_customer(world.effect(ADA))
-    assert seen == [False, False, True]
+        assert world.wire.reused == [False, False, True]
 
 
 # When ours stands in theirs.

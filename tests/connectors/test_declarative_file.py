@@ -49,7 +49,7 @@ LINES = BASE.splitlines(keepends=True)
         (
             "parameters: { id: id }",
             "parameters: { di: id }",
-            'declared/connector.yaml:7:31: HUB014 the path has {id}, and parameters has no id; there is di',
+            "declared/connector.yaml:7:31: HUB014 the path has {id}, and parameters has no id; there is di",
         ),
         ("external_id: id }\n    lookup", "external_id: [id] }\n    lookup", "external_id must be text"),
         (

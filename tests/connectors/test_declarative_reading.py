@@ -42,7 +42,7 @@ def by_offset(request: EmulatedRequest) -> Answer:
     return 200, {"items": ROWS[start : start + 3], "more": start + 3 < len(ROWS)}
 
 
-def by_cursor(request: EmulatedRequest) -> Answer:
+def by_cursor(request: EmulatedRequest) -> tuple[int, dict[str, Any]]:
     start = int(request.query.get("after", "0"))
     return 200, {"items": ROWS[start : start + 3], "next": str(start + 3) if start + 3 < len(ROWS) else None}
 
