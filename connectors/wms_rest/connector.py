@@ -56,6 +56,7 @@ TOPICS: dict[str, str] = {
 PATHS = {
     Capability.SEND_FULFILMENT_REQUEST: "/fulfilment-requests",
     Capability.CANCEL_FULFILMENT_REQUEST: "/cancellations",
+    Capability.SEND_LABEL: "/labels",
 }
 MAX_PAGE = 500
 JSON = "application/json"
@@ -89,6 +90,9 @@ class WmsRest:
 
     def cancel_fulfilment_request(self, effect: Effect) -> Reply:
         return self._write(Capability.CANCEL_FULFILMENT_REQUEST, effect)
+
+    def send_label(self, effect: Effect) -> Reply:
+        return self._write(Capability.SEND_LABEL, effect)
 
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure:
         """The document of our reference. Never raises for what the other side answers."""

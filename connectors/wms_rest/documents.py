@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from typing import Any
 
 ZERO = Decimal(0)
 OPEN = frozenset({"received", "acknowledged", "in_progress", "packed"})
@@ -31,7 +32,8 @@ class Behaviour:
     `mode`: auto (acknowledge, pack, ship, at so many seconds after arrival each), hold (acknowledge, then wait for a
     person's `act`), silent (say and do nothing), reject. `short` names SKUs of which that quantity ("all" = everything)
     will not be found. `cancels`: accept, before_packing (packed goods stay), refuse, later_accept and later_refuse
-    (answered as events `cancel_seconds` later). `packages` splits a shipment into that many.
+    (answered as events `cancel_seconds` later). `packages` splits a shipment into that many. `labels`: own, or hub:
+    what was packed into which box is said, and a box leaves only with the label that somebody sends for it.
     """
 
     mode: str = "auto"
@@ -42,10 +44,12 @@ class Behaviour:
     cancels: str = "accept"
     cancel_seconds: float = 1.0
     packages: int = 1
+    labels: str = "own"
     reason: str = "not possible here"
 
 
 MODES = frozenset({"auto", "hold", "silent", "reject"})
+LABELS = frozenset({"own", "hub"})
 CANCELS = frozenset({"accept", "before_packing", "refuse", "later_accept", "later_refuse"})
 MATCHES = frozenset({"client_order_id", "reference", "order_number", "warehouse", "sku"})
 
@@ -90,6 +94,7 @@ class Request:
     received_at: str
     lines: list[Line]
     status: str = "received"
+    boxes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def id(self) -> str:

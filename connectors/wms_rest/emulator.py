@@ -24,7 +24,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 
-from connectors.wms_rest.documents import CANCELS, MATCHES, MODES, Behaviour, Cancellation, Line, Request, Rule, plain
+from connectors.wms_rest.documents import (
+    CANCELS,
+    LABELS,
+    MATCHES,
+    MODES,
+    Behaviour,
+    Cancellation,
+    Line,
+    Request,
+    Rule,
+    plain,
+)
 from connectors.wms_rest.warehouse import Warehouse
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
 from hub.sdk.ports import Clock
@@ -170,6 +181,11 @@ class WmsEmulator(Emulator):
                 case "GET", ["cancellations"]:
                     cancellation = self._warehouse.cancellation_of(request.query.get("reference", ""))
                     return self._found([] if cancellation is None else [cancellation])
+                case "POST", ["labels"]:
+                    return self._label(_object(request.body))
+                case "GET", ["labels"]:
+                    kept = self.ledger.recall(f"attached|{request.query.get('reference', '')}")
+                    return _answer(200, {"items": [json.loads(kept)] if kept else []})
                 case "GET", ["events"]:
                     return self._events(request.query)
                 case "GET", ["events", event_id]:
@@ -226,6 +242,20 @@ class WmsEmulator(Emulator):
             if line_reference not in held:
                 raise Refused(422, "unknown_line", f"There is no line {line_reference[:60]}")
         return _answer(201, self._warehouse.cancel(body, wanted).document())
+
+    def _label(self, body: Mapping[str, object]) -> EmulatedResponse:
+        """A label for a box; the newest one counts, the same one again is refused with what it is."""
+        reference, client_order_id, package = (
+            _text(body, name) for name in ("reference", "client_order_id", "package")
+        )
+        kept = self.ledger.recall(f"attached|{reference}")
+        if kept is not None and self.config.get("unique_reference", "on") == "on":
+            self._refuse_again(reference, client_order_id, json.loads(kept))
+        if not any(self._warehouse.label(request, body) for request in self._warehouse.requests_of(client_order_id)):
+            raise Refused(422, "unknown_package", f"There is no box {package[:60]} of {client_order_id[:60]}")
+        document = {"id": f"LA-{reference}", "status": "attached", "request": body}
+        self.ledger.remember(f"attached|{reference}", json.dumps(document))
+        return _answer(201, document)
 
     def _refuse_again(self, reference: str, client_order_id: str, document: Mapping[str, object]) -> None:
         data = json.dumps({"existing": document["id"]})
@@ -352,7 +382,13 @@ class WmsEmulator(Emulator):
 
 
 def _usual(config: Mapping[str, str]) -> Behaviour:
-    read: dict[str, Callable[[str], object]] = {"packages": int, "short": json.loads, "mode": str, "cancels": str}
+    read: dict[str, Callable[[str], object]] = {
+        "packages": int,
+        "short": json.loads,
+        "mode": str,
+        "cancels": str,
+        "labels": str,
+    }
     read["reason"] = str
     changes = {one.name: read.get(one.name, float)(config[one.name]) for one in fields(Behaviour) if one.name in config}
     _check_behaviour(changes)
@@ -369,6 +405,7 @@ def _check_behaviour(changes: Mapping[str, object]) -> None:
     if (
         changes.get("mode", "auto") not in MODES
         or changes.get("cancels", "accept") not in CANCELS
+        or changes.get("labels", "own") not in LABELS
         or not all(isinstance(value, int | float) for value in numbers)
         or not isinstance(short, dict)
     ):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 
+from connectors.wms_rest import boxes
 from connectors.wms_rest.documents import (
     ANY,
     OPEN,
@@ -146,6 +147,15 @@ class Warehouse:
         )
         return cancellation
 
+    def label(self, request: Request, body: Mapping[str, object]) -> bool:
+        """Put a label on a box, if there is such a box; what waited for it may leave."""
+        if (found := boxes.attach(request, str(body["package"]), body)) is None:
+            return False
+        self._record("label", str(body["reference"]), request.client_order_id, found)
+        self._keep(request)
+        self._plan(request)
+        return True
+
     def snapshot(self, warehouse: str, *, complete: bool = True, claimed_rows: int | None = None) -> dict[str, object]:
         """Count what lies there now. `claimed_rows` states a wrong row count, as a truncated feed would."""
         rows = [
@@ -243,7 +253,7 @@ class Warehouse:
             return None
         behaviour = self.behaviour(request)
         step = STEPS[behaviour.mode].get(request.status)
-        if step is None:
+        if step is None or (step == "ship" and behaviour.labels == "hub" and boxes.unlabelled(request)):
             return None
         seconds = {
             "acknowledge": behaviour.acknowledge_seconds,
@@ -290,7 +300,8 @@ class Warehouse:
         if short:
             self._say_short(request, short)
         if packed:
-            self._say(request, "request.packed", "packed", packed)
+            packages = boxes.fill(request, packed, self.behaviour(request))
+            self._say(request, "request.packed", "packed", packed, packages=packages)
         self._close_if_empty(request)
 
     def _short(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
@@ -320,6 +331,7 @@ class Warehouse:
                 line.packed -= wanted - taken
                 line.short += wanted - taken
                 self._box(request.warehouse, line.sku, taken - wanted)
+                boxes.take_out(request, line.reference, wanted - taken)
                 lost.append((line, wanted - taken))
             if taken > 0:
                 line.shipped += taken
@@ -354,17 +366,9 @@ class Warehouse:
         number = int(self._ledger.recall("shipments") or "0") + 1
         self._ledger.remember("shipments", str(number))
         shipment = f"SHP-{number:06d}"
-        count = max(1, min(self.behaviour(request).packages, len(sent)))
-        packages = [
-            {
-                "package": f"{shipment}-{index + 1}",
-                "tracking_number": f"PX{number:08d}{index + 1:02d}",
-                "weight_grams": str(500 * len(sent[index::count])),
-                "lines": lines_of(sent[index::count]),
-            }
-            for index in range(count)
-        ]
-        data = {**names(request), "shipment": shipment, "carrier": "parcel-express", "packages": packages}
+        carrier = {} if request.boxes else {"carrier": "parcel-express"}
+        packages = boxes.loaded(request, shipment, number, sent, self.behaviour(request).packages)
+        data = {**names(request), "shipment": shipment, **carrier, "packages": packages}
         event = self._happened("shipment.created", request.warehouse, data)
         self._record(
             "shipment",
@@ -377,12 +381,8 @@ class Warehouse:
 
     def _close_if_empty(self, request: Request) -> None:
         if request.status in OPEN and not any(line.waiting or line.in_boxes for line in request.lines):
-            if any(line.shipped for line in request.lines):
-                request.status = "shipped"
-            elif any(line.short for line in request.lines):
-                request.status = "short"
-            else:
-                request.status = "cancelled"
+            ends = [name for name in ("shipped", "short") if any(getattr(line, name) for line in request.lines)]
+            request.status = (*ends, "cancelled")[0]
 
     def _answers(
         self, cancellation: Cancellation, wanted: list[tuple[str, Decimal]], policy: str
@@ -400,6 +400,7 @@ class Warehouse:
                     boxed = ZERO if policy == "before_packing" else min(left, line.in_boxes)
                     line.packed -= boxed
                     line.cancelled += boxed
+                    boxes.take_out(request, line.reference, boxed)
                     left -= boxed
                     self._box(request.warehouse, line.sku, -boxed)
                 self._close_if_empty(request)
@@ -449,12 +450,12 @@ class Warehouse:
         status: str,
         lines: list[tuple[Line, Decimal]] | None = None,
         reason: str = "",
+        packages: Sequence[object] = (),
     ) -> None:
         request.status = status
         told = [(line, line.waiting + line.in_boxes) for line in request.lines] if lines is None else lines
         data: dict[str, object] = {**names(request), "lines": lines_of([pair for pair in told if pair[1] > 0])}
-        if reason:
-            data["reason"] = reason
+        data |= ({"reason": reason} if reason else {}) | ({"packages": packages} if packages else {})
         self._happened(kind, request.warehouse, data)
 
     def _say_short(self, request: Request, lines: list[tuple[Line, Decimal]]) -> None:

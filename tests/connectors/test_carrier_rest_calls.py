@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def api() -> Iterator[Aggregator]:
         yield made
 
 
-def effect(api: Aggregator, reference: str = "p1/label/1", **changes: object) -> Effect:
+def effect(api: Aggregator, reference: str = "p1/label/1", **changes: Any) -> Effect:
     return Effect({**purchase(reference), **changes}, reference, {}, api.later())
 
 
@@ -61,7 +62,7 @@ def test_services_that_do_not_carry_it_say_why(api: Aggregator) -> None:
         ({"quoted": {"amount": "0.01", "currency": "USD"}}, "The price is 9.52 USD now"),
     ],
 )
-def test_a_refusal_is_told_in_the_carriers_words(api: Aggregator, changes: dict[str, object], words: str) -> None:
+def test_a_refusal_is_told_in_the_carriers_words(api: Aggregator, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(CallFailed) as failed:
         api.connector.buy_label(effect(api, **changes))
     assert failed.value.resolution is Resolution.REJECTED

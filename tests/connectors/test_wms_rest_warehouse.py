@@ -220,6 +220,7 @@ def test_it_is_served_from_its_manifest() -> None:
     assert set(manifest.capabilities) == {
         Capability.SEND_FULFILMENT_REQUEST,
         Capability.CANCEL_FULFILMENT_REQUEST,
+        Capability.SEND_LABEL,
     }
     assert manifest.emulator == "connectors.wms_rest.emulator:WmsEmulator"
     assert all(hasattr(Registry().implementation(manifest), name.value) for name in manifest.capabilities)
