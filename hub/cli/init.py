@@ -124,8 +124,8 @@ def _next(folder: Path) -> str:
 
 
 def _spoken(folder: Path) -> tuple[str, list[str]]:
-    """How the hub is called for this folder, and what comes before. An installed `hub` works in the folder itself; out of
-    a checkout it works in the checkout only."""
+    """How the hub is called for this folder, and what comes before. An installed `hub` works in the folder itself, that
+    of a checkout in the checkout only."""
     checkout = Path(hub.__file__).parents[1]
     if (checkout / "pyproject.toml").is_file():
         return f"python3 -m hub --config {folder / 'config'} --home {folder / '.hub'}", []

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import cast
 
 from hub.config.model import ConnectorInfo
-from hub.config.schemas import Schema, for_connector, schema_of
+from hub.config.schemas import NAMED, Schema, for_connector, schema_of
 from hub.config.source import Plain
 
 _PLAIN_KEYS = ("properties", "definitions", "$defs", "patternProperties")
@@ -92,6 +92,7 @@ def _explained(node: Plain) -> None:
             _explained(value)
     words = hover(node)
     node.pop("x-no-effect", None)
+    node.pop(NAMED, None)
     if words:
         node["markdownDescription"] = words
 

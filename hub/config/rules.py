@@ -50,7 +50,7 @@ _ALL = (
         "a file that cannot be read as YAML (also: a key given twice, tags, merge keys, a second document, a tab)",
         "What cannot be read without doubt is not guessed: of a key given twice one value would silently win.",
         "Mend the place; two spaces indent, a tab never does.",
-        Example("policies.yaml", "grace: { default: 10m }", "grace: { default: 10m, default: 5m }"),
+        Example("policies.yaml", "{ default: 10m, channels", "{ default: 10m, default: 5m, channels"),
     ),
     Rule(
         "HUB001",
@@ -178,7 +178,7 @@ _ALL = (
         "a connection, location, entity, partner or calendar that does not exist",
         "What is said about it is said about nothing.",
         "Correct the name, or write the thing it names.",
-        Example("policies.yaml", "managed_by: { shopify-us: channel }", "managed_by: { shopify-uk: channel }"),
+        Example("policies.yaml", "channels: { shopify-us: 5m }", "channels: { shopify-uk: 5m }"),
     ),
     Rule(
         "HUB017",
@@ -210,7 +210,7 @@ _ALL = (
         "a stream or a capability that no mapping can be found for",
         "What arrives could not be read, or what should be sent could not be written.",
         "Write the mapping, or take the stream or capability out.",
-        Example(_SHOP, "  push_shipment: {}", "  push_shipment: {}\n  push_refund: {}"),
+        Example("connections/kiosk.yaml", "", "id: kiosk\nconnector: kiosk\nstreams: { orders: { start_from: always, push: true } }\n"),
     ),
     Rule(
         "HUB021",
@@ -236,9 +236,8 @@ _ALL = (
         "Move it up, correct its condition, or remove it.",
         Example(
             "routing.yaml",
-            '  - { id: low-value, when: "total.amount < `30`", use: together }\n',
-            '  - { id: low-value, when: "total.amount < `30`", use: together }\n'
-            '  - { id: tiny, when: "total.amount < `10`", use: cheapest }\n',
+            "fallback:",
+            "  - { id: tiny, when: \"total.amount < `10` && method != 'pickup'\", use: cheapest }\nfallback:",
         ),
     ),
     Rule(
@@ -249,8 +248,8 @@ _ALL = (
         "Make the conditions exclude each other, or say that the order is meant: `# hub: ignore[HUB024] why`.",
         Example(
             "routing.yaml",
-            "\"total.amount < `30` && method != 'pickup'\"",
-            '"total.amount < `30`"',
+            " && method != 'pickup'\"",
+            '"',
         ),
     ),
     Rule(
@@ -267,7 +266,7 @@ _ALL = (
         "a value table of a site's mapping that no fixture ever hits",
         "Its keys are not what the system sends, or nobody knows whether they are.",
         "Correct the keys, or add a fixture with one of the values.",
-        Example(_SITE_MAPPING, "{ web: online, pos: store }", "{ internet: online, till: store }"),
+        Example(_SITE_MAPPING, "{ web: ship, pos: pickup }", "{ internet: ship, till: pickup }"),
     ),
     Rule(
         "HUB027",
@@ -299,7 +298,7 @@ _ALL = (
         "an ignore comment that ignores nothing",
         "What it excused is gone, or its rule cannot be ignored; left here it would hide the next one.",
         "Remove it.",
-        Example("routing.yaml", "strategies:\n", "strategies: # hub: ignore[HUB024] pickup comes first\n"),
+        Example("routing.yaml", "rules:\n", "rules: # hub: ignore[HUB024] pickup comes first\n"),
     ),
     Rule(
         "HUB031",

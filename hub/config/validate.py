@@ -1,5 +1,6 @@
 """One file against its schema: findings in plain words, at the line and column of the fault."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from hub.config.secrets import ReferenceSyntaxError, SecretError, Secrets, is_re
 from hub.config.source import Document, Path_, Plain, Scalar, find, walk
 from hub.config.units import DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN
 
+_LIKE_A_REFERENCE = re.compile(r"\$\{[^}]*\}")
 _URL_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
 _INSTANT_PATTERN = (
     r"^(always|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))$"
@@ -110,7 +112,8 @@ def _written_out_secrets(document: Document, schema: Schema) -> Iterator[tuple[t
         if not isinstance(node, Scalar) or node.value is None:
             continue
         if schemas.is_secret(schema, path):
-            if not is_reference(node.text):
+            # What looks like a reference and is none is told as that.
+            if not is_reference(node.text) and not _LIKE_A_REFERENCE.fullmatch(node.text):
                 yield path, f"{_name(path)} is a secret written out"
         elif isinstance(node.value, str):
             password = _URL_PASSWORD.search(node.value)
@@ -131,7 +134,7 @@ def _explained(document: Document, schema: Schema, error: jsonschema.ValidationE
     elif rule == "required":
         for name in cast("list[str]", error.validator_value):
             if isinstance(instance, dict) and name not in instance:
-                yield _missing(document, path, name)
+                yield _missing(document, schema, path, name)
     elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
         mark = document.mark((*path, str(instance)), key=True)
         yield finding("HUB002", document.file, mark, f'"{instance}" is no name here', _example(error.schema))
@@ -140,10 +143,12 @@ def _explained(document: Document, schema: Schema, error: jsonschema.ValidationE
         yield finding("HUB002", document.file, document.mark(path), message, hint)
 
 
-def _missing(document: Document, path: Path_, name: str) -> Finding:
+def _missing(document: Document, schema: Schema, path: tuple[str | int, ...], name: str) -> Finding:
     rule = "HUB011" if not path and name == "fallback" else "HUB014"
     where = f"{_name(path)} has" if path else "the file has"
-    hint = 'for example "fallback: { use: cheapest, when_nothing: backorder }"' if rule == "HUB011" else ""
+    hint = _example(schemas.at(schema, (*path, name)), f"{name}: ")
+    if rule == "HUB011":
+        hint = 'for example "fallback: { use: cheapest, when_nothing: backorder }"'
     return finding(rule, document.file, document.mark(path), f'{where} no "{name}"', hint)
 
 
@@ -196,11 +201,15 @@ def _kind_of(value: object) -> str:
     return f", not {names.get(type(value), 'a number')}"
 
 
-def _example(schema: object) -> str:
+def _example(schema: object, front: str = "") -> str:
     examples = schema.get("examples") if isinstance(schema, dict) else None
     if not isinstance(examples, list) or not examples:
         return ""
-    return "for example " + ", ".join(str(example) for example in examples[:3])
+    shown = [
+        json.dumps(one, ensure_ascii=False, default=str) if isinstance(one, dict | list) else str(one)
+        for one in examples
+    ]
+    return f"for example {front}" + ", ".join(shown[: 1 if front else 3])
 
 
 def _name(path: Path_) -> str:

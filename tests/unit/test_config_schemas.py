@@ -1,7 +1,7 @@
 """The shipped schemas and samples: what editors and people are given must itself be right."""
 
 import json
-import zoneinfo
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,37 +9,18 @@ import jsonschema
 import pytest
 
 from hub.config import schemas
-from hub.config.load import load_bundle
-from hub.config.model import ConnectorInfo, StreamOffer
+from hub.config.layout import formatted
 from hub.config.source import Plain, load
 from hub.config.units import parse_duration, parse_rate, parse_size
+from hub.runtime.connections import connector_infos
+from hub.runtime.lint import lint
+from hub.runtime.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "config").rglob("*.yaml"))
 MAPPINGS = sorted((ROOT / "mappings").rglob("*.yaml"))
 
 SECRET: Plain = {"type": "string", "writeOnly": True}
-
-
-def shipped_connectors() -> dict[str, ConnectorInfo]:
-    """What the manifests and schemas of the connectors in this repository say."""
-    found: dict[str, ConnectorInfo] = {}
-    for path in sorted((ROOT / "connectors").glob("*/manifest.yaml")):
-        manifest = load(path).plain()
-        schema = load(path.with_name("config.schema.yaml")).plain()
-        assert isinstance(manifest, dict)
-        assert isinstance(schema, dict)
-        streams, capabilities = manifest.get("streams") or {}, manifest.get("capabilities") or {}
-        assert isinstance(streams, dict)
-        assert isinstance(capabilities, dict)
-        offers = {
-            name: StreamOffer(push=stream.get("push") is True, poll=stream.get("poll") is True)
-            for name, stream in streams.items()
-            if isinstance(stream, dict)
-        }
-        name = str(manifest["name"])
-        found[name] = ConnectorInfo(name, schema, offers, frozenset(capabilities))
-    return found
 
 
 def sub_schemas(node: Plain, path: str = "#") -> Iterator[tuple[str, dict[str, Plain]]]:
@@ -119,40 +100,38 @@ def test_every_shipped_mapping_fits_the_schema_that_editors_use(path: Path) -> N
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
-@pytest.mark.parametrize(
-    ("folder", "variables"),
-    [
-        (
-            "config",
-            ["US_SHOP_TOKEN", "US_SHOP_HOOK", "WMS_TOKEN", "WMS_HOOK", "ERP_PASSWORD", "ERP_HOOK", "SMTP_PASSWORD"],
-        ),
-        (
-            "config/demo",
-            [
-                "DEMO_SHOP_URL",
-                "DEMO_SHOP_TOKEN",
-                "DEMO_SHOP_SECRET",
-                "DEMO_WMS_URL",
-                "DEMO_WMS_TOKEN",
-                "DEMO_WMS_SECRET",
-                "DEMO_ERP_URL",
-                "DEMO_ERP_PASSWORD",
-                "DEMO_ERP_SECRET",
-            ],
-        ),
-    ],
-)
-def test_the_samples_load_with_exactly_the_variables_they_are_said_to_need(folder: str, variables: list[str]) -> None:
-    environ = {
-        name: f"http://127.0.0.1:{port}" if name.endswith("_URL") else f"value-of-{name.lower()}"
-        for port, name in enumerate(variables, 9000)
-    }
-    bundle = load_bundle(ROOT / folder, environ=environ, connectors=shipped_connectors())
-    assert sorted(bundle.connections) == ["erp-soap", "shopify-us", "wms-east"]
-    assert {location.wms for location in bundle.locations.values()} == {"wms-east"}
-    assert sorted(location.type for location in bundle.locations.values()) == ["dc", "dc", "store"]
-    assert all(location.zone in zoneinfo.available_timezones() for location in bundle.locations.values())
-    assert {name for name in variables if f"${{env:{name}}}".encode() in bundle.blob} == set(variables)
+@pytest.mark.parametrize("folder", ["config", "config/demo"])
+def test_the_samples_are_good_and_need_the_variables_they_name_and_nothing_else(folder: str) -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / folder).glob("*.yaml"))
+    text += "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / folder / "connections").glob("*.yaml"))
+    variables = sorted(set(re.findall(r"\$\{env:([A-Z_]+)\}", re.sub("#.*", "", text))))
+    environ = {name: f"http://127.0.0.1:{port}" if name.endswith("_URL") else f"value-of-{name.lower()}"
+               for port, name in enumerate(variables, 9000)}  # fmt: skip
+    found = lint(ROOT / folder, environ)
+    assert [str(one) for one in found.findings] == []
+    assert found.loaded is not None
+    assert {"erp-soap", "shopify-us", "wms-east"} <= set(found.loaded.bundle.connections)
+    for missing in variables:
+        told = [one.message for one in lint(ROOT / folder, {**environ, missing: ""}).findings]
+        assert told
+        assert set(told) == {f"the variable {missing} is not set"}
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_sample_is_laid_out(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    kind = (
+        "connection"
+        if path.parent.name == "connections"
+        else "partner"
+        if path.parent.name == "partners"
+        else path.stem
+    )
+    schema = schemas.schema_of(kind)
+    connector = (load(path).plain() or {}).get("connector") if kind == "connection" else None  # type: ignore[union-attr]
+    if connector is not None:
+        schema = schemas.connection_schema(connector_infos(Registry())[str(connector)].config_schema)
+    assert formatted(text, schema) == text
 
 
 def test_a_connectors_schema_takes_the_place_of_config_with_its_references_and_defaults() -> None:
@@ -175,3 +154,11 @@ def test_a_connectors_schema_takes_the_place_of_config_with_its_references_and_d
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(KeyError, match="there is no schema 'invoice'"):
         schemas.schema_of("invoice")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "connectors").glob("*/manifest.yaml")), ids=lambda path: path.parent.name
+)
+def test_every_manifest_fits_its_schema(path: Path) -> None:
+    errors = jsonschema.Draft7Validator(dict(schemas.schema_of("manifest"))).iter_errors(load(path).plain())
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []

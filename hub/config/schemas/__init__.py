@@ -17,14 +17,12 @@ from hub.config.source import Plain, loads
 
 Schema = Mapping[str, Plain]
 NOTHING: Mapping[str, Schema] = MappingProxyType({})
+NAMED = "x-named"
+"""Marks the schema of a key that a configuration chooses to have, as a stream: it is not there by default."""
 
 _SECRET_NAME = re.compile(r"(?:^|_)(?:password|passphrase|secrets?|token|api_keys?|private_key)$")
 
-_ALL_KINDS = (
-    "hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector",
-)  # fmt: skip
-_HERE = resources.files(__package__)
-KINDS = tuple(kind for kind in _ALL_KINDS if _HERE.joinpath(f"{kind}.yaml").is_file())
+KINDS = ("hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector")
 """One schema each. ``manifest`` is what a connector says about itself, ``connector`` one that is written in YAML."""
 
 
@@ -87,6 +85,7 @@ def _with_options(word: str, options: Schema) -> Plain:
         }
     if options.get("required"):
         given["required"] = copy.deepcopy(options["required"])
+    given[NAMED] = True
     return given
 
 
@@ -168,7 +167,7 @@ def _filled(root: Schema, schema: Schema, tree: Plain) -> Plain:
         sub = cast("Schema", _member(root, schema, name))
         if "default" in sub:
             result[name] = _filled(root, sub, copy.deepcopy(sub["default"]))
-        elif sub.get("type") == "object" and "properties" in sub and not sub.get("required"):
+        elif sub.get("type") == "object" and "properties" in sub and not sub.get("required") and not sub.get(NAMED):
             result[name] = _filled(root, sub, {})
     return result
 
