@@ -22,12 +22,13 @@ from hub.sdk.ports import Clock
 log = logging.getLogger("hub.api")
 
 BODY_SECONDS = 20.0
-LONGEST_ADDRESS = 8_000
+LONGEST_ADDRESS = 16_000
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PARAMETER = re.compile(r"\\?\{([a-z_]+)\\?\}")
 
 
@@ -36,7 +37,7 @@ class Gate:
 
     def __init__(self, inner: Application, clock: Clock, ids: IdSource, *, max_body_bytes: int) -> None:
         self._inner, self._clock, self._ids, self._max_body_bytes = inner, clock, ids, max_body_bytes
-        self._routes = [(_pattern(one), one) for one in operations().values()]
+        self._routes = _routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._ids.new("rq", self._clock.now())
@@ -73,14 +74,17 @@ class Gate:
             return None
         if method not in methods:
             raise Problem("method-not-allowed", f"It takes {', '.join(methods)}", headers={"Allow": ", ".join(methods)})
-        wanted = "GET" if method == "HEAD" else method
-        return next(one for pattern, one in self._routes if one.method == wanted and pattern.fullmatch(path))
+        return self._at(path)["GET" if method == "HEAD" else method]
 
     def _methods(self, path: str) -> list[str]:
-        found = {one.method for pattern, one in self._routes if pattern.fullmatch(path)}
-        if not found:
-            return []
-        return sorted({*found, "OPTIONS", *(("HEAD",) if "GET" in found else ())})
+        found = self._at(path)
+        return sorted({*found, "OPTIONS", *(("HEAD",) if "GET" in found else ())}) if found else []
+
+    def _at(self, path: str) -> Mapping[str, Operation]:
+        """What a path takes, by method. The path of the document that says most decides; control characters fit none."""
+        if _CONTROL.search(path):
+            return {}
+        return next((methods for pattern, methods in self._routes if pattern.fullmatch(path)), {})
 
     def _scope(self, scope: Scope, operation: Operation, request_id: str) -> Scope:
         """As connexion should see it: HEAD is GET, and a content type only where there may be a body."""
@@ -169,6 +173,15 @@ class Out:
     async def problem(self, problem: Problem) -> None:
         headers = {"Content-Type": PROBLEM_TYPE, **problem.headers}
         await self.answer(problem.status, problem.body(self._request_id), headers)
+
+
+def _routes() -> list[tuple[re.Pattern[str], Mapping[str, Operation]]]:
+    """Paths with fewer parameters first."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for one in operations().values():
+        paths.setdefault(one.path, {})[one.method] = one
+    ordered = sorted(paths.items(), key=lambda item: (item[0].count("{"), item[0]))
+    return [(_pattern(next(iter(methods.values()))), methods) for _, methods in ordered]
 
 
 def _pattern(operation: Operation) -> re.Pattern[str]:

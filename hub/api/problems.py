@@ -32,8 +32,8 @@ KINDS: Mapping[str, Kind] = {
     "invalid-json": Kind(
         400,
         "The body is no JSON",
-        "Bodies are one JSON value in UTF-8 (RFC 8259), each name once, without NaN, lone surrogates or U+0000, not"
-        " nested deeper than 32.",
+        "Bodies are one JSON value in UTF-8 (RFC 8259), each name once, without NaN and lone surrogates, not nested"
+        " deeper than 32.",
         "Correct the body; a library's JSON writer makes a good one.",
     ),
     "idempotency-key-missing": Kind(
@@ -44,8 +44,8 @@ KINDS: Mapping[str, Kind] = {
         "Make a new random text (a UUID) for each thing that you want, and send it again with every try.",
     ),
     "invalid-cursor": Kind(
-        400,
-        "The cursor is not of this list",
+        404,
+        "There is no such page of this list",
         "A cursor belongs to the list and the filters that it was given with.",
         "Follow `next` as it is, or begin again without a cursor.",
     ),
@@ -96,8 +96,14 @@ KINDS: Mapping[str, Kind] = {
         "Look again, decide again, and send the request with the present ETag.",
     ),
     "too-large": Kind(413, "The body is too large", "`detail` says how much is taken.", "Send less at once."),
-    "address-too-long": Kind(414, "The address is too long", "At most 8,000 characters.", "Shorten the query."),
+    "address-too-long": Kind(414, "The address is too long", "At most 16,000 characters.", "Shorten the query."),
     "media-type": Kind(415, "Only JSON is taken", "Bodies are application/json in UTF-8.", "Set Content-Type."),
+    "unstorable-text": Kind(
+        422,
+        "A text cannot be kept",
+        "U+0000 is a character of JSON, but no database takes it as text.",
+        "Leave it out; it is nearly always a mistake of whatever made the text.",
+    ),
     "not-taken": Kind(
         422,
         "The order cannot be taken",

@@ -155,7 +155,7 @@ def read_body(operation: str, raw: bytes) -> Any:
         where = f" at byte {error.position.offset}" if error.position else ""
         raise Problem("invalid-json", f"{error.message}{where}", errors=[_at("", error.code, error.message)]) from error
     if b"\\u0000" in raw and _holds_nul(tree):
-        raise Problem("invalid-json", "A text holds U+0000, which no database takes as text")
+        raise Problem("unstorable-text", "A text or a name holds U+0000, which no database takes as text")
     errors = body_check(operation)(tree)
     if errors:
         raise Problem("invalid-request", _words(errors), errors=errors)

@@ -39,9 +39,10 @@ def ask(
     headers: Sequence[tuple[str, str]] | dict[str, str] = (),
     stalls: bool = False,
     leaves: bool = False,
+    query: str = "",
 ) -> Answer:
     """One request, in a loop of its own; see `asking`."""
-    one = asking(application, method, path, pieces=pieces, headers=headers, stalls=stalls, leaves=leaves)
+    one = asking(application, method, path, pieces=pieces, headers=headers, stalls=stalls, leaves=leaves, query=query)
     return asyncio.run(asyncio.wait_for(one, 30))
 
 
@@ -54,6 +55,7 @@ async def asking(
     headers: Sequence[tuple[str, str]] | dict[str, str] = (),
     stalls: bool = False,
     leaves: bool = False,
+    query: str = "",
 ) -> Answer:
     """One request. `stalls`: after the pieces nothing more comes; `leaves`: the client goes away instead."""
     taken = 0
@@ -78,7 +80,7 @@ async def asking(
         "type": "http",
         "method": method,
         "path": path,
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
     }
 
