@@ -6,6 +6,7 @@ Statements use `?`; rows are tuples of what the driver returns. Nothing here con
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -130,6 +131,9 @@ def _columns(rows: Sequence[Params]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+_ROLLBACKS = itertools.count(1)
+
+
 class PostgresTransaction:
     postgresql = True
 
@@ -137,8 +141,13 @@ class PostgresTransaction:
         self.epoch = epoch
         self._connection = connection
         self._cursor = connection.cursor()
+        self._spoilt = False
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        if self._spoilt and sql.startswith("ROLLBACK TO"):
+            # The driver forgets what it prepared when something is rolled back, but minds only texts it does not know.
+            self._spoilt = False
+            return self._cursor.execute(f"{sql} /* {next(_ROLLBACKS)} */".encode()).rowcount
         return self._cursor.execute(_psycopg_sql(sql), params).rowcount
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[SqlRow]:
@@ -156,6 +165,7 @@ class PostgresTransaction:
 
     def steps(self, steps: Sequence[Step]) -> list[int]:
         cursors = []
+        self._spoilt = True  # until it went well: of what comes after a refusal the server has prepared nothing
         with self._connection.pipeline():
             for what, rows in steps:
                 cursor = self._connection.cursor()
@@ -166,6 +176,7 @@ class PostgresTransaction:
                     cursor.execute(_psycopg_sql(what), rows[0])
                 else:
                     cursor.executemany(_psycopg_sql(what), rows)
+        self._spoilt = False
         return [cursor.rowcount for cursor in cursors]
 
     def lease_now(self) -> int:

@@ -17,6 +17,7 @@ from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.ports import NewAttempt
 from hub.store.open import open_store
 from hub.store.sql_store import SqlStore
+from hub.store.transaction import PostgresTransaction, Step
 from tests.conftest import START, SettableClock
 from tests.store.build import body, change, delivery, event, line, must_apply, order
 
@@ -110,3 +111,28 @@ def test_attempts_are_announced_together(store: SqlStore, monkeypatch: pytest.Mo
     with round_trips(monkeypatch) as trips:
         assert store.start_attempts(attempts) == [True] * 20
     assert trips.count <= 4
+
+
+def test_a_refusal_in_a_round_trip_leaves_no_statement_behind_that_the_server_never_prepared(
+    postgresql_url: str,
+) -> None:
+    """The server skips what comes after a refusal, while the driver has noted it as prepared."""
+    guard, taken, later = (
+        "SAVEPOINT part",
+        "INSERT INTO settings VALUES (?, '', 0)",
+        "DELETE FROM settings WHERE name = ?",
+    )
+    with psycopg.connect(postgresql_url) as connection:
+        tx = PostgresTransaction(connection, 1)
+
+        def refused(*steps: Step) -> None:
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                tx.steps([(guard, [()]), *steps])
+            tx.execute("ROLLBACK TO SAVEPOINT part")
+
+        tx.steps([(taken, [("a",)])])
+        refused((taken, [("a",)]))
+        for _ in range(5):
+            tx.steps([(guard, [()]), (later, [("b",)])])
+        refused((taken, [("c",), ("a",)]), (later, [("b",)]))
+        assert tx.steps([(later, [("a",)])]) == [1]
