@@ -1,6 +1,6 @@
 """Feeds every 850 of the public samples through `ingest`, a connection a source, and says what became of them.
 
-    python -m tests.conformance.x12_feed [--json]
+python -m tests.conformance.x12_feed [--json]
 """
 
 from __future__ import annotations

@@ -201,9 +201,7 @@ def final_orders(given: Sequence[PurchaseOrder]) -> dict[tuple[str, str, str], P
     return newest
 
 
-def compare(
-    applied: Mapping[tuple[str, str, str], Mapping[str, object]], given: Sequence[PurchaseOrder]
-) -> list[str]:
+def compare(applied: Mapping[tuple[str, str, str], Mapping[str, object]], given: Sequence[PurchaseOrder]) -> list[str]:
     """Applied orders by identity (currency, and lines as (id, sku, quantity, price) texts) against what was fed. A line
     that is wanted no more stands with the quantity 0."""
     wanted = final_orders(given)
