@@ -199,6 +199,7 @@ class Server:
             store.wait,
             wake=store.wake,
             senders=self._serving.senders,
+            apart=is_postgres(address),
             failed=lambda: self._metrics.count("hub_worker_failures_total"),
             worked=lambda: self._metrics.count("hub_worker_rounds_total"),
         )

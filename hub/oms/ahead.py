@@ -18,7 +18,9 @@ def reading_ahead(rules: Rules) -> Callable[[BatchSnapshot, Sequence[Coming]], N
 
     def read(snapshot: BatchSnapshot, coming: Sequence[Coming]) -> None:
         orders = {one.subject: None for one in coming if one.subject and one.kind != publish.PUSH_STOCK}
-        orders |= dict.fromkeys(_by_channel(snapshot, coming))
+        stated = _by_channel(snapshot, coming)
+        snapshot.prefetch("contacts", "order_id", stated, order_by=("id",))
+        orders |= dict.fromkeys(stated)
         orders |= dict.fromkeys(_by_work(snapshot, coming))
         preload(snapshot, list(orders))
         skus = dict.fromkeys(one.subject for one in coming if one.kind == publish.PUSH_STOCK)

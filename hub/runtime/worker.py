@@ -15,7 +15,7 @@ log = logging.getLogger("hub.worker")
 
 SWEEP_SECONDS = 1.0
 AFTER_FAILURE_SECONDS = 1.0
-GATHER_SECONDS = {"decide": 0.1, "dispatch": 0.1, "ask": 0.25, "upkeep": SWEEP_SECONDS}
+GATHER_SECONDS = {"parse": 0.1, "apply": 0.1, "decide": 0.1, "dispatch": 0.1, "ask": 0.25, "upkeep": SWEEP_SECONDS}
 """How long a loop lets work gather before its next round: a round costs nearly the same for one message as for ten, and
 every commit wakes every loop."""
 
@@ -23,7 +23,8 @@ every commit wakes every loop."""
 class Worker:
     """`engine()` is the one of the active revision; `wait(seconds)` returns early when somebody committed work.
 
-    Stopping lets what is under way finish.
+    `apart`: parsing, applying and deciding have a thread each, for a database that takes several writers; a round there
+    is mostly waiting. Stopping lets what is under way finish.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Worker:
         *,
         wake: Callable[[], None],
         senders: int = 8,
+        apart: bool = False,
         failed: Callable[[], None] = lambda: None,
         worked: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._wait = wait
         self._wake = wake
+        self._apart = apart
         self._failed = failed
         self._worked = worked
         self._stop = threading.Event()
@@ -50,7 +53,7 @@ class Worker:
         """`work` parses, decides and sends; `scheduler` asks other systems and keeps the schedules."""
         loops: list[tuple[str, Callable[[], int]]] = []
         if work:
-            loops += [("decide", self._decide), ("dispatch", self._dispatch)]
+            loops += [*self._deciding(), ("dispatch", self._dispatch)]
         if work or scheduler:
             loops.append(("ask", self._ask))
         if scheduler:
@@ -87,6 +90,15 @@ class Worker:
                 self._wait(SWEEP_SECONDS)
             if busy < DEFAULTS.claim_limit:  # else there is a backlog to work off
                 self._stop.wait(GATHER_SECONDS[name])
+
+    def _deciding(self) -> list[tuple[str, Callable[[], int]]]:
+        if not self._apart:
+            return [("decide", self._decide)]
+        return [
+            ("parse", lambda: self._engine().parse()),
+            ("apply", lambda: self._engine().apply()),
+            ("decide", lambda: self._engine().decide()),
+        ]
 
     def _decide(self) -> int:
         engine = self._engine()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.demo.processes import HubProcess, ProcessFailed, call, free_port
+from hub.demo.processes import HubProcess, ProcessFailed, call
 from tests.chaos.hub import SABOTAGE
 from tests.chaos.scenario import Monkey
 
 READY_TIMEOUT_SECONDS = 60.0
 PROBE_SECONDS = 0.05
+OWN_PORTS = range(20_000, 32_000)
+"""Below the ports that operating systems give to outgoing connections."""
 MODULE = ("-m", "tests.chaos.hub")
 
 
@@ -58,6 +61,18 @@ def roles_of(processes: int) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
+def own_port() -> int:
+    """A free port that no outgoing connection is given: it must still be free after each kill."""
+    for port in random.SystemRandom().sample(OWN_PORTS, 100):
+        with socket.socket() as attempt:
+            try:
+                attempt.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("a hundred ports were taken")
+
+
 class Fleet:
     """All processes on one database; the first answers HTTP."""
 
@@ -67,13 +82,13 @@ class Fleet:
         given = {**environ, "PYTHONPATH": _checkout_path()}
         if sabotage:
             given[SABOTAGE] = sabotage
-        self.port = free_port()
+        self.port = own_port()
         self.members: list[Member] = []
         for name, roles in roles_of(processes):
             own_home = home if processes <= 1 else home / name
             arguments = [word for role in roles for word in ("--only", role)]
             web = not roles or "web" in roles
-            port = self.port if web else free_port()
+            port = self.port if web else own_port()
             process = HubProcess(config, own_home, port=port, environ=given, arguments=arguments, module=MODULE)
             self.members.append(Member(name, process, web=web))
 

@@ -23,13 +23,14 @@ class Scripted:
         return self._steps.get(name, quiet)
 
 
-def worker(engine: Scripted, counts: list[str]) -> Worker:
+def worker(engine: Scripted, counts: list[str], *, apart: bool = False) -> Worker:
     bell = threading.Event()
     return Worker(
         lambda: cast("Engine", engine),
         lambda seconds: bell.wait(min(seconds, 0.02)),
         wake=bell.set,
         senders=2,
+        apart=apart,
         failed=lambda: counts.append("failed"),
         worked=lambda: counts.append("worked"),
     )
@@ -59,6 +60,26 @@ def test_a_round_that_fails_is_counted_and_followed_by_another(monkeypatch: Any)
     assert awaited(again)
     running.stop()
     assert counts.count("failed") == 1, "a store that is away is no failure of the worker"
+
+
+def test_where_several_may_write_parsing_does_not_wait_for_what_is_being_applied() -> None:
+    parsed, release = threading.Event(), threading.Event()
+
+    def apply() -> int:
+        release.wait(20)
+        return 0
+
+    def parse() -> int:
+        parsed.set()
+        return 0
+
+    running = worker(Scripted(apply=apply, parse=parse), [], apart=True)
+    running.start(scheduler=False)
+    assert awaited(parsed)
+    parsed.clear()
+    assert awaited(parsed), "it comes round again while the other still waits"
+    release.set()
+    running.stop()
 
 
 def test_a_destination_that_hangs_keeps_no_other_waiting() -> None:
