@@ -103,15 +103,6 @@ def _option(option: Any) -> tuple[str, str, str]:
 
 # Configuration.
 
-FILES = {
-    "hub": "hub.yaml",
-    "connection": "connections/*.yaml",
-    "locations": "locations.yaml",
-    "routing": "routing.yaml",
-    "policies": "policies.yaml",
-    "mapping": "mappings/**/*.yaml",
-}
-
 
 def configuration() -> str:
     intro = (
@@ -119,6 +110,8 @@ def configuration() -> str:
         " (`hub config schema KIND` prints one for an editor). What a connection's `config` holds is the connector's:"
         " see [below](#what-connectors-need).\n\n"
     )
+    from hub.config.explain import FILES
+
     parts = [intro]
     for kind, file in FILES.items():
         schema = yaml.safe_load((ROOT / "hub" / "config" / "schemas" / f"{kind}.yaml").read_text("utf-8"))
@@ -198,15 +191,87 @@ def _type(node: Mapping[str, Any], root: Mapping[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+# connector.yaml.
+
+_PARTS = {
+    "": "The file",
+    "request": "request",
+    "auth": "auth",
+    "stream": "streams.NAME",
+    "pages": "pages",
+    "since": "since",
+    "effect": "effects.NAME",
+    "pairs": "match and same",
+    "webhooks": "webhooks",
+}
+
+
+def connector_yaml() -> str:
+    from hub.runtime.declared import SEEN, schema
+
+    root: Mapping[str, Any] = schema()
+    elsewhere = frozenset(f"#/definitions/{name}" for name in root["definitions"])
+    parts = [
+        f"# connector.yaml\n\n{_plain(root['description'])} {{doc}}`../how-to/add-a-connector-in-yaml` shows one.\n\n"
+    ]
+    for name, title in _PARTS.items():
+        node = root["definitions"][name] if name else root
+        about = f"{_plain(node['description'])}\n\n" if name and "description" in node else ""
+        rows = [row for row in _walk(node, root, "", elsewhere) if row[0]]
+        parts.append(f"## {title}\n\n{about}{table(('key', 'type', 'default', 'meaning'), rows)}\n")
+    parts.append(
+        "## What expressions see\n\nAn expression of a request sees names of the hub's; every other one sees an answer,"
+        " or a record of it. One that begins with a name which is not there is refused.\n\n"
+    )
+    seen = [(code(".".join(path).replace("*", "NAME")), codes(names)) for path, names in SEEN.items()]
+    return "".join([*parts, table(("where", "names"), seen)])
+
+
 # Lint rules.
 
 
 def lint_rules() -> str:
+    """A table of what each rule prints to its example, then one section a rule. The examples are run."""
     from hub.config.rules import RULES
+    from hub.runtime.lint_examples import findings_of_example
+    from tests.lint.site import ENVIRON, GOOD, registry
 
-    return "# Lint rules\n\nWhat `hub config check` can find. Ids never change their meaning.\n\n" + table(
-        ("id", "fault"), [(code(rule.id), rule.title) for rule in RULES.values()]
-    )
+    told = {
+        rule.id: [
+            str(one) for one in findings_of_example(rule, GOOD, ENVIRON, registry=registry()) if one.rule == rule.id
+        ]
+        for rule in RULES.values()
+    }
+    parts = [
+        "# Lint rules\n\nWhat `hub config check` can find. Ids never change their meaning. An error keeps a configuration"
+        " from being taken; a warning or a remark does not, and a comment with a reason excuses it:"
+        " `# hub: ignore[HUB024] pickup goes first`, on its line or alone above it. `hub config explain HUB012` says the"
+        " same as this page.\n\n",
+        table(
+            ("id", "grade", "finds", "prints"),
+            [
+                (f"[{rule.id}](#{rule.id.lower()})", rule.severity, rule.title, code(told[rule.id][0]))
+                for rule in RULES.values()
+            ],
+        ),
+        "\n",
+    ]
+    for rule in RULES.values():
+        parts.append(f"## {rule.id}\n\nFinds {rule.title}. {rule.why} {rule.remedy}\n\n")
+        parts.append(
+            f"In `{rule.example.file}`, instead of\n\n" if rule.example.good else f"A file `{rule.example.file}`\n\n"
+        )
+        if rule.example.good:
+            parts.append(
+                _snippet(rule.example.good) + "the lines\n\n" if rule.example.broken else _snippet(rule.example.good)
+            )
+        parts.append(_snippet(rule.example.broken) if rule.example.broken else "nothing\n\n")
+        parts.append("print\n\n```text\n" + "\n".join(told[rule.id]) + "\n```\n\n")
+    return "".join(parts)
+
+
+def _snippet(text: str) -> str:
+    return "```yaml\n" + text.strip("\n") + "\n```\n\n"
 
 
 # Records, streams, capabilities.
@@ -468,7 +533,8 @@ def mapping_functions() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "configuration.md": configuration,
-    "lint-rules.md": lint_rules,
+    "connector-yaml.md": connector_yaml,
+    "lint.md": lint_rules,
     "records.md": records,
     "streams.md": streams,
     "states.md": states,

@@ -1,7 +1,7 @@
 """A directory of YAML into a :class:`~hub.config.model.Bundle`, or the list of everything that is wrong with it.
 
-Files: hub.yaml (required), connections/*.yaml, locations.yaml, routing.yaml, policies.yaml, partners/*.yaml and
-mappings/**/*.yaml. Nothing is fetched and nothing is run.
+Files: hub.yaml (required), connections/*.yaml, locations.yaml, routing.yaml, policies.yaml, partners/*.yaml,
+mappings/**/*.yaml and connectors/**/*.yaml (a site's own connectors). Nothing is fetched and nothing is run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,8 @@ from hub.config.tree import Tree
 from hub.config.validate import Checked, check_document
 
 _SINGLE = ("hub.yaml", "locations.yaml", "routing.yaml", "policies.yaml")
-_FOLDERS = ("connections", "partners", "mappings")
+_FOLDERS = ("connections", "partners", "mappings", "connectors")
+_DEEP = ("mappings", "connectors")
 _MAX_FILES = 5000
 _BEGIN = "`hub init DIR` writes one to begin with"
 _START = Mark(1, 1)
@@ -181,6 +182,7 @@ def _built(
         return None
     partners = {_stem(name): d.plain() for name, d in documents.items() if name.startswith("partners/")}
     content = build.content_of(tree) | {f"partners/{name}.yaml": partner for name, partner in partners.items()}
+    content |= {name: document.plain() for name, document in documents.items() if name.startswith("connectors/")}
     return Bundle(
         hub=hub,
         connections=MappingProxyType({connection.id: connection for connection in connections}),
@@ -217,14 +219,14 @@ def _files(directory: Path) -> Iterator[Path]:
         if path.exists():
             yield path
     for folder in _FOLDERS:
-        pattern = "**/*.yaml" if folder == "mappings" else "*.yaml"
+        pattern = "**/*.yaml" if folder in _DEEP else "*.yaml"
         yield from sorted(path for path in (directory / folder).glob(pattern) if path.is_file())
 
 
 def _misplaced(directory: Path) -> Iterator[Finding]:
     """Files that look as if they belonged to the configuration and would silently not be read."""
     places = [(directory, "*.yml")] + [
-        (directory / folder, "**/*.yml" if folder == "mappings" else "*.yml") for folder in _FOLDERS
+        (directory / folder, "**/*.yml" if folder in _DEEP else "*.yml") for folder in _FOLDERS
     ]
     for folder, pattern in places:
         for wrong in sorted(folder.glob(pattern)):

@@ -218,7 +218,7 @@ _ALL = (
         "a mapping file with a mistake",
         "A mapping that is only half understood would write half an order.",
         "Mend the place; `hub mapping try` shows what a mapping makes of a record.",
-        Example(_SITE_MAPPING, "as: lower", "as: lowre"),
+        Example(_SITE_MAPPING, "from: contact_email", "form: contact_email"),
     ),
     Rule(
         "HUB022",

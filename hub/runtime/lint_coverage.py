@@ -134,14 +134,13 @@ def coverage_findings(library: MappingLibrary, name: str, site: Path, read: Read
         return
     walk = _Walk(library)
     walk.fields(Spot(definition, (), definition.content), heres, frozenset())
-    shown = f"in the {len(heres)} fixtures" if len(heres) > 1 else "in the fixture"
     for place, spot in walk.spots.items():
         if walk.hits[place] == 0:
-            yield from _told(spot, folder, DEAD_PATH, f'the path "{spot.value}" finds nothing {shown} of {name}')
+            yield from _told(spot, folder, DEAD_PATH, f'the path "{spot.value}" finds nothing in any fixture of {name}')
     for spot, hit in walk.tables.values():
         if not hit:
             keys = ", ".join(list(spot.names())[:4])
-            yield from _told(spot, folder, DEAD_TABLE, f"no value {shown} of {name} is in this table: {keys}")
+            yield from _told(spot, folder, DEAD_TABLE, f"no value in any fixture of {name} is in this table: {keys}")
 
 
 def _told(spot: Spot, folder: str, rule: str, message: str) -> Iterator[Finding]:
