@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.output import emit_json, emit_table, json_option
+from hub.runtime.place import Place
 
 
 @click.group()
@@ -14,11 +15,12 @@ def connectors() -> None:
 
 @connectors.command("list")
 @json_option
-def list_(as_json: bool) -> None:
+@click.pass_obj
+def list_(place: Place, as_json: bool) -> None:
     """Every connector found, and those that could not be loaded with the reason."""
-    from hub.runtime.registry import Registry
+    from hub.runtime.registry import site_registry
 
-    registry = Registry()
+    registry = site_registry(place.config)
     rows: list[dict[str, object]] = [
         {
             "name": manifest.name,

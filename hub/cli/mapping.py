@@ -25,9 +25,9 @@ def mapping() -> None:
 
 def _library(place: Place) -> MappingLibrary:
     from hub.runtime.connections import library_of
-    from hub.runtime.registry import Registry
+    from hub.runtime.registry import site_registry
 
-    return library_of(place.config, Registry())
+    return library_of(place.config, site_registry(place.config))
 
 
 def _find(place: Place, name: str) -> Mapping:

@@ -12,7 +12,7 @@ from hub.config.load import load_bundle
 from hub.config.model import Bundle
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.runtime.connections import connector_infos, library_of
-from hub.runtime.registry import Registry
+from hub.runtime.registry import Registry, site_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Loaded:
 
 def load_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:
     """Check and build. Raises ConfigErrors with every finding; connects to nothing."""
-    registry = Registry()
+    registry = site_registry(folder)
     bundle = load_bundle(
         folder,
         environ=environ,

@@ -62,7 +62,7 @@ def with_definition(manifest: Manifest, engine: str) -> Manifest:
     """
     folder = Path(manifest.folder)
     try:
-        document = load(folder / FILE, name=f"{folder.name}/{FILE}")
+        document = load(folder / FILE, name=f"{folder.parent.name}/{folder.name}/{FILE}")
     except SourceError as error:
         raise ConfigErrors([finding("HUB000", error.file, error.mark, error.message, error.hint)]) from error
     checked = check_document(document, schema(), Secrets({}))

@@ -18,7 +18,7 @@ from hub.mapping.library import MappingLibrary
 from hub.runtime.configuration import Loaded, shipped_texts, versions
 from hub.runtime.connections import connector_infos, library_of
 from hub.runtime.lint_coverage import coverage_findings
-from hub.runtime.registry import Registry
+from hub.runtime.registry import Registry, site_registry
 
 MISSING, BROKEN, UNUSED = "HUB020", "HUB021", "HUB031"
 _DIRECTIONS = (".in", ".out", ".reply")
@@ -35,7 +35,7 @@ class Lint:
 
 def lint(folder: Path, environ: Mapping[str, str], *, registry: Registry | None = None) -> Lint:
     """Check everything that can be checked without connecting to anything. Raises nothing for what is in the files."""
-    registry = registry or Registry()
+    registry = registry or site_registry(folder)
     connectors = connector_infos(registry)
     examined = examine(
         read_directory(folder),
@@ -46,10 +46,19 @@ def lint(folder: Path, environ: Mapping[str, str], *, registry: Registry | None 
     )
     library = library_of(folder, registry)
     found = [*examined.findings, *_mappings(folder, examined.tree, registry, library, examined)]
+    found += _connectors(folder, registry)
     kept = tuple(sorted(set(ignored(found, examined.documents))))
     sound = examined.bundle is not None and not errors_of(kept)
     loaded = Loaded(examined.bundle, registry, library) if sound and examined.bundle is not None else None
     return Lint(kept, loaded, examined)
+
+
+def _connectors(folder: Path, registry: Registry) -> Iterator[Finding]:
+    """What is wrong with the connectors that the site keeps beside its configuration."""
+    for broken in registry.broken:
+        if Path(broken.folder).parent == folder / "connectors":
+            file = f"connectors/{Path(broken.folder).name}/manifest.yaml"
+            yield from broken.findings or (finding("HUB000", file, Mark(1, 1), broken.error),)
 
 
 def checked_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:

@@ -1,4 +1,4 @@
-"""Finds connectors: our own by scanning the package `connectors`, others by entry points and folders.
+"""Finds connectors: our own by scanning the package `connectors`, others by entry points, a site's in its folder.
 
 A connector that fails to load is listed with its error and harms no other. Nothing of a connector is imported before
 an instance of it is needed.
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from hub.config.findings import ConfigErrors
+from hub.config.findings import ConfigErrors, Finding
 from hub.runtime.declared import ENGINE, FILE, with_definition
 from hub.sdk.capabilities import Capability, Query, SafetyMode
 from hub.sdk.errors import ConfigurationError
@@ -39,6 +39,13 @@ class Broken:
     name: str
     folder: str
     error: str
+    findings: tuple[Finding, ...] = ()
+
+
+def site_registry(config: Path) -> Registry:
+    """The connectors of this installation, and those that a site keeps beside its configuration in `connectors/`."""
+    own = config / "connectors"
+    return Registry((own,) if own.is_dir() else ())
 
 
 class Registry:
@@ -66,7 +73,8 @@ class Registry:
                 manifests[manifest.name] = self._declared(manifest, manifests.get(ENGINE))
             except (ConfigErrors, ConfigurationError, ManifestError, OSError) as error:
                 del manifests[manifest.name]
-                broken.append(Broken(manifest.name, manifest.folder, str(error)))
+                found = error.findings if isinstance(error, ConfigErrors) else ()
+                broken.append(Broken(manifest.name, manifest.folder, str(error), found))
         return manifests, tuple(broken)
 
     def _declared(self, manifest: Manifest, engine: Manifest | None) -> Manifest:
@@ -156,7 +164,14 @@ def _capability(name: str, entry: Mapping[str, Any]) -> tuple[Capability, Capabi
     capability = Capability(name)
     known = {
         key: entry[key]
-        for key in ("settle_seconds", "key_ttl_seconds", "echo_field", "asynchronous", "overdue_after_seconds", "options")
+        for key in (
+            "settle_seconds",
+            "key_ttl_seconds",
+            "echo_field",
+            "asynchronous",
+            "overdue_after_seconds",
+            "options",
+        )
         if key in entry
     }
     return capability, CapabilityInfo(name=capability, safety=SafetyMode(entry.get("safety", "none")), **known)

@@ -7,6 +7,7 @@ its mappings.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from hub.domain.writeset import WriteSet
 from hub.exchange.exceptions import audit
 from hub.runtime.configuration import Loaded
 from hub.runtime.connections import connector_infos, library_of
-from hub.runtime.registry import Registry
+from hub.runtime.registry import site_registry
 from hub.store.sql_store import SqlStore
 from hub.views.revisions import active_bundle, bundle_of
 
@@ -50,18 +51,19 @@ START = Why("hub", "config.start")
 def stored(blob: bytes, home: Path, environ: Mapping[str, str]) -> Loaded:
     """A stored revision on present code.
 
-    The site's own mappings are written to a folder of that revision in the home, where the library reads them. Raises
-    ConfigErrors where it does not fit any more, for example because a variable it refers to is gone.
+    The site's own mappings and connectors are written to a folder of these bytes in the home, where library and
+    registry read them. Raises ConfigErrors where it does not fit any more, for example because a variable it refers to
+    is gone.
     """
-    registry = Registry()
-    bundle = load_blob(blob, environ=environ, connectors=connector_infos(registry))
-    folder = home / "revisions" / bundle.revision
+    folder = home / "revisions" / hashlib.sha256(blob).hexdigest()[:40]
     files, _, _ = from_blob(blob)
     for name, text in files.items():
-        if name.startswith("mappings/"):
+        if name.startswith(("mappings/", "connectors/")):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+    registry = site_registry(folder)
+    bundle = load_blob(blob, environ=environ, connectors=connector_infos(registry))
     return Loaded(bundle, registry, library_of(folder, registry))
 
 

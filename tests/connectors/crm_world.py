@@ -6,14 +6,16 @@ import dataclasses
 import datetime as dt
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
-import yaml
-
 from connectors.crm_rest.emulator import CrmEmulator
+from connectors.erp_soap.emulator import ErpEmulator
+from connectors.shopify.emulator import ShopifyEmulator
+from connectors.wms_rest.emulator import WmsEmulator
 from hub.actions.table import act
 from hub.formats.registry import codec
 from hub.runtime.configuration import load_configuration
@@ -22,13 +24,13 @@ from hub.runtime.place import Place
 from hub.runtime.registry import Registry
 from hub.runtime.simulation import Peer, Setting, Simulation
 from hub.sdk.connector import Context
-from hub.sdk.emulator import Faults, Ledger
+from hub.sdk.emulator import Emulator, Faults, Ledger
 from hub.sdk.emulator_server import Server, serve
+from hub.sdk.ports import Clock
 from hub.sdk.records import Effect, RawRequest, Tree
 from hub.transport.http import HttpPolicy, RequestsHttp
 from tests.conftest import SettableClock
 from tests.connectors.declarative_world import Kept
-from tests.simulation import site
 
 START = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 HOOK = "crm-webhook-secret"
@@ -97,46 +99,103 @@ def crm(faults: Faults | None = None, ledger: str = ":memory:", **config: str) -
 
 # A whole hub.
 
-CONNECTION: Mapping[str, Any] = {
-    "id": "crm",
-    "connector": "crm_rest",
-    "config": {
-        "base_url": "http://crm.example",
-        "client_id": "order-hub",
-        "client_secret": "${env:SIM_CRM_SECRET}",
-        "webhook_secrets": ["${env:SIM_CRM_HOOK}"],
-    },
-    "streams": {"customers": {"push": True, "poll": {"every": "1m", "lookback": "10m"}}},
-    "effects_out": {"upsert_customer": {}},
+SECRETS: Mapping[str, str] = {
+    "SHOP_TOKEN": "shop-token",
+    "SHOP_HOOK": "shop-hook",
+    "WMS_KEY": "wms-key",
+    "WMS_HOOK": "wms-hook",
+    "ERP_PASSWORD": "erp-password",
+    "ERP_HOOK": "erp-hook",
+    "CRM_SECRET": CLIENT_SECRET,
+    "CRM_HOOK": HOOK,
 }
-CALM = site.Weather({name: {} for name in site.HOSTS}, {"ship_seconds": "5"}, {})
+SITE: Mapping[str, str] = {
+    "hub.yaml": "seller: { name: Acme, default_entity: acme-us, base_currency: USD }\ndatabase: sqlite\n",
+    "connections/shop.yaml": """
+        id: shop
+        connector: shopify
+        config:
+          shop: acme.example
+          endpoint: http://shop.example
+          access_token: "${env:SHOP_TOKEN}"
+          webhook_secrets: ["${env:SHOP_HOOK}"]
+          location: "655441491"
+        streams: { orders: { start_from: always, push: true, poll: { every: 1m, lookback: 10m } } }
+        effects_out: { push_shipment: {} }
+        """,
+    "connections/wms.yaml": """
+        id: wms
+        connector: wms_rest
+        config:
+          base_url: http://wms.example
+          api_key: "${env:WMS_KEY}"
+          webhook_secrets: ["${env:WMS_HOOK}"]
+        streams:
+          fulfilment_responses: { push: true, poll: { every: 1m, lookback: 10m } }
+          shipments: { push: true, poll: { every: 1m, lookback: 10m } }
+          stock: { means: on_hand, push: true, poll: { every: 1m } }
+        effects_out: { send_fulfilment_request: {}, cancel_fulfilment_request: {} }
+        """,
+    "connections/erp.yaml": """
+        id: erp
+        connector: erp_soap
+        config:
+          endpoint: http://erp.example/soap
+          username: hub
+          password: "${env:ERP_PASSWORD}"
+          webhook_secrets: ["${env:ERP_HOOK}"]
+        streams: { acknowledgements: { push: true } }
+        effects_out: { submit_order: {}, update_order: {}, cancel_order: {}, post_invoice: {} }
+        """,
+    "connections/crm.yaml": """
+        id: crm
+        connector: crm_rest
+        config:
+          base_url: http://crm.example
+          client_id: order-hub
+          client_secret: "${env:CRM_SECRET}"
+          webhook_secrets: ["${env:CRM_HOOK}"]
+        streams: { customers: { push: true, poll: { every: 1m, lookback: 10m } } }
+        effects_out: { upsert_customer: {} }
+        """,
+    "locations.yaml": """
+        locations:
+          - id: east
+            type: dc
+            address: { lines: [1 Depot Road], locality: Anytown, admin_area: US-NJ, postal_code: "07001", country: US }
+            zone: America/New_York
+            wms: wms
+            stock_authority: wms
+            can: [ship]
+        """,
+    "routing.yaml": """
+        strategies: { cheapest: { objective: cost } }
+        rules: []
+        fallback: { use: cheapest, when_nothing: backorder }
+        """,
+    "policies.yaml": "grace: { default: 0m }\nvalidation: { unknown_sku: accept }\n",
+}
+
+
+def write_site(folder: Path) -> None:
+    """A configuration with a shop, a warehouse, an ERP and a CRM."""
+    for name, text in SITE.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).lstrip(), encoding="utf-8")
 
 
 class Whole:
-    """The simulated site with a CRM."""
+    """The whole hub of SITE; only the CRM misbehaves."""
 
     def __init__(self, folder: Path, seed: int = 1, faults: Faults | None = None, crashes: int = 0, **crm: str) -> None:
-        secrets = {**site.SECRETS, "SIM_CRM_SECRET": CLIENT_SECRET, "SIM_CRM_HOOK": HOOK}
-        site._write_site(folder, "0")
-        shop = site._files("0")["connections/shop.yaml"]
-        shop["effects_out"].pop("push_inventory")  # levels are beside the point here
-        (folder / "connections" / "shop.yaml").write_text(yaml.safe_dump(shop), encoding="utf-8")
-        (folder / "connections" / "crm.yaml").write_text(yaml.safe_dump(dict(CONNECTION)), encoding="utf-8")
-        setting = Setting(Place(folder, folder), load_configuration(folder, secrets), secrets, act)
-        self.simulation = Simulation(
-            setting, seed, lambda clock, source: self._peers(clock, source, faults or Faults(), crm), crashes=crashes
-        )
+        write_site(folder)
+        setting = Setting(Place(folder, folder), load_configuration(folder, SECRETS), SECRETS, act)
+        given = faults or Faults()
+        self.simulation = Simulation(setting, seed, lambda clock, _: _peers(clock, given, crm), crashes=crashes)
         self.peers = {peer.connection: peer for peer in self.simulation.peers}
-        rows = [{"warehouse": place, "sku": sku, "quantity": "50"} for place in site.LOCATIONS for sku in site.SKUS]
-        self.ask(site.WMS, "set_stock", rows=rows)
-        for place in site.LOCATIONS:
-            self.ask(site.WMS, "snapshot", warehouse=place)
-
-    def _peers(self, clock: Any, source: random.Random, faults: Faults, config: Mapping[str, str]) -> list[Peer]:
-        emulator = CrmEmulator(
-            ledger=Ledger(":memory:"), clock=clock, source=random.Random(5), faults=faults, config=config
-        )
-        return [*site.open_peers(CALM, clock, source), Peer("crm", "crm.example", emulator)]
+        self.ask("wms", "set_stock", warehouse="east", sku="SKU-A", quantity="50")
+        self.ask("wms", "snapshot", warehouse="east")
 
     def ask(self, peer: str, verb: str, **asked: object) -> Any:
         answer = self.simulation.control(self.peers[peer], verb, json.dumps(asked).encode())
@@ -144,7 +203,7 @@ class Whole:
         return json.loads(answer.body)
 
     def place(self, **wish: object) -> str:
-        placed = self.ask(site.SHOP, "place", lines=[{"sku": "SKU-A", "quantity": 1, "price": "10.00"}], **wish)
+        placed = self.ask("shop", "place", lines=[{"sku": "SKU-A", "quantity": 1, "price": "10.00"}], **wish)
         return str(placed["name"])
 
     def settle(self, hours: float = 2.0) -> None:
@@ -166,6 +225,26 @@ class Whole:
 
     def close(self) -> None:
         self.simulation.close()
+
+
+def _peers(clock: Clock, faults: Faults, crm: Mapping[str, str]) -> list[Peer]:
+    shop = {"access_token": "shop-token", "webhook_secret": "shop-hook", "shop": "acme.example"}
+    wms = {"api_key": "wms-key", "webhook_secret": "wms-hook", "warehouses": "east", "ship_seconds": "5"}
+    erp = {"username": "hub", "password": "erp-password", "webhook_secret": "erp-hook"}
+    made: list[tuple[str, Callable[..., Emulator], Faults, Mapping[str, str]]] = [
+        ("shop", ShopifyEmulator, Faults(), {**shop, "location": "655441491", "skus": "SKU-A"}),
+        ("wms", WmsEmulator, Faults(), wms),
+        ("erp", ErpEmulator, Faults(), erp),
+        ("crm", CrmEmulator, faults, crm),
+    ]
+    return [
+        Peer(
+            name,
+            f"{name}.example",
+            kind(ledger=Ledger(":memory:"), clock=clock, source=random.Random(number), faults=bad, config=config),
+        )
+        for number, (name, kind, bad, config) in enumerate(made)
+    ]
 
 
 @contextmanager

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from hub.runtime.configuration import load_configuration
+from hub.runtime.lint import lint
 from hub.runtime.registry import Registry
+from hub.runtime.revisions import stored
+from tests.connectors.crm_world import SECRETS, write_site
 from tests.connectors.declarative_world import BASE, MANIFEST, folder_of, problem
 
 LINES = BASE.splitlines(keepends=True)
@@ -128,3 +133,64 @@ def test_the_described_connectors_we_ship_are_without_fault() -> None:
     registry = Registry()
     assert registry.broken == ()
     assert registry.manifests["crm_rest"].definition is not None
+
+
+# A site's own, beside its configuration.
+
+MAPPING = """\
+mapping: declared/customers.in
+version: 1
+target: Customer
+kind: state
+fields: { external_id: { from: id, as: text, required: true } }
+tests: [{ name: one, input: { id: 1 }, expect: { external_id: "1" } }]
+"""
+OUT = """\
+mapping: declared/upsert_customer.out
+version: 1
+fields: { name: { from: name } }
+tests: [{ name: one, input: { name: Ada }, expect: { name: Ada } }]
+"""
+CONNECTION = {
+    "id": "crm",
+    "connector": "declared",
+    "config": {"base_url": "http://crm.example"},
+    "streams": {"customers": {"poll": {"every": "1m"}}},
+    "effects_out": {"upsert_customer": {}},
+}
+
+
+def a_site(root: Path, connector: str = BASE) -> Path:
+    """A configuration that has a connector of its own."""
+    folder = root / "config"
+    write_site(folder)
+    (folder / "connections" / "crm.yaml").write_text(yaml.safe_dump(CONNECTION), encoding="utf-8")
+    (folder / "connectors").mkdir()
+    own = folder_of(folder / "connectors", connector)
+    (own / "config.schema.yaml").write_text(
+        "type: object\nproperties: { base_url: { type: string } }\n", encoding="utf-8"
+    )
+    (own / "customers.in.yaml").write_text(MAPPING, encoding="utf-8")
+    (own / "upsert_customer.out.yaml").write_text(OUT, encoding="utf-8")
+    return folder
+
+
+def test_a_site_keeps_a_connector_beside_its_configuration_and_a_revision_keeps_it_too(tmp_path: Path) -> None:
+    loaded = load_configuration(a_site(tmp_path), SECRETS)
+    assert loaded.library.inbound("declared", "customers") is not None
+    again = stored(loaded.bundle.blob, tmp_path / "home", SECRETS)
+    assert again.bundle.revision == loaded.bundle.revision
+    assert again.registry.manifests["declared"].definition == loaded.registry.manifests["declared"].definition
+    assert again.library.outbound("declared", "upsert_customer") is not None
+
+
+def test_another_word_in_a_sites_connector_is_another_revision(tmp_path: Path) -> None:
+    one = load_configuration(a_site(tmp_path / "one"), SECRETS)
+    two = load_configuration(a_site(tmp_path / "two", BASE.replace("/ping", "/pong")), SECRETS)
+    assert one.bundle.revision != two.bundle.revision
+
+
+def test_a_fault_of_a_sites_connector_is_a_finding_of_its_configuration(tmp_path: Path) -> None:
+    found = lint(a_site(tmp_path, BASE.replace("path: /ping", "path: ping")), SECRETS).findings
+    places = [(one.file, one.line, one.column, one.rule) for one in found if "connector" in one.file]
+    assert ("connectors/declared/connector.yaml", 3, 46, "HUB002") in places
