@@ -133,6 +133,7 @@ class _Walk:
         self._here = Interchange(position, header, raw.separators)
         self._group: Group | None = None
         self._set: TransactionSet | None = None
+        self._controls: set[str] = set()
         self._last = header
 
     def run(self) -> Interchange:
@@ -163,6 +164,7 @@ class _Walk:
             self._close_group(None, read)
             groups = self._here.groups
             self._group = Group(f"{self._here.position}.gs.{len(groups) + 1}", read)
+            self._controls.clear()
             groups.append(self._group)
         elif tag == "GE":
             self._close_group(read, read)
@@ -186,9 +188,10 @@ class _Walk:
             groups.append(self._group)
         group = self._group
         self._set = TransactionSet(f"{group.position}.st.{len(group.sets) + 1}", [read])
-        if any(one.control == self._set.control for one in group.sets[-200:]):
+        if self._set.control in self._controls:
             message = f"the control number {self._set.control} stands twice in its group"
             self._found(self._set.findings, "set_control_repeated", message, read, element=2)
+        self._controls.add(self._set.control)
         group.sets.append(self._set)
 
     def _close_set(self, read: Read) -> None:
