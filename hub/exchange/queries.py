@@ -61,7 +61,7 @@ class Queries:
             if question is None:
                 return None
             until = _until(task)
-            answer = self.ask(question, until)
+            answer = self.ask(question)
             if isinstance(answer, NotNow):
                 if self.clock.now() + dt.timedelta(seconds=answer.seconds) < until:
                     return Again(answer.seconds)
@@ -71,9 +71,12 @@ class Queries:
 
         return work
 
-    def ask(self, question: Question, until: dt.datetime) -> Answer | NotNow:
-        """Ask once. A refusal is an answer, with the other side's words; so is a question or an answer that our mapping
-        cannot make or read. Raises TaskFailed where the connection is not there or cannot answer such a question."""
+    def ask(self, question: Question) -> Answer | NotNow:
+        """Ask once, whatever the time: a hub that was down asks before it gives up.
+
+        A refusal is an answer, with the other side's words; so is a question or an answer that our mapping cannot make
+        or read. Raises TaskFailed where the connection is not there or cannot answer such a question.
+        """
         view = self.connections.get(question.connection)
         method = getattr(view.connector, question.query, None) if view is not None else None
         if view is None or method is None:
@@ -88,9 +91,8 @@ class Queries:
         if permit is None:
             return NotNow(f"{view.id} has failed too often and is left alone", max(view.gate.wait_seconds(), 1.0))
         seconds = min(CALL_SECONDS, view.call_deadline)
-        deadline = max(min(until, self.clock.now() + dt.timedelta(seconds=seconds)), self.clock.now())
         try:
-            reply: Reply = method(Ask(tree, deadline))
+            reply: Reply = method(Ask(tree, self.clock.now() + dt.timedelta(seconds=seconds)))
         except Exception as error:  # noqa: BLE001 - whatever a connector raises says what became of the question
             result = result_of_error(error)
             counts = TABLE[result.resolution].breaker

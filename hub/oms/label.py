@@ -27,6 +27,7 @@ from hub.oms.outgoing import never_sent, request
 from hub.oms.ports import LabelRule, Rules
 from hub.oms.save import save, tell
 from hub.oms.times import instant_text
+from hub.oms.tracking import follow
 
 ZERO = Decimal(0)
 ASKS_WITHIN = dt.timedelta(minutes=1)
@@ -44,7 +45,7 @@ ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
 def packed(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
     """The location has packed: each package that is new gets a label, where the hub buys them."""
     rule = _rule(case, work)
-    if rule is None or not case.acts or work.method != "ship":
+    if rule is None or not case.acts or work.method != "ship" or work.state in FINISHED:
         return
     known = {one.external_id: one for one in case.packages if one.fulfilment_order_id == work.id}
     stated = record.get("packages") or ()
@@ -65,7 +66,7 @@ def packed(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
             )
             case.packages.append(package)
             known[name] = package
-        elif _labels(case, package) or package.moving:
+        elif _labels(case, package) or package.moving or package.unwanted:
             continue
         package.lines = [
             CarriedLine(str(part["line"]), str(part.get("sku", "")), units, units)
@@ -77,7 +78,18 @@ def packed(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
             for measure in ("weight_grams", "length_mm", "width_mm", "height_mm")
             if said.get(measure)
         }
-        _want_label(case, package, rule)
+        if _leaves(work, package):
+            _want_label(case, package, rule)
+        else:
+            _give_up(case, package, "its goods were cancelled")
+
+
+def _leaves(work: FulfilmentOrder, package: CarriedPackage) -> bool:
+    """Whether anything that is in the package is still to leave; one that does not say what is in it is taken to."""
+    parts = [work.line(line.line_id) for line in package.lines if line.line_id]
+    return work.state not in FINISHED and (
+        not parts or any(part is not None and part.at_location > 0 for part in parts)
+    )
 
 
 def _want_label(case: Case, package: CarriedPackage, rule: LabelRule) -> None:
@@ -369,16 +381,19 @@ def drop_unneeded(case: Case, work: FulfilmentOrder, reason: str) -> None:
     if _rule(case, work) is None:
         return
     for package in case.packages:
-        if package.fulfilment_order_id != work.id or package.moving or package.unwanted:
+        if package.fulfilment_order_id != work.id or package.shipment_id is not None or package.unwanted:
             continue
-        parts = [work.line(line.line_id) for line in package.lines if line.line_id]
-        if work.state in FINISHED or (parts and all(part is None or not part.at_location for part in parts)):
+        if not _leaves(work, package):
             _give_up(case, package, reason)
 
 
 def _give_up(case: Case, package: CarriedPackage, reason: str) -> None:
     package.unwanted = reason or "no longer wanted"
     case.clear_exception(_cause(package), "the package is not sent")
+    if package.scan is not None:
+        # The carrier has it all the same, so it gives nothing back: a person is told of that instead.
+        follow(case, package)
+        return
     open_labels = [one for one in _labels(case, package) if one.state in (LabelState.REQUESTED, LabelState.BOUGHT)]
     for label in open_labels:
         _void(case, package, label, package.unwanted)

@@ -163,11 +163,13 @@ def settings() -> tuple[Setting, ...]:
 
 def _write_site(folder: Path, grace: str) -> None:
     (folder / "connections").mkdir(parents=True)
-    for name, content in _files(grace).items():
+    for name, content in site_files(grace).items():
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def _files(grace: str) -> dict[str, Any]:
+def site_files(grace: str) -> dict[str, Any]:
+    """The site's configuration, by file."""
+
     def lookup() -> dict[str, Any]:
         return {"safety": {"mode": "lookup", "settle": f"{SETTLE_SECONDS}s"}}
 

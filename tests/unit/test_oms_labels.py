@@ -352,6 +352,22 @@ def test_a_purchase_under_way_is_given_back_when_its_answer_comes() -> None:
     assert [void.record["label"] for void in bench.sent("void_label")] == [the_label(bench)["id"]]
 
 
+def test_a_box_that_is_reported_after_its_goods_were_cancelled_gets_no_label() -> None:
+    bench = packing()
+    cancel(bench)
+    pack(bench)
+    assert (ask(bench), bench.store.rows("packages", {}), bench.raised()) == ([], [], [])
+
+
+def test_a_package_that_the_carrier_has_though_its_goods_are_cancelled_is_for_a_person() -> None:
+    bench = labelled()
+    scan = {"fact_key": "s1", "tracking_number": "TN1", "status": "in_transit", "occurred_at": "2026-11-03T10:00:00Z"}
+    bench.fact("tracking", scan, connection="carrier")
+    cancel(bench)
+    assert (bench.sent("void_label"), bench.raised()) == ([], ["package_unwanted"])
+    assert the_label(bench)["state"] == "bought"
+
+
 def test_a_cancel_while_rates_are_asked_for_buys_nothing() -> None:
     bench = packing()
     pack(bench)
