@@ -131,7 +131,8 @@ def _order(
 ) -> PurchaseOrder:
     beg = next((segment + [""] * 6 for segment in body if segment[0] == "BEG"), [""] * 6)
     currency = next((segment[2] for segment in body if segment[0] == "CUR"), None)
-    lines, defects = [], []
+    lines: list[Line] = []
+    defects: list[str] = []
     for segment in body:
         if segment[0] == "PO1":
             lines.append(_line(segment + [""] * 6, len(lines) + 1))

@@ -18,7 +18,7 @@ delimiters = st.sampled_from([",", ";", "tab", "|"])
 @given(st.lists(st.tuples(cells, cells), max_size=5), delimiters)
 def test_written_cells_read_back(rows: list[tuple[str, str]], delimiter: str) -> None:
     options: dict[str, Any] = {"delimiter": delimiter, "formulas": True}
-    tree = {"columns": ["a", "b"], "rows": [{"a": one, "b": other} for one, other in rows]}
+    tree: dict[str, Any] = {"columns": ["a", "b"], "rows": [{"a": one, "b": other} for one, other in rows]}
     read = CSV.loads(CSV.dumps(tree, options), None, options)
     assert isinstance(read, dict)
     assert read["rows"] == tree["rows"]

@@ -20,7 +20,7 @@ LAYOUTS: list[Any] = [
     {"name": "text", "when": {"at": 1, "is": "T"}, "parent": "line", "fields": {"text": [2, 20]}},
 ]
 FILE = b"HPO-1  ACME\r\nPMUG   00012\r\nTblue\r\nPCUP   00001\r\nHPO-2\r\n"
-TREE = {
+TREE: dict[str, Any] = {
     "records": [
         {
             "record": "order",
@@ -37,22 +37,22 @@ TREE = {
 
 
 def test_records_stand_inside_their_parents_and_are_written_the_same() -> None:
-    options = {"records": LAYOUTS}
+    options: dict[str, Any] = {"records": LAYOUTS}
     assert FIXED.loads(FILE, None, options) == TREE
     assert FIXED.dumps(TREE, options) == FILE
     assert [position for position, _ in FIXED.split(FILE, None, options)] == ["record.1", "record.2"]
 
 
 def test_records_without_line_breaks_have_a_width() -> None:
-    layouts = [{"name": "row", "fields": {"a": [1, 3], "b": [4, 2]}}]
-    options = {"records": layouts, "width": 5, "line_end": "none"}
-    tree = {"records": [{"record": "row", "a": "x", "b": "12"}, {"record": "row", "a": "yyy"}]}
+    layouts: list[Any] = [{"name": "row", "fields": {"a": [1, 3], "b": [4, 2]}}]
+    options: dict[str, Any] = {"records": layouts, "width": 5, "line_end": "none"}
+    tree: dict[str, Any] = {"records": [{"record": "row", "a": "x", "b": "12"}, {"record": "row", "a": "yyy"}]}
     assert FIXED.loads(b"x  12yyy  ", None, options) == tree
     assert FIXED.dumps(tree, options) == b"x  12yyy  "
 
 
 def test_columns_count_characters_of_the_encoding() -> None:
-    layouts = [{"name": "row", "fields": {"a": [1, 3], "b": [4, 1]}}]
+    layouts: list[Any] = [{"name": "row", "fields": {"a": [1, 3], "b": [4, 1]}}]
     for encoding in ("utf-8", "iso-8859-1", "cp850"):
         body = "äöüX\n".encode(encoding)
         (record,) = FIXED.split(body, None, {"records": layouts, "encoding": encoding})

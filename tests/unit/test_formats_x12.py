@@ -251,7 +251,7 @@ def test_a_tree_that_does_not_fit_its_set_is_not_written(tree: dict[str, Any], s
 
 def test_every_described_set_can_be_written_and_read_again() -> None:
     assert {"810", "850", "855", "856", "860", "997"} <= set(set_definitions())
-    tree = {
+    tree: dict[str, Any] = {
         "BEG": {"BEG01": "00", "BEG03": "PO-9"},
         "REF": [{"REF01": "DP", "REF02": "038"}],
         "PO1": [{"PO101": "1", "PO102": "2", "PID": [{"PID01": "F", "PID05": "Mug"}]}],
