@@ -145,22 +145,27 @@ class World:
         folder_of(self.root, connector, manifest, errors)
         registry = Registry((self.root,))
         assert registry.broken == ()
-        context = Context(
-            connection="crm",
-            config={"base_url": self.url, **config},
-            http=self.wire,
-            clock=self.clock,
-            log=self.log,
-            loads=lambda body: loads("json", body),
-            loads_xml=lambda body: loads("xml", body),
-            soap=_no_soap,
-            start_from=start_from or {},
-            expression=expression,
-        )
-        return registry.implementation(registry.manifests["declared"])(context)
+        made = context(self, start_from, **config)
+        return registry.implementation(registry.manifests["declared"])(made)
 
     def effect(self, payload: Tree, key: str = "customer/1") -> Effect:
         return Effect(payload, key, {}, self.clock.now() + dt.timedelta(seconds=30))
+
+
+def context(world: World, start_from: Mapping[str, dt.datetime] | None = None, **config: Any) -> Context:
+    """What a connector of that world is given."""
+    return Context(
+        connection="crm",
+        config={"base_url": world.url, **config},
+        http=world.wire,
+        clock=world.clock,
+        log=world.log,
+        loads=lambda body: loads("json", body),
+        loads_xml=lambda body: loads("xml", body),
+        soap=_no_soap,
+        start_from=start_from or {},
+        expression=expression,
+    )
 
 
 @contextmanager
