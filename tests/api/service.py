@@ -50,7 +50,16 @@ def an_order(external_id: str = "PHONE-1", **changes: object) -> dict[str, Any]:
         "number": external_id,
         "placed_at": "2026-11-20T09:30:00+01:00",
         "currency": "USD",
-        "ship_to": {"name": "A. Buyer", "lines": ["1 Main St"], "locality": "Newark", "country": "US"},
+        "payment_state": "paid",
+        "ship_to": {
+            "name": "A. Buyer",
+            "lines": ["1 Main St"],
+            "locality": "Newark",
+            "admin_area_code": "NJ",
+            "admin_area": "New Jersey",
+            "postal_code": "07101",
+            "country": "US",
+        },
         "lines": lines,
         "totals": {"total": "19.90"},
     }
@@ -95,11 +104,12 @@ class Service:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         if raw:
             sent = {"content-type": "application/json", "content-length": str(len(raw)), **sent}
-        return ask(self.application, method, path, pieces=[raw], headers=sent, query=urlencode(query))
+        path, _, given = path.partition("?")
+        return ask(self.application, method, path, pieces=[raw], headers=sent, query=given or urlencode(query))
 
     def get(self, path: str, **query: object) -> Any:
         """What a path holds; it must be there."""
-        answer = self.asking("GET", path, **query)
+        answer = self.asking("GET", f"{path}?{urlencode(query)}")
         assert answer.status == 200, answer.body
         return answer.data
 
