@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from hub.sdk.capabilities import Capability
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.ports import Clock, HttpPort, Log, SoapPort
+from hub.sdk.ports import Clock, HttpPort, Log, SftpPort, SoapPort
 from hub.sdk.records import (
     Batch,
     CheckReport,
@@ -36,6 +36,24 @@ def _no_expressions(text: str) -> Expression:
     raise ConfigurationError(f"there is no compiler for {text} here")
 
 
+def _no_sftp(**access: object) -> SftpPort:
+    raise ConfigurationError("there is no SFTP here")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """How files of a stream are taken: names that match `match` (as in a shell) in `directory`, unchanged for
+    `stable_for_seconds`. `then`: archive | delete | keep. What nobody can read goes to `error_directory`."""
+
+    directory: str
+    match: str = "*"
+    stable_for_seconds: float = 60.0
+    then: str = "archive"
+    archive_directory: str = ""
+    error_directory: str = ""
+    max_bytes: int = 20_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything a connector is given; nothing global.
@@ -47,6 +65,8 @@ class Context:
     again behind what it has seen; a stream that is not in it takes the connector's own default. `streams` names the
     streams that the connection has: where one body holds records of several, those of the others are left alone.
     `expression` compiles JMESPath as mappings know it and raises ConfigurationError for a text that is none.
+    `sftp(host=, host_keys=, username=, ...)` opens a file server when it is first used; `files` says by stream how
+    files are taken, `codec` in which format, and `effect_options` by capability what the connection says of it.
     """
 
     connection: str
@@ -61,6 +81,10 @@ class Context:
     lookback_seconds: Mapping[str, float] = field(default_factory=dict)
     expression: Callable[[str], Expression] = _no_expressions
     streams: frozenset[str] = frozenset()
+    sftp: Callable[..., SftpPort] = _no_sftp
+    files: Mapping[str, FileRules] = field(default_factory=dict)
+    codec: str = ""
+    effect_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Connector(Protocol):

@@ -5,6 +5,10 @@ ConnectorError
 |- CallFailed            a call ended without success; carries the Resolution that the table decides on
 |- DataError             the other side's bytes make no sense; keep them, park, tell a person
 `- ConfigurationError    fix the connection's configuration
+
+TransportError            a port could not complete a call
+|- LoginRefused           renew credentials or pins; pause
+`- FileFailure            a file server said no: FileMissing, FileDenied, FileStands, FileTooLarge
 """
 
 from __future__ import annotations
@@ -82,3 +86,38 @@ class TransportError(Exception):
     def __init__(self, message: str, *, before_first_byte: bool) -> None:
         super().__init__(message)
         self.before_first_byte = before_first_byte
+
+
+class LoginRefused(TransportError):
+    """The other side did not let us in, or is not who it should be: another try with the same secrets is no use."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, before_first_byte=True)
+
+
+class HostKeyRefused(LoginRefused):
+    """The server showed a host key that is not among the pinned ones; no credential was sent."""
+
+
+class FileFailure(TransportError):
+    """A file server answered no; the session goes on and nothing was changed. `path` is the file's, printable."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message, before_first_byte=True)
+        self.path = path
+
+
+class FileMissing(FileFailure):
+    """There is no such file or directory."""
+
+
+class FileDenied(FileFailure):
+    """We may not do that there."""
+
+
+class FileStands(FileFailure):
+    """A file of that name stands there already, and nothing is overwritten."""
+
+
+class FileTooLarge(FileFailure):
+    """The file holds more than was asked for at most."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hub.sdk.records import Tree
 
@@ -46,6 +46,66 @@ class SoapPort(Protocol):
         Raises DataError, before anything is sent, where the payload does not fit.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """An entry of a directory. `name` is as the server wrote it, bytes that are no UTF-8 as lone surrogates;
+    `modified_at` in whole Unix seconds by the server's clock."""
+
+    name: str
+    size: int
+    modified_at: int
+    kind: Literal["file", "directory", "other"] = "file"
+
+    @property
+    def printable(self) -> str:
+        """The name for people, logs and the store."""
+        return printable(self.name)
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that can be stored: bytes that are no UTF-8 and control characters as ``\\xNN``."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+
+
+class SftpPort(Protocol):
+    """Files of one SFTP server whose host key is pinned. Paths are absolute. One session, opened when first needed and
+    again when it broke; calls of several threads wait for each other. Everything raises TransportError and its kin."""
+
+    def list(
+        self, directory: str, *, wanted: Callable[[RemoteFile], bool], limit: int, deadline: dt.datetime | None = None
+    ) -> list[RemoteFile]:
+        """The oldest `limit` of the entries that are wanted, oldest first."""
+        ...
+
+    def stat(self, path: str) -> RemoteFile | None:
+        """None where there is nothing of that name."""
+        ...
+
+    def read(self, path: str, *, max_bytes: int, deadline: dt.datetime | None = None) -> bytes:
+        """All of a file. Raises FileTooLarge, FileMissing, FileDenied."""
+        ...
+
+    def write(self, path: str, body: bytes, *, deadline: dt.datetime | None = None) -> None:
+        """Write under a temporary name, then rename: nobody sees half a file under `path`. Overwrites nothing.
+
+        Raises FileStands; a TransportError with `before_first_byte` says that nothing stands under `path` of ours.
+        """
+        ...
+
+    def rename(self, path: str, to: str) -> None:
+        """Raises FileStands where `to` exists, FileMissing where `path` or the directory of `to` does not."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+
+    def make_directory(self, path: str) -> None:
+        """With the directories above it; one that stands already is fine."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Clock(Protocol):
