@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.config.units import parse_duration
 from hub.formats.x12 import Separators
 
 STREAM_OF: Mapping[str, str] = {
@@ -59,6 +61,7 @@ class Partner:
     acknowledges_repeated: bool = True
     parks_reuse: bool = False
     acknowledges: bool = True
+    acknowledges_within: dt.timedelta = dt.timedelta(hours=2)
     sku_from: str = ""
     locations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     file_name: str = "{document}-{control}.x12"
@@ -121,6 +124,7 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
         acknowledges_repeated=acknowledge.get("repeated", True),
         parks_reuse=tree.get("control_number_reused", "report") == "park",
         acknowledges=acknowledge.get("expect", True),
+        acknowledges_within=parse_duration(acknowledge.get("within", "2h")),
         sku_from=tree.get("sku_from", ""),
         locations=tree.get("locations", {}),
         file_name=tree.get("file_name", "{document}-{control}.x12"),

@@ -194,6 +194,23 @@ class RuntimeConnections:
         tree = self._bundle.partners.get(config.partner or "")
         return NOBODY if tree is None or config.partner is None else read_partner(config.partner, tree)
 
+    def _answered(
+        self, config: ConnectionConfig, known: dict[Capability, CapabilityInfo]
+    ) -> dict[Capability, CapabilityInfo]:
+        """What a partner is sent is open until it acknowledges it, if it does; an acknowledgement is never answered."""
+        partner = self._partner(config)
+        if config.codec != EDI_CODEC or not partner.id:
+            return known
+        due = partner.acknowledges_within.total_seconds()
+        return {
+            name: dataclasses.replace(
+                info,
+                asynchronous=partner.acknowledges and name is not Capability.ACKNOWLEDGE,
+                overdue_after_seconds=due,
+            )
+            for name, info in known.items()
+        }
+
     def _intake(self, config: ConnectionConfig, manifest: Manifest) -> EdiIntake | None:
         if config.codec != EDI_CODEC:
             return None
@@ -235,7 +252,7 @@ class RuntimeConnections:
             connector=self._registry.implementation(manifest)(context),
             effects=config.effects is EffectsMode.ON,
             streams={name: self._stream(config, manifest, name) for name in _streams(config, manifest)},
-            capabilities=_capabilities(config, manifest),
+            capabilities=self._answered(config, _capabilities(config, manifest)),
             replies=self._replies(config, manifest),
             gate=ConnectionGate(Breaker(self._clock), limits),
             call_deadline=config.call_deadline.total_seconds(),

@@ -150,3 +150,23 @@ def test_the_partners_acknowledgement_settles_the_delivery_it_answers(
 def test_an_acknowledgement_of_nothing_we_sent_waits(site: PartnerSite) -> None:
     (item,) = site.feed(acknowledgement("SH", "77", "A"))
     assert item["status"] == "waiting"
+
+
+def test_what_is_not_acknowledged_in_time_is_told_and_may_still_come(site: PartnerSite) -> None:
+    site.ship("P1")
+    site.send()
+    site.clock.advance(2 * 3600 + 1)
+    site.send()
+    assert site.delivery("P1")["state"] == "overdue"
+    assert "overdue" in {row["kind"] for row in site.rows("exceptions")}
+    site.feed(acknowledgement("SH", "1", "A"))
+    assert site.delivery("P1")["state"] == "acknowledged"
+
+
+def test_nothing_is_waited_for_from_a_partner_who_acknowledges_nothing(
+    tmp_path: Path, store: SqlStore, clock: SettableClock
+) -> None:
+    site = PartnerSite(tmp_path, store, clock, PARTNER + "acknowledge: { expect: false }\n")
+    site.ship("P1")
+    site.send()
+    assert site.delivery("P1")["state"] == "acknowledged"

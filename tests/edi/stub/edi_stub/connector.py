@@ -34,14 +34,14 @@ class Folder:
         return iter(())
 
     def acknowledge(self, effect: Effect) -> Reply:
-        return self._write(effect, asynchronous=False)
+        return self._write(effect)
 
     def push_shipment(self, effect: Effect) -> Reply:
-        return self._write(effect, asynchronous=True)
+        return self._write(effect)
 
-    def _write(self, effect: Effect, *, asynchronous: bool) -> Reply:
+    def _write(self, effect: Effect) -> Reply:
         payload = cast("dict[str, Any]", effect.payload)
         path = self._folder / payload["name"]
         path.write_bytes(payload["text"].encode(payload["charset"]))
         body = json.dumps({"file": path.name}).encode()
-        return Reply(body, "application/json", 200, path.name, asynchronous=asynchronous)
+        return Reply(body, "application/json", 200, path.name)
