@@ -44,6 +44,11 @@ SEEN: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 """What the expressions of each part see; all others look at an answer of the other side."""
 
+SECRET = frozenset(
+    {("auth", "password"), ("auth", "token"), ("auth", "key"), ("auth", "client_secret"), ("webhooks", "secrets")}
+)
+"""Expressions whose value is a secret: they name a place in the connection's config and never hold it."""
+
 _FIRST_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*(?![\w(])")
 _HOLE = re.compile(r"\{([^{}]*)\}")
 
@@ -104,6 +109,10 @@ def _expressions(document: Document) -> Iterator[Finding]:
             compile_expression(node.value)
         except ExpressionError as error:
             yield finding("HUB017", document.file, node.mark, f"{_name(path)} is no JMESPath: {error}")
+            continue
+        if path in SECRET and not node.value.startswith("config."):
+            hint = "name a key of the connection's config, and take this value out of use: it has been in a file"
+            yield finding("HUB003", document.file, node.mark, f"{_name(path)} is a secret written out", hint)
             continue
         seen = _seen(path)
         first = _FIRST_NAME.match(node.value)

@@ -72,6 +72,11 @@ LINES = BASE.splitlines(keepends=True)
             "base_url: config.base_url\nauth: { kind: bearer }",
             'declared/connector.yaml:3:7: HUB014 auth has no "token"',
         ),
+        (
+            "base_url: config.base_url",
+            "base_url: config.base_url\nauth: { kind: bearer, token: \"'tok-123'\" }",
+            "declared/connector.yaml:3:30: HUB003 auth.token is a secret written out",
+        ),
         ("base_url: config.base_url", "base_url: config.base_url\nbase_url: x", "HUB000"),
         ("base_url: config.base_url", "base_url: !!python/object:x y", "HUB000"),
     ],
