@@ -96,6 +96,8 @@ class AmazonSp:
         if stream != "orders":
             raise ConfigurationError(f"there is no stream {stream} to read")
         sweep = Sweep.from_cursor(cursor, self._start(stream))
+        if sweep.since > self._context.clock.now():
+            return  # the stream starts later
         while True:
             asked_at = self._context.clock.now()
             try:

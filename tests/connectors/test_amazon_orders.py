@@ -233,6 +233,13 @@ def test_ids_are_listed_by_window(world: AmazonWorld) -> None:
     assert [found.external_id for found in world.connector.list_ids("orders", window)] == [order]
 
 
+def test_a_stream_that_starts_later_is_not_asked_for(world: AmazonWorld) -> None:
+    world.place(("A", 1, "5.00"))
+    world.clock.at = START - dt.timedelta(days=2)
+    assert world.batches() == []
+    assert world.emulator.calls == 0
+
+
 def test_orders_of_other_marketplaces_are_left_alone(world: AmazonWorld) -> None:
     world.place(("A", 1, "5.00"), marketplace=BRITAIN)
     ours = world.place(("A", 1, "5.00"))
