@@ -18,6 +18,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import WriteSet
 from hub.edi.functional import group_record, is_acknowledged
 from hub.edi.partners import Partner, stream_of
+from hub.edi.told import disagreement, reused, unknown_sender
 from hub.formats.tree import FormatError
 from hub.formats.x12 import Document, RawInterchange, read
 from hub.formats.x12_envelope import Interchange, interchanges
@@ -123,16 +124,8 @@ class EdiIntake:
             message = f"the interchange number {control} of {sender} came before, with other content"
             if self.partner.parks_reuse:
                 closing.parked[interchange.position] = message
-            closing.exceptions.append(
-                self._exception(
-                    "control_number_reused",
-                    f"{sender}/{control}",
-                    f"{self.connection}: an interchange number came again with other content",
-                    message,
-                    "its sets wait for a person" if self.partner.parks_reuse else "its sets were taken as they are",
-                    receipt_id,
-                )
-            )
+            told = reused(self.connection, receipt_id, sender, control, parked=self.partner.parks_reuse)
+            closing.exceptions.append(told)
         inside.add(digest)
         closing.writes.insert(
             "edi_interchanges",
@@ -150,17 +143,9 @@ class EdiIntake:
     def _sender(self, closing: Closing, interchange: Interchange, receipt_id: str) -> None:
         if self._is_partner(interchange):
             return
-        sender = interchange.get(6)
-        closing.exceptions.append(
-            self._exception(
-                "unknown_sender",
-                sender,
-                f"{self.connection}: a file of somebody who is not {self.partner.id}",
-                f"the interchange says that it comes from {sender or 'nobody'}, not from {self.partner.theirs.id}",
-                "its sets were taken, nothing is acknowledged to anybody",
-                receipt_id,
-            )
-        )
+        partner = self.partner
+        told = unknown_sender(self.connection, receipt_id, interchange.get(6), partner.id, partner.theirs.id)
+        closing.exceptions.append(told)
 
     def _is_partner(self, interchange: Interchange) -> bool:
         return not self.partner.theirs.id or interchange.get(6) == self.partner.theirs.id.strip()
@@ -173,31 +158,7 @@ class EdiIntake:
             for one in group.sets:
                 findings += [finding for finding in one.findings if finding.code.startswith(("set_", "no_", "cut_"))]
         for finding in {finding.code: finding for finding in reversed(findings)}.values():
-            closing.exceptions.append(
-                self._exception(
-                    "envelope",
-                    finding.code,
-                    f"{self.connection}: an interchange does not agree with itself ({finding.code})",
-                    f"{finding.message} (segment {finding.segment}, byte {finding.offset})",
-                    "the sets were taken as they stand; the acknowledgement says what does not agree",
-                    receipt_id,
-                )
-            )
-
-    def _exception(
-        self, kind: str, cause: str, title: str, detail: str, next_step: str, receipt_id: str
-    ) -> ExceptionRequest:
-        return ExceptionRequest(
-            cause_key=f"{kind}/{self.connection}/{cause}",
-            kind=kind,
-            title=title,
-            detail=detail,
-            next_step=next_step,
-            hint="ask the partner what was meant; the bytes are kept with the receipt",
-            subject_kind="receipt",
-            subject_id=receipt_id,
-            connection=self.connection,
-        )
+            closing.exceptions.append(disagreement(self.connection, receipt_id, finding))
 
     def _acknowledge(self, closing: Closing, interchange: Interchange, receipt_id: str, document: Document) -> None:
         partner = self.partner

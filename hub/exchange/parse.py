@@ -216,7 +216,7 @@ def unparsable_rows(receipt: ClaimedReceipt, code: str, message: str) -> tuple[W
 def _refused(connection: str, stream: str, message_id: str, code: str, words: str) -> ExceptionRequest:
     return ExceptionRequest(
         cause_key=f"{code}/{connection}/{stream}",
-        kind=code,
+        kind="not_taken",
         title=f"{connection}: a record of {stream} cannot be taken as it came",
         detail=words,
         next_step="the record is kept and not applied",
