@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("hub.cli.orders:orders", "List orders, show one and why it went where it went"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
+    "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
     "inventory": ("hub.cli.inventory:inventory", "Stock by SKU and location, and what is promised"),
     "ingest": ("hub.cli.ingest:ingest", "Feed files to a connection as if they had arrived"),
     "import": ("hub.cli.imports:imports", "Import items before going live"),

@@ -33,8 +33,11 @@ ZERO = Decimal(0)
 ASKS_WITHIN = dt.timedelta(minutes=1)
 """A query that has no answer by then is given up."""
 
-ASKS_AGAIN = dt.timedelta(minutes=15)
+ASKS_AGAIN = dt.timedelta(minutes=5)
 """The package still has no label: its carrier is asked anew."""
+
+ASKED_AGAIN = "Remove the cause; the carrier is asked again every 5 minutes. Or ship it with a label of your own."
+ASK_THE_LOCATION = "Correct it and have the location report the package again, or ship it with a label of your own."
 
 CONTENT_TYPES = {"pdf": "application/pdf", "png": "image/png", "zpl": "application/zpl"}
 CAPABILITIES = frozenset({"buy_label", "void_label"})
@@ -145,7 +148,7 @@ def rate_query(rules: Rules) -> QueryHandler:
         chosen = choose(rates, wanted, case.order.currency or "")
         why = _why_not(answer, rates, chosen, rule, wanted)
         if why:
-            _trouble(case, package, case.discreet(why))
+            _trouble(case, package, case.discreet(why), ASKED_AGAIN)
             _ask(case, package, now + ASKS_AGAIN)
         else:
             _buy(case, package, rule, chosen)
@@ -455,7 +458,7 @@ def _cause(package: CarriedPackage) -> str:
     return f"label/{package.id or package.fulfilment_order_id}"
 
 
-def _trouble(case: Case, package: CarriedPackage, why: str) -> None:
+def _trouble(case: Case, package: CarriedPackage, why: str, next_step: str = ASK_THE_LOCATION) -> None:
     if _cause(package) in case.raised:
         case.forget([_cause(package)], "said anew")
     case.raise_exception(
@@ -463,7 +466,7 @@ def _trouble(case: Case, package: CarriedPackage, why: str) -> None:
         "label_missing",
         "A package has no label",
         f"Package {package.external_id} at {package.location}: {why}.",
-        "Remove the cause; the carrier is asked again every 15 minutes. Or ship it with a label of your own.",
+        next_step,
         f"hub orders show {case.order.id}",
     )
 

@@ -293,6 +293,30 @@ PROMISES: tuple[Promise, ...] = (
         " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total",
     ),
     Promise(
+        "labels_money",
+        "A label that was bought says what it cost, and no more comes back than that",
+        "SELECT id AS subject, 'state ' || state || ', cost ' || COALESCE(cost, 0) || ', refunded ' || refunded"
+        " || ' (millionths)' AS detail FROM labels WHERE refunded > COALESCE(cost, 0) OR refunded < 0"
+        " OR (cost IS NOT NULL AND currency IS NULL)",
+    ),
+    Promise(
+        "labels_kept",
+        "The bytes of every label are kept until its order's personal data are erased",
+        "SELECT l.id AS subject, 'its bytes are gone' AS detail FROM labels l LEFT JOIN bodies b ON b.id = l.body_id"
+        " WHERE l.body_id IS NOT NULL"
+        " AND (b.id IS NULL OR (b.body IS NULL AND b.file IS NULL AND b.erased_at IS NULL))",
+    ),
+    Promise(
+        "packages_labelled",
+        "A package that waits for a label has a question, a purchase or an exception that moves it",
+        "SELECT p.id AS subject, 'waits for a label and nothing moves it' AS detail FROM packages p"
+        " WHERE p.state = 'label_pending'"
+        " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.kind = 'rate' AND t.subject = p.id"
+        " AND t.state IN ('pending', 'claimed', 'failed'))"
+        " AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.package_id = p.id AND l.state <> 'withdrawn')"
+        f" AND NOT EXISTS ({OPEN_EXCEPTION} AND s.order_id = p.order_id)",
+    ),
+    Promise(
         "primary_references",
         "An external id of a system means one thing of ours",
         "SELECT MIN(id) AS subject, system || ' ' || entity || ' ' || external_id || ' means ' || COUNT(*) || ' things'"

@@ -23,6 +23,7 @@ from hub.sdk.emulator import Faults, Ledger
 from hub.sdk.emulator_server import Server, serve
 from hub.sdk.ports import Clock
 from hub.sdk.records import Ask, Effect, RawRequest, Receipt, Tree
+from hub.store.sql_store import SqlStore
 from hub.transport.http import HttpPolicy, RequestsHttp
 from tests.conftest import SettableClock
 from tests.connectors.wms_rest_world import Silence, loads
@@ -148,12 +149,19 @@ class _Renderer(Echoing):
 class Labelling(Whole):
     """The whole hub with one location whose labels it buys at a real aggregator."""
 
-    def __init__(self, faults: Faults | None = None, labels: LabelRule | None = None, **config: str) -> None:
+    def __init__(
+        self,
+        faults: Faults | None = None,
+        labels: LabelRule | None = None,
+        store: SqlStore | None = None,
+        clock: SettableClock | None = None,
+        **config: str,
+    ) -> None:
         east = location("east", labels=labels or LabelRule("carrier"), address=ADDRESS)
         given = rules(east, takers=spine().takers, follows_packages=True)
-        clock = SettableClock(dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC))
+        clock = clock or SettableClock(dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC))
         self.carrier = Aggregator(clock, faults, **config)
-        super().__init__(given, clock=clock)
+        super().__init__(given, store, clock=clock)
         self.renderer = _Renderer()
         stream = MAPPINGS.inbound("carrier_rest", "tracking")
         assert stream is not None

@@ -49,6 +49,8 @@ def finish(simulation: Simulation, story: Story) -> list[str]:
     story.play()
     calm(simulation.peers)
     simulation.poll_every(7200.0)
+    # A carrier that gave no rates is asked again after five minutes, which is nothing that a run waits for by itself.
+    simulation.run_until(simulation.clock.now() + dt.timedelta(minutes=20))
     simulation.settle(DAY)
     story.count()
     simulation.settle(DAY)

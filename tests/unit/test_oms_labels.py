@@ -249,7 +249,7 @@ def test_without_a_rate_a_person_is_told_in_the_carriers_words_and_it_is_asked_a
     assert bench.raised() == ["label_missing"]
     assert says_why in bench.exceptions[0].detail
     assert ask(bench) == []
-    bench.later(minutes=15)
+    bench.later(minutes=5)
     rate(bench)
     assert len(bench.sent("buy_label")) == 1
     assert bench.the_order()["document"].get("raised") is None
