@@ -109,7 +109,7 @@ class Service:
 
     def get(self, path: str, **query: object) -> Any:
         """What a path holds; it must be there."""
-        answer = self.asking("GET", f"{path}?{urlencode(query)}")
+        answer = self.asking("GET", f"{path}?{urlencode(query)}" if query else path)
         assert answer.status == 200, answer.body
         return answer.data
 
@@ -139,10 +139,15 @@ def configured(folder: Path, environ: Mapping[str, str]) -> Loaded:
 
 
 @contextmanager
-def a_service(folder: Path, loaded: Loaded, template: Path, environ: Mapping[str, str]) -> Iterator[Service]:
-    """On a database of its own that is there already."""
+def a_service(
+    folder: Path, loaded: Loaded, template: Path | None, environ: Mapping[str, str], database: str = ""
+) -> Iterator[Service]:
+    """On a database of its own: a copy of the template, or the one at an address."""
     site = DeskSite(folder, environ)
-    shutil.copy(template, site.home / "hub.db")
+    if template is not None:
+        shutil.copy(template, site.home / "hub.db")
+    else:
+        site.edit("hub.yaml", "database: sqlite", f'database: "{database}"')
     place = Place(site.config, site.home)
     with opened_hub(place, loaded, environ=environ) as hub:
         views = ReadingPool(database_address(site.config, environ), home=site.home)

@@ -33,7 +33,7 @@ def furnished(shared_service: Service) -> Iterator[tuple[str, str]]:
         yield url, shared_service.key("admin")
 
 
-def checked(url: str, key: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def checked(folder: Path, url: str, key: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("schemathesis")
     return subprocess.run(
         [
@@ -52,17 +52,18 @@ def checked(url: str, key: str, *arguments: str) -> subprocess.CompletedProcess[
         text=True,
         timeout=280,
         check=False,
+        cwd=folder,
     )
 
 
-def test_schemathesis_finds_nothing(furnished: tuple[str, str]) -> None:
+def test_schemathesis_finds_nothing(furnished: tuple[str, str], tmp_path: Path) -> None:
     """All but the one operation that would take its key away."""
-    done = checked(*furnished, "--exclude-operation-id=keys.revoke", "--max-examples=8")
+    done = checked(tmp_path, *furnished, "--exclude-operation-id=keys.revoke", "--max-examples=8")
     assert done.returncode == 0, done.stdout[-20_000:]
     assert f"Tested: {len(operations()) - 1}" in done.stdout
 
 
-def test_schemathesis_finds_nothing_where_keys_end(furnished: tuple[str, str]) -> None:
-    done = checked(*furnished, "--include-operation-id=keys.revoke", "--max-examples=20", "--phases=coverage,fuzzing")
+def test_schemathesis_finds_nothing_where_keys_end(furnished: tuple[str, str], tmp_path: Path) -> None:
+    done = checked(tmp_path, *furnished, "--include-operation-id=keys.revoke", "--max-examples=20", "--phases=coverage,fuzzing")
     assert done.returncode == 0, done.stdout[-20_000:]
     assert "Tested: 1" in done.stdout
