@@ -107,7 +107,13 @@ def _stream(name: str, inner: Fields) -> model.StreamConfig:
         files=None
         if files is None
         else model.FileIntake(
-            files.text("directory"), files.text("match"), files.duration("stable_for"), files.text("then")
+            files.text("directory"),
+            files.text("match"),
+            files.duration("stable_for"),
+            files.text("then"),
+            files.maybe_text("archive_directory") or "",
+            files.maybe_text("error_directory") or "",
+            files.integer("max_bytes"),
         ),
         options=MappingProxyType({key: value for key, value in inner.tree.items() if key not in _STREAM_KEYS}),
     )

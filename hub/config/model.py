@@ -132,12 +132,15 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class FileIntake:
-    """How files of a stream are taken."""
+    """How files of a stream are taken. Empty directories are those below ``directory``."""
 
     directory: str
     match: str
     stable_for: timedelta
     then: str
+    archive_directory: str
+    error_directory: str
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

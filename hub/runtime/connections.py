@@ -27,6 +27,7 @@ from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.mapping.mapping import Mapping as CompiledMapping
 from hub.runtime import declared
+from hub.runtime.files import FileDocuments, SftpFactory, file_rules, real_sftp
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability, SafetyMode
@@ -143,6 +144,7 @@ class RuntimeConnections:
         environ: Mapping[str, str],
         *,
         http: HttpFactory = real_http,
+        sftp: SftpFactory = real_sftp,
     ) -> None:
         self._bundle = bundle
         self._registry = registry
@@ -150,6 +152,7 @@ class RuntimeConnections:
         self._clock = clock
         self._secrets = Secrets(environ)
         self._http = http
+        self._sftp = sftp
         self._views: dict[str, ConnectionView] = {}
         self._lock = threading.Lock()
 
@@ -187,7 +190,13 @@ class RuntimeConnections:
             for connection in self._bundle.connections.values()
             if connection.codec == EDI_CODEC
         }
-        return MappingRenderer(lambda name: self._bundle.connections[name].connector, self._library, options, documents)
+        files = {
+            connection.id: FileDocuments(connection.codec, _effect_options(connection))
+            for connection in self._bundle.connections.values()
+            if connection.codec not in (None, EDI_CODEC)
+        }
+        connector_of = {name: connection.connector for name, connection in self._bundle.connections.items()}
+        return MappingRenderer(connector_of.__getitem__, self._library, options, documents, files)
 
     def _partner(self, config: ConnectionConfig) -> Partner:
         """The partner a connection names; nobody where it names none."""
@@ -245,6 +254,10 @@ class RuntimeConnections:
                 if stream.poll is not None and stream.poll.lookback
             },
             streams=frozenset(config.streams),
+            sftp=self._sftp(config.id, self._clock),
+            files=file_rules(config),
+            codec=config.codec or "",
+            effect_options=_effect_options(config),
         )
         return ConnectionView(
             id=config.id,
@@ -302,6 +315,10 @@ def _streams(config: ConnectionConfig, manifest: Manifest) -> tuple[str, ...]:
     if config.codec == EDI_CODEC and ACKNOWLEDGEMENTS in manifest.streams and ACKNOWLEDGEMENTS not in names:
         names.append(ACKNOWLEDGEMENTS)
     return tuple(names)
+
+
+def _effect_options(config: ConnectionConfig) -> dict[str, Mapping[str, Any]]:
+    return {capability: effect.options for capability, effect in config.effects_out.items()}
 
 
 def _reader(name: str) -> Callable[[bytes], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +11,7 @@ from hub.edi.outgoing import EdiDocuments
 from hub.exchange.connections import Rendered
 from hub.mapping.errors import MappingError
 from hub.mapping.library import MappingLibrary
+from hub.runtime.files import FileDocuments
 
 FILE = "application/vnd.order-hub.file+json"
 """Content type of a payload that is a file: its name, text and charset."""
@@ -24,12 +26,15 @@ class MappingRenderer:
         library: MappingLibrary,
         options: Mapping[str, Mapping[str, object]],
         documents: Mapping[str, EdiDocuments] = MappingProxyType({}),
+        files: Mapping[str, FileDocuments] = MappingProxyType({}),
     ) -> None:
-        """`documents` by connection: those whose payloads are files with control numbers."""
+        """By connection: `documents` of those whose payloads are files with control numbers, `files` of those whose
+        payloads are other files."""
         self._connector_of = connector_of
         self._library = library
         self._options = options
         self._documents = documents
+        self._files = files
 
     def render(self, connection: str, capability: str, record: Mapping[str, Any]) -> Rendered:
         """Raises MappingError."""
@@ -40,6 +45,8 @@ class MappingRenderer:
         context: dict[str, object] = {"connection": connection, "config": self._options.get(connection, {})}
         documents = self._documents.get(connection)
         if documents is None:
-            return Rendered(mapping.run(dict(record), context=context).record)
+            tree = mapping.run(dict(record), context=context).record
+            files = self._files.get(connection)
+            return Rendered(tree) if files is None else Rendered(tree, FILE, partial(files.freeze_as, capability))
         context["partner"] = documents.partner.context()
         return Rendered(mapping.run(dict(record), context=context).record, FILE, documents.freeze)

@@ -61,11 +61,11 @@ class SftpFiles:
     """Implements hub.sdk.ports.SftpPort."""
 
     def __init__(self, access: SftpAccess, clock: Clock, policy: SftpPolicy | None = None) -> None:
+        self._session: Session | None = None
         self._access = access
         self._clock = clock
         self._policy = policy or SftpPolicy()
         self._lock = threading.RLock()
-        self._session: Session | None = None
         self._used_at = 0.0
 
     def list(
@@ -186,6 +186,10 @@ class SftpFiles:
     def close(self) -> None:
         with self._lock:
             self._drop()
+
+    def __del__(self) -> None:
+        # A connection of a revision that is no more leaves no session behind; its thread would keep it alive.
+        self._drop()
 
     def _call(self, what: str, path: str, work: Callable[[Session], T], *, repeats: bool = False) -> T:
         """Work on the session, once more on a new one where it only reads and the old one turned out to be broken.
