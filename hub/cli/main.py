@@ -10,7 +10,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -18,6 +18,9 @@ from click.core import ParameterSource
 from hub import __version__
 from hub.cli.failure import Failure, failure_of
 from hub.runtime.place import Place
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("hub.cli.demo:demo", "Run everything on this machine with emulated systems"),
@@ -38,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connectors": ("hub.cli.connectors:connectors", "Kinds of systems the hub can talk to"),
     "connections": ("hub.cli.connections:connections", "Configured instances: list, check, pause, resume"),
     "db": ("hub.cli.database:database", "Upgrade the database"),
+    "completion": ("hub.cli.completion:completion", "Complete commands in bash, zsh or fish"),
     "version": ("hub.cli.status:version", "Versions of the hub and what it stands on"),
     "test": ("hub.cli.checkout:test", "Run the test suite (in a checkout)"),
     "bench": ("hub.cli.checkout:bench", "Measure speed against bare floors (in a checkout)"),
@@ -66,6 +70,13 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and helps as they stand here: completing must not load every command."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

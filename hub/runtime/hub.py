@@ -61,6 +61,8 @@ ALERTS_EVERY_SECONDS = 60.0
 RETENTION_AT = "40 3 * * *"
 KINDS_OF_BODIES = ("receipt", "message", "reply", "attempt", "delivery")
 ERASED_AT_ONCE = 500
+ANSWERS_KEPT = dt.timedelta(days=2)
+"""A request with an Idempotency-Key gets its first answer again for one day."""
 
 Act = Callable[["Hub", str, dict[str, Any]], Mapping[str, Any]]
 
@@ -305,7 +307,9 @@ def retention_workers(store: SqlStore, clock: Clock, config: RetentionConfig) ->
     bodies = Retention(store, clock, dict.fromkeys(KINDS_OF_BODIES, days))
 
     def people(_: DueTask) -> Again | None:
-        before = clock.now() - config.personal_data_after_delivery
-        return Again(0.0) if store.erase_people(before, ERASED_AT_ONCE) == ERASED_AT_ONCE else None
+        now = clock.now()
+        erased = store.erase_people(now - config.personal_data_after_delivery, ERASED_AT_ONCE)
+        forgotten = store.forget_answers(now - ANSWERS_KEPT, ERASED_AT_ONCE)
+        return Again(0.0) if ERASED_AT_ONCE in (erased, forgotten) else None
 
     return {"retention": bodies.run, "personal_data": people}

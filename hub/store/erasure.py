@@ -52,3 +52,11 @@ def erase_people(tx: Transaction, before: int, now: int, limit: int) -> int:
             [(now, *one) for one in ids],
         )
     return len(ids)
+
+
+def forget_answers(tx: Transaction, before: int, limit: int) -> int:
+    """Answers to requests that may not be asked for again; how many."""
+    found = tx.fetch("SELECT id FROM api_answers WHERE created_at < ? LIMIT ?", (before, limit))
+    if found:
+        tx.many("DELETE FROM api_answers WHERE id = ?", [(row[0],) for row in found])
+    return len(found)

@@ -197,6 +197,11 @@ class SqlStore:
         since, now = instant_to_database(before), self._now()
         return self._writer.run(lambda tx: erasure.erase_people(tx, since, now, limit))
 
+    def forget_answers(self, before: dt.datetime, limit: int) -> int:
+        """Forget what API requests with an Idempotency-Key were answered before; how many."""
+        since = instant_to_database(before)
+        return self._writer.run(lambda tx: erasure.forget_answers(tx, since, limit))
+
     # --- reading and waiting ---
 
     @contextmanager

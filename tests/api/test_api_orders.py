@@ -333,3 +333,11 @@ def test_a_body_that_only_speaks_json_is_refused(shared_service: Service) -> Non
     for kind in ("text/xml", "application/json; charset=utf-16", "multipart/form-data; boundary=x", ""):
         answer = shared_service.post("/v1/orders", b"{}", **{"content-type": kind})
         problem_of(answer, 415, "media-type")
+
+
+def test_answers_are_forgotten_when_nobody_may_ask_for_them(service: Service) -> None:
+    service.write(once="one")
+    now = service.hub.clock.now()
+    assert service.hub.store.forget_answers(now - dt.timedelta(days=2), 10) == 0
+    assert service.hub.store.forget_answers(now + dt.timedelta(seconds=1), 10) == 1
+    assert rows(service, "api_answers") == []
