@@ -38,7 +38,7 @@ def _know(schema: dict[str, Plain], connectors: Mapping[str, ConnectorInfo]) -> 
     properties = cast("dict[str, dict[str, Plain]]", schema["properties"])
     if not connectors:
         return
-    properties["connector"]["enum"] = sorted(connectors)
+    properties["connector"]["enum"] = [*sorted(connectors)]
     cases: list[Plain] = []
     for name, connector in sorted(connectors.items()):
         own = copy.deepcopy(dict(for_connector(connector)))

@@ -4,6 +4,7 @@ Files: hub.yaml (required), connections/*.yaml, locations.yaml, routing.yaml, po
 mappings/**/*.yaml and connectors/**/*.yaml (a site's own connectors). Nothing is fetched and nothing is run.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,10 +208,16 @@ def _meant(mappings: Mapping[str, str], documents: Mapping[str, Document], found
         if any(one.file == file and one.rule == "HUB000" for one in found):
             continue
         try:
-            meant[name] = loads(text, name=file).plain()
+            meant[name] = _shipped(file, text)
         except SourceError as error:
             found.append(finding("HUB000", error.file, error.mark, error.message, error.hint))
     return meant
+
+
+@functools.lru_cache(maxsize=1024)
+def _shipped(file: str, text: str) -> Plain:
+    """What a mapping that came with the hub says; nobody changes it. Parsed once, for each check and start needs it."""
+    return loads(text, name=file).plain()
 
 
 def _files(directory: Path) -> Iterator[Path]:

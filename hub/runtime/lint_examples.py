@@ -17,9 +17,9 @@ from hub.runtime.registry import Registry
 
 
 def findings_of_example(
-    rule: Rule, good: Path, environ: Mapping[str, str], *, registry: Registry | None = None, repaired: bool = False
+    rule: Rule, good: Path, environ: Mapping[str, str], *, registry: Registry | None = None
 ) -> tuple[Finding, ...]:
-    """All findings when the rule's example stands in the good configuration, in its broken form or repaired.
+    """All findings when the rule's example stands in the good configuration, in its broken form.
 
     Raises ValueError where the good configuration does not hold the example exactly once.
     """
@@ -34,11 +34,10 @@ def findings_of_example(
                 raise ValueError(
                     f"{rule.id}: {example.file} has its example {text.count(example.good)} times, not once"
                 )
-            if not repaired:
-                path.write_text(text.replace(example.good, example.broken), encoding="utf-8")
-        elif rule.id == "HUB011" or path.exists():
+            path.write_text(text.replace(example.good, example.broken), encoding="utf-8")
+        elif path.exists():
             raise ValueError(f"{rule.id}: {example.file} is there already")
-        elif not repaired:
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(example.broken, encoding="utf-8")
         return lint(folder, environ, registry=registry).findings

@@ -31,11 +31,6 @@ def test_each_rule_is_triggered_by_its_example_at_its_place(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
-def test_each_example_repaired_says_nothing(rule: Rule) -> None:
-    assert findings_of_example(rule, GOOD, ENVIRON, registry=registry(), repaired=True) == ()
-
-
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 def test_no_message_is_without_its_why_and_what_to_do(rule: Rule) -> None:
     assert rule.title
     assert rule.why.endswith(".")

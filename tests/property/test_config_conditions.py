@@ -27,7 +27,7 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=5,
 )
-ORDERS = st.fixed_dictionaries(
+ORDERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"b": WORDS},
     optional={"a": NUMBERS, "c": st.sampled_from([True, False, None, []]), "d": st.just({"e": "x"})},
 )

@@ -72,7 +72,9 @@ def test_flow_is_spaced_alike_however_it_was_written(tree: Plain) -> None:
 
 def flow(tree: Plain, gap: str) -> str:
     if isinstance(tree, dict):
-        return "{" + gap + f"{gap}, ".join(f"'{key}': {gap}{flow(value, gap)}" for key, value in tree.items()) + gap + "}"
+        return (
+            "{" + gap + f"{gap}, ".join(f"'{key}': {gap}{flow(value, gap)}" for key, value in tree.items()) + gap + "}"
+        )
     if isinstance(tree, list):
         return "[" + gap + f",{gap} ".join(flow(value, gap) for value in tree) + "]"
     return "null" if tree is None else f"'{tree}'" if isinstance(tree, str) else str(tree)

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from hub.config import schemas
+from hub.config.explain import all_keys
 from hub.config.layout import formatted
 from hub.config.source import Plain, load
 from hub.config.units import parse_duration, parse_rate, parse_size
@@ -162,3 +163,9 @@ def test_an_unknown_kind_is_named() -> None:
 def test_every_manifest_fits_its_schema(path: Path) -> None:
     errors = jsonschema.Draft7Validator(dict(schemas.schema_of("manifest"))).iter_errors(load(path).plain())
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    silent = [f"{key.kind} {key.path}" for key in all_keys({}) if not key.schema.get("description")]
+    # NAME below a list of names and what connector.yaml only points at is described where it is pointed at.
+    assert [name for name in silent if not name.startswith("connector ")] == []
