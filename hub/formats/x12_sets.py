@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -37,7 +37,7 @@ class Slot:
     loop: "Loop | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loop:
     """Slots in the order of the standard. `key` is the element that names an occurrence; `levels`: occurrences are
     nested by HL01 and HL02."""
@@ -46,8 +46,13 @@ class Loop:
     key: str = ""
     levels: bool = False
 
+    @cached_property
+    def watched(self) -> tuple[Slot, ...]:
+        """Slots that are required or begin a loop."""
+        return tuple(slot for slot in self.slots.values() if slot.required or slot.loop is not None)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class SetDefinition:
     """A transaction set. `group` is its functional identifier code (GS01)."""
 
@@ -61,6 +66,11 @@ class SetDefinition:
     dates: frozenset[str] = frozenset()
     pairs: Mapping[str, int] = field(default_factory=dict)
     composites: frozenset[str] = frozenset()
+
+    @cached_property
+    def checked(self) -> frozenset[str]:
+        """Tags of segments of which something is demanded."""
+        return frozenset([*self.elements, *(name[:-2] for name in (*self.numbers, *self.dates))])
 
 
 _UNKNOWN = SetDefinition("", "", "", Loop())
@@ -180,20 +190,23 @@ class _Reader:
             body = body[:-1]
         stack: list[tuple[Loop, dict[str, Tree]]] = [(self._definition.root, root)]
         for number, read in enumerate(body, start=2):
-            depth = next((at for at in range(len(stack) - 1, -1, -1) if read.tag in stack[at][0].slots), None)
+            tag = read.values[0]
+            depth = len(stack) - 1
+            while depth >= 0 and tag not in stack[depth][0].slots:
+                depth -= 1
             item = self._item(read, number)
-            if depth is None:
-                _append(stack[-1][1], read.tag, item)
+            if depth < 0:
+                _append(stack[-1][1], tag, item)
                 continue
             del stack[depth + 1 :]
             loop, node = stack[depth]
-            slot = loop.slots[read.tag]
+            slot = loop.slots[tag]
             if slot.many:
-                _append(node, read.tag, item)
-            elif read.tag in node:
-                _append(node, f"{read.tag}_more", item)
+                _append(node, tag, item)
+            elif tag in node:
+                _append(node, f"{tag}_more", item)
             else:
-                node[read.tag] = item
+                node[tag] = item
             if slot.loop is not None:
                 if slot.loop.key:
                     item["segment"] = number
@@ -201,14 +214,16 @@ class _Reader:
         self._finish(self._definition.root, root, one.segments[-1], len(one.segments))
 
     def _item(self, read: Read, number: int) -> dict[str, Tree]:
-        tag = read.tag
-        item: dict[str, Tree] = {}
-        for place in range(1, len(read.values)):
-            value = read.get(place)
-            if value:
-                item[f"{tag}{place:02d}"] = value
-        self._check(read, item, number)
+        values = read.values
+        tag = values[0]
+        item: dict[str, Tree] = {
+            name: text
+            for name, value in zip(_element_names(tag, len(values)), values[1:], strict=True)
+            if (text := value.rstrip())
+        }
         definition = self._definition
+        if tag in definition.checked:
+            self._check(read, item, number)
         if definition.composites and self._separators.component:
             for name in definition.composites.intersection(item):
                 item[name] = [*str(item[name]).split(self._separators.component)]
@@ -244,7 +259,7 @@ class _Reader:
 
     def _finish(self, loop: Loop, node: dict[str, Tree], last: Read, number: int) -> None:
         """Required segments, keys and levels of a loop and of those in it."""
-        for slot in loop.slots.values():
+        for slot in loop.watched:
             inner = node.get(slot.tag)
             if inner is None:
                 if slot.required:
@@ -277,6 +292,12 @@ class _Reader:
                 level = parent[1] + 1
             known.setdefault(str(item.get("HL01", "")), (item, level))
         return top
+
+
+@lru_cache(maxsize=4096)
+def _element_names(tag: str, count: int) -> tuple[str, ...]:
+    """What the elements of a segment are called, its tag being one of `count`."""
+    return tuple(f"{tag}{place:02d}" for place in range(1, count))
 
 
 def _append(node: dict[str, Tree], name: str, item: Tree) -> None:
