@@ -300,7 +300,7 @@ def records() -> str:
 
 def streams() -> str:
     from hub.runtime.registry import Registry
-    from hub.sdk.capabilities import COALESCING, PAYLOAD, Capability, Query, SafetyMode
+    from hub.sdk.capabilities import COALESCING, PAYLOAD, QUESTION, Capability, Query, SafetyMode
     from hub.sdk.streams import STREAMS, Kind
 
     registry = Registry().manifests
@@ -325,7 +325,15 @@ def streams() -> str:
             [(code(one), PAYLOAD.get(one, ""), one in COALESCING, codes(doers[one])) for one in Capability],
         ),
         "\n## Safety modes\n\n" + modes + "\n\n",
-        "\n## Queries\n\nReads that answer at once and have no row in the outbox: " + codes(Query) + ".\n\n",
+        "\n## Queries\n\nReads that a decision waits for: no row in the outbox, given up after a minute.\n\n",
+        table(
+            ("query", "question", "answer", "connectors"),
+            [
+                (code(one), *QUESTION.get(one, ("", "")), codes([m.name for m in registry.values() if one in m.queries]))
+                for one in Query
+            ],
+        )
+        + "\n",
         "## Connectors\n\n",
     ]
     for manifest in registry.values():

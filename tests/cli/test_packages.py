@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -81,7 +80,7 @@ def test_without_a_name_the_file_is_named_as_the_package(
     monkeypatch.chdir(tmp_path)
     package = by_box(site.good("packages", "list", "--json"))["BOX-1"]
     site.good("packages", "label", package)
-    assert f"{package}.pdf" in os.listdir(tmp_path)
+    assert (tmp_path / f"{package}.pdf").is_file()
 
 
 def test_a_package_without_a_label_or_none_at_all_is_told_with_what_to_do(site: Site) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.sdk.capabilities import Capability
 from hub.sdk.emulator import Faults
 from hub.sdk.errors import CallFailed, Resolution
 from hub.sdk.records import Effect, Found, NotFound, Unsure
 from tests.conftest import SettableClock
-from tests.connectors.carrier_rest_world import Aggregator, place, purchase
+from tests.connectors.carrier_rest_world import Aggregator, mapped, place, purchase
 
 
 @pytest.fixture
@@ -183,3 +189,35 @@ def test_what_was_sold_survives_a_restart(tmp_path: object) -> None:
         assert [batch.next_cursor.value for batch in api.connector.read("tracking", None, 9) if batch.next_cursor] == [
             "1"
         ]
+
+
+def test_a_site_that_wants_kilograms_says_so_in_a_mapping_of_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "carrier_rest" / "rate.out.yaml"
+    own.parent.mkdir()
+    own.write_text(
+        "extends: carrier_rest/rate.out\nfields:\n  parcel: { from: parcel, use: carrier_rest/_parcel_metric }\n"
+    )
+    mapping = MappingLibrary([tmp_path, shipped_folder()]).outbound("carrier_rest", "rate")
+    assert mapping is not None
+    asked = {"ship_from": {}, "ship_to": {}, "parcel": {"weight_grams": "850.25", "length_mm": "300.1"}}
+    parcel = mapping.run(asked).record["parcel"]
+    assert parcel == {
+        "weight": {"value": "0.851", "unit": "kg"},
+        "length": {"value": "30.1", "unit": "cm"},
+        "source": {"weight_grams": "850.25", "length_mm": "300.1"},
+    }
+
+
+measures = st.decimals(min_value="0.000001", max_value="99999", places=6).filter(lambda value: value > 0)
+
+
+@given(measures, measures)
+def test_a_parcel_is_never_declared_smaller_than_it_is_nor_a_tenth_too_large(grams: Decimal, edge: Decimal) -> None:
+    asked = {"ship_from": {}, "ship_to": {}, "parcel": {"weight_grams": str(grams), "height_mm": str(edge)}}
+    parcel = mapped("rate.out", asked)["parcel"]
+    for said, measured, unit in (
+        (parcel["weight"]["value"], grams, Decimal("28.349523125")),
+        (parcel["height"]["value"], edge, Decimal("25.4")),
+    ):
+        assert Fraction(said) * Fraction(unit) >= Fraction(measured)
+        assert (Fraction(said) - Fraction(1, 10)) * Fraction(unit) < Fraction(measured)
