@@ -16,11 +16,12 @@ from hub.cli.main import COMMANDS, main
 
 def completed(words: str) -> list[str]:
     """What would be offered after these words; the last one may be half a word."""
-    out = io.StringIO()
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, "utf-8", write_through=True)
     environ = {"_HUB_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
     with mock.patch.dict(os.environ, environ), contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         main([])
-    return [line.partition(",")[2] for line in out.getvalue().splitlines()]
+    return [line.partition(",")[2] for line in raw.getvalue().decode().splitlines()]
 
 
 def test_commands_are_completed() -> None:
