@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hub.domain.decision import Answer, DueTask, QueryHandler, Question
 from hub.domain.ids import IdSource
 from hub.domain.masking import masked
+from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Applied
 from hub.exchange.connections import Connections, ConnectionView, Renderer
 from hub.exchange.decisions import Writer, decision_rows
@@ -58,9 +59,9 @@ class Queries:
         def work(task: DueTask) -> Again | None:
             with self.store.read() as snapshot:
                 question = handler.question(task, snapshot, self.clock.now())
+                until = _until(task, snapshot)
             if question is None:
                 return None
-            until = _until(task)
             answer = self.ask(question)
             if isinstance(answer, NotNow):
                 if self.clock.now() + dt.timedelta(seconds=answer.seconds) < until:
@@ -136,8 +137,12 @@ def _read(view: ConnectionView, query: str, reply: Reply) -> Answer:
         return Answer(None, f"the answer cannot be read: {error}", refused=True)
 
 
-def _until(task: DueTask) -> dt.datetime:
+def _until(task: DueTask, snapshot: Snapshot) -> dt.datetime:
+    """Until when an answer is waited for: as the task says, else a minute from when it was made. (Its due time moves
+    with every try.)"""
     said = task.payload.get("until")
     if isinstance(said, str):
         return dt.datetime.fromisoformat(said)
-    return task.due_at + dt.timedelta(seconds=GIVES_UP_SECONDS)
+    row = snapshot.row("tasks", {"id": task.id})
+    made: dt.datetime = row["created_at"] if row is not None else task.due_at
+    return made + dt.timedelta(seconds=GIVES_UP_SECONDS)
