@@ -19,18 +19,22 @@ from hub.runtime.hub import Hub
 from hub.runtime.place import Place
 from tests.conformance import x12_oracle as oracle
 from tests.conformance.feed import HUB, POLICIES, ROUTING
-from tests.edi import stubbed
 
 TAKEN = ("applied", "held", "superseded", "duplicate")
 CONNECTION = """
 id: {id}
-connector: edi_stub
+connector: sftp_files
 codec: x12
 effects: observe
-config: {{ folder: {folder} }}
+config:
+  host: sftp.partner.example
+  host_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"]
+  username: acme
+  password: "${{env:CONFORMANCE_PASSWORD}}"
 streams:
-  orders: {{ start_from: 1970-01-01T00:00:00Z, poll: {{ every: 5m }} }}
+  orders: {{ start_from: 1970-01-01T00:00:00Z, poll: {{ every: 5m }}, files: {{ directory: /out }} }}
 """
+ENVIRONMENT = {"CONFORMANCE_PASSWORD": "not-a-password-of-anybody"}
 
 
 def connection_id(source: str) -> str:
@@ -40,7 +44,6 @@ def connection_id(source: str) -> str:
 
 def report(folder: Path) -> list[dict[str, Any]]:
     """One row a source."""
-    stubbed.install()
     sources = oracle.sources()
     place = Place(folder / "config", folder / "home")
     (place.config / "connections").mkdir(parents=True)
@@ -48,11 +51,11 @@ def report(folder: Path) -> list[dict[str, Any]]:
     texts = {"hub.yaml": HUB, "policies.yaml": POLICIES, "routing.yaml": ROUTING, "locations.yaml": "locations: []\n"}
     for source in sources:
         name = connection_id(source)
-        texts[f"connections/{name}.yaml"] = CONNECTION.format(id=name, folder=folder)
+        texts[f"connections/{name}.yaml"] = CONNECTION.format(id=name)
     for name, text in texts.items():
         (place.config / name).write_text(text, encoding="utf-8")
-    loaded = load_configuration(place.config, {})
-    with opened_hub(place, loaded, environ={}) as hub:
+    loaded = load_configuration(place.config, ENVIRONMENT)
+    with opened_hub(place, loaded, environ=ENVIRONMENT) as hub:
         return [_row(hub, source, files) for source, files in sources.items()]
 
 
