@@ -224,7 +224,9 @@ class RuntimeConnections:
         if config.codec != EDI_CODEC:
             return None
         acknowledges = Capability.ACKNOWLEDGE in config.effects_out
-        return EdiIntake(config.id, self._partner(config), _streams(config, manifest), acknowledges)
+        charsets = (stream.format.get("charset") for stream in config.streams.values())
+        charset = next((str(one) for one in charsets if one), None)
+        return EdiIntake(config.id, self._partner(config), _streams(config, manifest), acknowledges, charset)
 
     def _open(self, config: ConnectionConfig) -> ConnectionView:
         manifest = self._registry.manifests[config.connector]
