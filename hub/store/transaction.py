@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from hub.store.errors import driver_errors
 from hub.store.shapes import InsertShape, Params
 from hub.store.values import instant_to_database
 
@@ -164,20 +165,32 @@ class PostgresTransaction:
         return self._cursor.execute(_psycopg_sql(shape.unnest), _columns(rows)).rowcount
 
     def steps(self, steps: Sequence[Step]) -> list[int]:
-        cursors = []
+        cursors: list[psycopg.Cursor[SqlRow]] = []
+        refusal: Exception | None = None
         self._spoilt = True  # until it went well: of what comes after a refusal the server has prepared nothing
-        with self._connection.pipeline():
-            for what, rows in steps:
-                cursor = self._connection.cursor()
-                cursors.append(cursor)
-                if isinstance(what, InsertShape):
-                    cursor.execute(_psycopg_sql(what.unnest), _columns(rows))
-                elif len(rows) == 1:
-                    cursor.execute(_psycopg_sql(what), rows[0])
-                else:
-                    cursor.executemany(_psycopg_sql(what), rows)
+        try:
+            with self._connection.pipeline():
+                try:
+                    for what, rows in steps:
+                        self._send(what, rows, cursors)
+                except driver_errors() as error:  # told before the end; the end itself only says that it was aborted
+                    refusal = error
+        except driver_errors() as error:
+            raise refusal or error from None
+        if refusal is not None:
+            raise refusal
         self._spoilt = False
         return [cursor.rowcount for cursor in cursors]
+
+    def _send(self, what: str | InsertShape, rows: Sequence[Params], cursors: list[psycopg.Cursor[SqlRow]]) -> None:
+        cursor = self._connection.cursor()
+        cursors.append(cursor)
+        if isinstance(what, InsertShape):
+            cursor.execute(_psycopg_sql(what.unnest), _columns(rows))
+        elif len(rows) == 1:
+            cursor.execute(_psycopg_sql(what), rows[0])
+        else:
+            cursor.executemany(_psycopg_sql(what), rows)
 
     def lease_now(self) -> int:
         rows = self.fetch("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
