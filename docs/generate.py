@@ -242,11 +242,14 @@ def lint_rules() -> str:
         ]
         for rule in RULES.values()
     }
+    intro = (
+        "# Lint rules\n\nWhat `hub config check` can find. Ids never change their meaning. An error keeps a"
+        " configuration from being taken; a warning or a remark does not, and a comment with a reason excuses it:"
+        " `# hub: ignore[HUB024] pickup goes first`, on its line or alone above it. `hub config explain HUB012` says"
+        " the same as this page.\n\n"
+    )
     parts = [
-        "# Lint rules\n\nWhat `hub config check` can find. Ids never change their meaning. An error keeps a configuration"
-        " from being taken; a warning or a remark does not, and a comment with a reason excuses it:"
-        " `# hub: ignore[HUB024] pickup goes first`, on its line or alone above it. `hub config explain HUB012` says the"
-        " same as this page.\n\n",
+        intro,
         table(
             ("id", "grade", "finds", "prints"),
             [
@@ -329,7 +332,11 @@ def streams() -> str:
         table(
             ("query", "question", "answer", "connectors"),
             [
-                (code(one), *QUESTION.get(one, ("", "")), codes([m.name for m in registry.values() if one in m.queries]))
+                (
+                    code(one),
+                    *QUESTION.get(one, ("", "")),
+                    codes([m.name for m in registry.values() if one in m.queries]),
+                )
                 for one in Query
             ],
         )
@@ -538,7 +545,87 @@ def mapping_functions() -> str:
     )
 
 
+# The API.
+
+
+def api() -> str:
+    from hub.actions.keys import INCLUDES, SCOPES
+    from hub.api.document import document, operations
+    from hub.api.problems import KINDS, PAGES, PROBLEM_TYPE
+
+    whole = document()
+    parts = [
+        "# API\n\nMade from `openapi/hub.yaml`, which a running hub serves at `/openapi.json` and shows at `/docs`. How to"
+        " use it: [](../how-to/use-the-api.md).\n\n## Scopes\n\nWhat a key may do.\n\n",
+        table(
+            ("scope", "lets its holder", "includes"),
+            [(code(name), words.split(";")[0], codes(INCLUDES.get(name, ()))) for name, words in SCOPES.items()],
+        ),
+    ]
+    for tag in whole["tags"]:
+        parts.append(f"\n## {tag['name'].capitalize()}\n\n{tag['description']}.\n")
+        for operation in operations().values():
+            node = whole["paths"][operation.path][operation.method.lower()]
+            if tag["name"] in node["tags"]:
+                parts.append(_operation(operation, node))
+    parts += [
+        f"\n## Problems\n\nEverything that is no success is `{PROBLEM_TYPE}` (RFC 9457). `type` is `{PAGES}` and one of"
+        " these; the hub serves a page there.\n\n",
+        table(
+            ("type", "status", "what", "remedy"),
+            [(code(name), k.status, k.what, k.remedy) for name, k in KINDS.items()],
+        ),
+    ]
+    return "".join(parts)
+
+
+def _operation(operation: Any, node: Mapping[str, Any]) -> str:
+    words = [f"\n### {operation.method} {operation.path}\n\n{node['summary']}. Scope {code(operation.scope)}.\n"]
+    if "description" in node:
+        words.append(f"\n{' '.join(node['description'].split())}\n")
+    given = [
+        (
+            code(one["name"]),
+            one["in"],
+            one.get("required", False),
+            _plain(one.get("description", "")),
+            _form(one["schema"]),
+        )
+        for one in operation.parameters
+        if one["in"] != "path"
+    ]
+    if given:
+        words.append("\n" + table(("parameter", "in", "required", "what", "form"), given))
+    if operation.body is not None:
+        title = operation.body.get("title")
+        if title:
+            words.append(f"\nBody: {'' if operation.body_required else 'optional, '}an [{title}](records.md).\n")
+        else:
+            required = operation.body.get("required", ())
+            fields = [
+                (code(name), name in required, _form(schema), _plain(schema.get("description", "")))
+                for name, schema in operation.body["properties"].items()
+            ]
+            words.append("\n" + table(("field of the body", "required", "form", "what"), fields))
+    return "".join(words)
+
+
+def _form(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return codes(schema["enum"])
+    if schema.get("title"):
+        return str(schema["title"])
+    if schema["type"] == "array":
+        return f"list of {_form(schema['items'])}"
+    if schema["type"] == "integer":
+        return f"{schema['minimum']} to {schema['maximum']}" + (
+            f", else {schema['default']}" if "default" in schema else ""
+        )
+    return "text" + (f", at most {schema['maxLength']}" if "maxLength" in schema else "")
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api,
     "commands.md": commands,
     "configuration.md": configuration,
     "connector-yaml.md": connector_yaml,
