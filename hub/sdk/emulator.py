@@ -294,6 +294,16 @@ class Emulator(ABC):
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
         """Answer one request. Never raises for what a client sends."""
 
+    def open(self) -> None:  # noqa: B027 - most systems speak HTTP only
+        """Begin to serve what is not HTTP; called once, by who serves it on real sockets. Raises OSError."""
+
+    def close(self) -> None:  # noqa: B027
+        """Stop serving it."""
+
+    def details(self) -> Mapping[str, object]:
+        """What `GET /_server/status` tells beside the common figures: ports and keys of what is not HTTP."""
+        return {}
+
     def due(self, now: dt.datetime) -> list[Outgoing]:
         """Webhooks to deliver now, each handed out once until `settled` says how it went."""
         return self.webhooks.due(now)

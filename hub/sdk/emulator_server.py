@@ -83,7 +83,12 @@ class Server:
         self._hub_url = hub_url
         self._connection = connection
         self._outgoing: queue.SimpleQueue[Outgoing | None] = queue.SimpleQueue()
-        self._http = _HttpServer((host, port), self._answer)
+        emulator.open()
+        try:
+            self._http = _HttpServer((host, port), self._answer)
+        except OSError:
+            emulator.close()
+            raise
         self.host, self.port = host, self._http.server_address[1]
         self._threads = [
             threading.Thread(target=self._http.serve_forever, args=(0.1,), name="emulator-http", daemon=True),
@@ -117,6 +122,7 @@ class Server:
         self._http.server_close()
         for thread in self._threads:
             thread.join(timeout=WEBHOOK_TIMEOUT_SECONDS + 1)
+        self._emulator.close()
         with self._lock:
             self._emulator.ledger.close()
 
@@ -166,6 +172,7 @@ class Server:
                 "waiting_webhooks": self._emulator.waiting(),
                 "calls": self._emulator.calls,
                 "faults": self._emulator.ledger.faults(),
+                **self._emulator.details(),
             }
         return EmulatedResponse(200, json.dumps(status).encode(), {"content-type": "application/json"})
 
