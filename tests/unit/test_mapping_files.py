@@ -78,7 +78,7 @@ def test_all_mistakes_are_listed_not_only_the_first(tmp_path: Path) -> None:
             "mapping: t/x.out\ninput: Shipment\nfields: { a: { each: lines, fields: { q: qty } } }\n",
             "no field lines.qty",
         ),
-        ("mapping: t/x.out\ninput: Parcel\nfields: { a: key }\n", "`input` is the canonical record"),
+        ("mapping: t/x.out\ninput: Consignment\nfields: { a: key }\n", "`input` is the canonical record"),
         ("- a list\n", "a mapping of keys"),
         ("a: 1\na: 2\n", "given twice"),
     ],
