@@ -16,6 +16,7 @@ from hub.actions import (
     keys,
     messages,
     orders,
+    sessions,
 )
 from hub.exchange.verbs import Refused
 from hub.runtime.control import ActionRefused
@@ -44,6 +45,7 @@ ACTIONS: dict[str, Action] = {
     "inventory.adjust": inventory.adjust,
     "keys.create": keys.create,
     "keys.revoke": keys.revoke,
+    "web.link": sessions.link,
     "connections.check": connections.check,
     "connections.pause": connections.pause,
     "connections.resume": connections.resume,

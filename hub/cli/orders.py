@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from hub.cli.explain import explain
 from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, ask
 from hub.runtime.place import Place
+from hub.views.explain import explain
 
 
 @click.group()

@@ -846,3 +846,41 @@ api_answers = Table(
     Column("created_at", Instant, nullable=False),
     Index("ix_api_answers_created", "created_at"),
 )
+
+# --- long work of people --------------------------------------------------------------------------------------------
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # An import with how far it is: written with every batch, so that the same file goes on where it was stopped.
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # import.stock | import.orders | import.crossreferences
+    Column("subject", Text, nullable=False),  # the file's name
+    Column("fingerprint", Text, nullable=False),  # SHA-256 of its bytes and of what was asked
+    Column("state", Text, nullable=False),  # running | done | cancelled
+    Column("who", Text, nullable=False),
+    Column("position", Integer, nullable=False),  # rows that are behind it
+    Column("total", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("refused", Json, nullable=False),  # row, field, message; never what the row holds
+    Column("started_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    UniqueConstraint("kind", "fingerprint"),
+)
+
+# --- who is at the dashboard ----------------------------------------------------------------------------------------
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    # A browser that is logged in, or a link that logs one in once. What the browser holds is kept nowhere.
+    Column("id", Text, primary_key=True),  # SHA-256 of the browser's or the link's token
+    Column("kind", Text, nullable=False),  # session | link
+    Column("key_id", Text),  # the API key it came from: revoking that ends it
+    Column("who", Text, nullable=False),  # as the audit names it
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_web_sessions_expires", "expires_at"),
+)

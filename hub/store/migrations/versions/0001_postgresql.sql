@@ -318,6 +318,24 @@ CREATE TABLE items (
     CONSTRAINT pk_items PRIMARY KEY (sku)
 );
 
+CREATE TABLE jobs (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    who TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    refused TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    CONSTRAINT pk_jobs PRIMARY KEY (id),
+    CONSTRAINT uq_jobs_kind_fingerprint UNIQUE (kind, fingerprint)
+);
+
 CREATE TABLE labels (
     id TEXT NOT NULL,
     package_id TEXT NOT NULL,
@@ -693,3 +711,16 @@ CREATE TABLE tasks (
 CREATE INDEX ix_tasks_claimed ON tasks (lease_until) WHERE state = 'claimed';
 
 CREATE INDEX ix_tasks_due ON tasks (due_at, id) WHERE state = 'pending';
+
+CREATE TABLE web_sessions (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key_id TEXT,
+    who TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CONSTRAINT pk_web_sessions PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_web_sessions_expires ON web_sessions (expires_at);
