@@ -554,9 +554,16 @@ def api() -> str:
     from hub.api.problems import KINDS, PAGES, PROBLEM_TYPE
 
     whole = document()
+    about = (
+        "# API\n\nMade from `openapi/hub.yaml`, which a running hub serves at `/openapi.json` and shows at `/docs`. How"
+        " to use it: [](../how-to/use-the-api.md).\n\n## Scopes\n\nWhat a key may do.\n\n"
+    )
+    problems = (
+        f"\n## Problems\n\nEverything that is no success is `{PROBLEM_TYPE}` (RFC 9457). `type` is `{PAGES}` and one of"
+        " these; the hub serves a page there.\n\n"
+    )
     parts = [
-        "# API\n\nMade from `openapi/hub.yaml`, which a running hub serves at `/openapi.json` and shows at `/docs`. How to"
-        " use it: [](../how-to/use-the-api.md).\n\n## Scopes\n\nWhat a key may do.\n\n",
+        about,
         table(
             ("scope", "lets its holder", "includes"),
             [(code(name), words.split(";")[0], codes(INCLUDES.get(name, ()))) for name, words in SCOPES.items()],
@@ -569,8 +576,7 @@ def api() -> str:
             if tag["name"] in node["tags"]:
                 parts.append(_operation(operation, node))
     parts += [
-        f"\n## Problems\n\nEverything that is no success is `{PROBLEM_TYPE}` (RFC 9457). `type` is `{PAGES}` and one of"
-        " these; the hub serves a page there.\n\n",
+        problems,
         table(
             ("type", "status", "what", "remedy"),
             [(code(name), k.status, k.what, k.remedy) for name, k in KINDS.items()],

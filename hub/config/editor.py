@@ -1,4 +1,4 @@
-"""The schemas as editors want them: hover texts in Markdown with default and example, one schema for all connections."""
+"""The schemas as editors want them: hover texts in Markdown, one schema for all connections."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ def _number(value: object) -> float:
 
 
 def _know(schema: dict[str, Plain], connectors: Mapping[str, ConnectorInfo]) -> None:
-    """``connector`` becomes a choice, and each choice says what ``config``, ``streams`` and ``effects_out`` may hold."""
+    """``connector`` becomes a choice, and each choice says what ``config``, ``streams`` and so on may hold."""
     properties = cast("dict[str, dict[str, Plain]]", schema["properties"])
     if not connectors:
         return

@@ -99,7 +99,7 @@ def _means(key: Key, wanted: list[str], *, whole: bool) -> bool:
     for words in (wanted, wanted[1:]) if wanted[0] == key.kind and len(wanted) > 1 else (wanted,):
         if len(words) == len(path) if whole else len(words) <= len(path):
             tail = path[len(path) - len(words) :]
-            if all(have == NAME or have == given for have, given in zip(tail, words, strict=True)) and tail[-1] != NAME:
+            if all(have in (NAME, given) for have, given in zip(tail, words, strict=True)) and tail[-1] != NAME:
                 return True
             if whole and tail[-1] == NAME and words[-1] == NAME and len(words) == len(path):
                 return True

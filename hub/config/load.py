@@ -33,8 +33,8 @@ NO_MAPPINGS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A configuration after every check. ``bundle`` is None where a finding is an error; ``documents`` are the files that
-    could be read, by name. Comments that excuse findings have not been looked at: :mod:`hub.config.ignores` does."""
+    """A configuration after every check. ``bundle`` is None where a finding is an error; ``documents`` are the files
+    that could be read, by name. Comments that excuse findings are not looked at here."""
 
     bundle: Bundle | None
     findings: tuple[Finding, ...]

@@ -30,9 +30,9 @@ class StreamOffer:
 @dataclass(frozen=True, slots=True)
 class ConnectorInfo:
     """What the checks must know of a connector; filled from its manifest. ``push_secrets`` is the key of its config
-    that holds the secrets webhooks are verified with, None where it verifies in another way. ``effect_options`` are JSON
-    Schema objects by capability, of keys beside those of every effect; ``rate_headers`` the answer headers that tell it
-    its present rate."""
+    that holds the secrets webhooks are verified with, None where it verifies in another way. ``effect_options`` are
+    JSON Schema objects by capability, of keys beside those of every effect; ``rate_headers`` the answer headers that
+    tell it its present rate."""
 
     name: str
     config_schema: Mapping[str, Plain]
@@ -146,7 +146,7 @@ class FileIntake:
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """One stream of a connection. ``start_from``: orders placed before it are captured without effects; None for
-    ``always`` and where none is needed (``takes_everything`` tells the first). ``options`` are the connector's own keys."""
+    ``always`` and where none is needed (``takes_everything`` tells the first). ``options`` are the connector's own."""
 
     name: str
     start_from: datetime | None = None

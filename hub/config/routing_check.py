@@ -1,4 +1,4 @@
-"""Routing: strategies that exist, conditions that can be evaluated, rules that can be used and do not meet by chance."""
+"""Routing: strategies that exist, conditions that can be evaluated, rules that are used and do not meet by chance."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def _unreachable(checked: Checked, rule: _Rule, above: list[_Rule]) -> list[Find
 
 
 def _overlapping(checked: Checked, rule: _Rule, above: list[_Rule]) -> list[Finding]:
-    """The nearest rule above that may hold too and says something else, and is not simply a special case of this one."""
+    """The nearest rule above that may hold too, says something else and is no mere special case of this one."""
     for other in reversed(above):
         if other.use == rule.use or not other.when or follows(other.when, rule.when):
             continue

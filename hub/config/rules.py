@@ -11,7 +11,7 @@ DOCS = "docs/reference/lint.md"
 
 
 class Severity(enum.StrEnum):
-    """error: the configuration is not taken. warning: it is taken, and probably not what was meant. info: good to know."""
+    """error: the configuration is not taken. warning: it is taken, and hardly what was meant. info: good to know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -81,7 +81,7 @@ _ALL = (
         _ERROR,
         "a variable that is not set, or a secret file that cannot be read",
         "The connection could not log in, or could not verify what it is sent.",
-        "Set the variable where the hub runs. `hub config check --skip-env` leaves these out, for a machine without secrets.",
+        "Set the variable where the hub runs. `hub config check --skip-env` leaves these out.",
         Example(_ERP, "${env:ERP_PASSWORD}", "${env:ERP_PASSWROD}"),
     ),
     Rule(
@@ -120,7 +120,7 @@ _ALL = (
         "HUB009",
         _ERROR,
         "a stream of orders without start_from",
-        "The first poll may bring years of old orders; without a date all of them would be sent to the warehouse again.",
+        "The first poll may bring years of old orders; without a date all of them would be shipped again.",
         "Write the moment you go live, or `always` for a shop that has no past.",
         Example(_SHOP, "start_from: 2026-11-01T00:00:00Z, push: true", "push: true"),
     ),
@@ -210,7 +210,11 @@ _ALL = (
         "a stream or a capability that no mapping can be found for",
         "What arrives could not be read, or what should be sent could not be written.",
         "Write the mapping, or take the stream or capability out.",
-        Example("connections/kiosk.yaml", "", "id: kiosk\nconnector: kiosk\nstreams: { orders: { start_from: always, push: true } }\n"),
+        Example(
+            "connections/kiosk.yaml",
+            "",
+            "id: kiosk\nconnector: kiosk\nstreams: { orders: { start_from: always, push: true } }\n",
+        ),
     ),
     Rule(
         "HUB021",
@@ -224,7 +228,7 @@ _ALL = (
         "HUB022",
         _ERROR,
         "polls that come faster than the limit lets them",
-        "Every poll is at least one call. They would wait for each other, and everything else on the connection for them.",
+        "Every poll is at least one call. They would wait for each other, and all other calls for them.",
         "Poll more seldom, or raise the limit if the system allows more.",
         Example(_SHOP, "default: { rate: 2/s, burst: 40 }", "default: { rate: 1/h, burst: 40 }"),
     ),
@@ -282,7 +286,11 @@ _ALL = (
         "a key that is read and has no effect yet",
         "It is checked and kept, but nothing acts by it in this version.",
         "Nothing needs to be done; do not rely on it.",
-        Example("locations.yaml", "    zone: America/Chicago\n", '    zone: America/Chicago\n    cut_offs: { standard: "15:00" }\n'),
+        Example(
+            "locations.yaml",
+            "    zone: America/Chicago\n",
+            '    zone: America/Chicago\n    cut_offs: { standard: "15:00" }\n',
+        ),
     ),
     Rule(
         "HUB029",

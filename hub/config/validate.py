@@ -133,7 +133,7 @@ def _explained(document: Document, schema: Schema, error: jsonschema.ValidationE
                 yield finding("HUB001", document.file, mark, f'unknown key "{name}"', did_you_mean(name, known))
     elif rule == "required":
         for name in cast("list[str]", error.validator_value):
-            if isinstance(instance, dict) and name not in instance:
+            if isinstance(instance, dict) and name not in instance and not _stands_in(document, error.schema):
                 yield _missing(document, schema, path, name)
     elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
         mark = document.mark((*path, str(instance)), key=True)
@@ -141,6 +141,12 @@ def _explained(document: Document, schema: Schema, error: jsonschema.ValidationE
     else:
         message, hint = _value_fault(document, schema, path, error)
         yield finding("HUB002", document.file, document.mark(path), message, hint)
+
+
+def _stands_in(document: Document, schema: Plain) -> bool:
+    """A key of the connection's own configuration says what a stream or an effect would have to."""
+    key = schema.get(schemas.UNLESS_CONFIG) if isinstance(schema, dict) else None
+    return isinstance(key, str) and find(document.root, ("config", key)) is not None
 
 
 def _missing(document: Document, schema: Schema, path: tuple[str | int, ...], name: str) -> Finding:

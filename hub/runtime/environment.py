@@ -13,7 +13,7 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 
 
 def with_env_file(config: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ``, and below it what .env beside the folder of the configuration says; without such a file ``environ``."""
+    """``environ``, and below it what .env beside the folder of the configuration says."""
     path = config.absolute().parent / FILE
     try:
         with path.open("rb") as stream:

@@ -1,7 +1,7 @@
 """Revisions in the database: every one that anything ran under is kept, and one is active.
 
-A process may start or go on while the files are faulty, or after they were rolled back: a stored revision is whole, with
-its mappings.
+A process may start or go on while the files are faulty, or after they were rolled back: a stored revision is whole,
+with its mappings.
 """
 
 from __future__ import annotations

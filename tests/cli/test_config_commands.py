@@ -1,4 +1,4 @@
-"""`hub init` and `hub config`: a configuration from nothing, its faults at their places, its layout, plan and way back."""
+"""`hub init` and `hub config`: from nothing to faults at their places, layout, plan and way back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hub.cli.main import main
 from hub.demo.processes import HubProcess, call, free_port
 from tests.cli.site import Done
 
+HOW_DURATIONS_ARE_WRITTEN = "write a number with ms, s, m, h or d, for example 30s, 5m, 1h30m or 90d"
 NOTHING: Mapping[str, str] = {}
 
 
@@ -125,8 +126,8 @@ def test_each_fault_is_one_line_that_an_editor_can_follow(place: Place) -> None:
     done = place.hub("config", "check")
     assert done.code == 1
     assert done.out.splitlines() == [
-        "connections/shop.yaml:16:20: HUB002 streams.orders.poll.every: 'ten' is no duration; write a number with ms, "
-        "s, m, h or d, for example 30s, 5m, 1h30m or 90d",
+        "connections/shop.yaml:16:20: HUB002 streams.orders.poll.every: 'ten' is no duration; "
+        + HOW_DURATIONS_ARE_WRITTEN,
         'routing.yaml:8:18: HUB012 there is no strategy "cheepest"; did you mean "cheapest"?',
     ]
     assert done.err == "2 faults in 2 files. `hub config explain HUB002` says why and what to do.\n"
@@ -153,8 +154,8 @@ def test_github_gets_annotations_with_the_path_from_the_repository(place: Place)
         done = place.hub("config", "check", "--format", "github")
     assert done.code == 1
     assert done.out == (
-        "::error file=config/policies.yaml,line=6,col=16,title=HUB002::validation.unknown_sku must be one of hold_line, "
-        "hold_order, accept, not 'hold:line, 100%25'; did you mean \"hold_line\"?\n"
+        "::error file=config/policies.yaml,line=6,col=16,title=HUB002::validation.unknown_sku must be one of "
+        "hold_line, hold_order, accept, not 'hold:line, 100%25'; did you mean \"hold_line\"?\n"
     )
 
 

@@ -22,6 +22,9 @@ NAMED = "x-named"
 
 _SECRET_NAME = re.compile(r"(?:^|_)(?:password|passphrase|secrets?|token|api_keys?|private_key)$")
 
+UNLESS_CONFIG = "unless_config"
+"""In a connector's options: the key of the connection's `config` that stands in for what is required here."""
+
 KINDS = ("hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector")
 """One schema each. ``manifest`` is what a connector says about itself, ``connector`` one that is written in YAML."""
 
@@ -53,9 +56,9 @@ def connection_schema(
 ) -> Schema:
     """The schema of a connection of one connector: its config.schema.yaml stands in place of ``config``.
 
-    ``streams`` and ``effects`` are its own keys of each stream and capability, as JSON Schema objects; they stand beside
-    the keys that all have. Local references of the connector's schema are moved along, so that ``#/definitions/x`` still
-    leads there.
+    ``streams`` and ``effects`` are its own keys of each stream and capability, as JSON Schema objects; they stand
+    beside the keys that all have. Local references of the connector's schema are moved along, so that
+    ``#/definitions/x`` still leads there.
     """
     merged = copy.deepcopy(dict(_kind("connection")))
     inner = cast("dict[str, Plain]", _moved(copy.deepcopy(dict(config_schema)), "#/properties/config"))
@@ -85,6 +88,8 @@ def _with_options(word: str, options: Schema) -> Plain:
         }
     if options.get("required"):
         given["required"] = copy.deepcopy(options["required"])
+    if options.get(UNLESS_CONFIG):
+        given[UNLESS_CONFIG] = options[UNLESS_CONFIG]
     given[NAMED] = True
     return given
 
