@@ -81,7 +81,7 @@ class Gate:
         return sorted({*found, "OPTIONS", *(("HEAD",) if "GET" in found else ())}) if found else []
 
     def _at(self, path: str) -> Mapping[str, Operation]:
-        """What a path takes, by method. The path of the document that says most decides; control characters fit none."""
+        """What a path takes, by method. The path of the document that says most decides; controls fit none."""
         if _CONTROL.search(path):
             return {}
         return next((methods for pattern, methods in self._routes if pattern.fullmatch(path)), {})
