@@ -51,7 +51,37 @@ def _same(table: str, column: str) -> str:
     return f"UPDATE {table} SET {column} = (SELECT {column} FROM {table} WHERE id = :id) WHERE id = :other"
 
 
+_LABEL = (
+    "INSERT INTO labels (id, package_id, order_id, connection, number, state, currency, cost, refunded, body_id,"
+    " document, created_at, updated_at) SELECT :id, 'pk', :order_id, 'carrier', 1, 'bought', 'USD', 1, {refunded},"
+    " {body}, '{{}}', created_at, updated_at FROM orders WHERE id = :order_id"
+)
+_PACKAGE = (
+    "INSERT INTO packages (id, order_id, fulfilment_order_id, location, external_id, state, document, created_at,"
+    " updated_at) SELECT :id, :order_id, 'fo', 'dc', 'BOX', 'label_pending', '{}', created_at, updated_at"
+    " FROM orders WHERE id = :order_id"
+)
+_SOME_ORDER = "SELECT '{name}' AS id, id AS order_id FROM orders WHERE status = 'closed' ORDER BY id LIMIT 1"
+
 CORRUPTIONS: tuple[Corruption, ...] = (
+    Corruption(
+        "more comes back for a label than it cost",
+        "labels_money",
+        _SOME_ORDER.format(name="lb-self-test-money"),
+        (_LABEL.format(refunded="2", body="NULL"),),
+    ),
+    Corruption(
+        "a label's bytes disappear",
+        "labels_kept",
+        _SOME_ORDER.format(name="lb-self-test-bytes"),
+        (_LABEL.format(refunded="0", body="'bd-gone'"),),
+    ),
+    Corruption(
+        "a package waits for a label that nobody asks for",
+        "packages_labelled",
+        _SOME_ORDER.format(name="pk-self-test"),
+        (_PACKAGE,),
+    ),
     Corruption(
         "a message disappears",
         "receipts_parsed",
