@@ -298,3 +298,28 @@ def test_who_did_it_is_in_the_audit(service: Service) -> None:
     assert who.startswith("api:key ")
     assert key[:14] in who
     assert key not in who
+
+
+def test_long_work_is_seen_with_how_far_it_is(service: Service) -> None:
+    writes = WriteSet()
+    now = service.hub.clock.now()
+    job = {
+        "id": "jb_1",
+        "kind": "import.stock",
+        "subject": "count.csv",
+        "fingerprint": "f",
+        "state": "running",
+        "who": "test",
+        "position": 40,
+        "total": 100,
+        "changed": 39,
+        "refused": [{"row": 3, "field": "sku", "message": "is missing"}],
+        "started_at": now,
+        "updated_at": now,
+    }
+    writes.insert("jobs", job)
+    service.hub.store.apply([writes])
+    listed = service.get("/v1/jobs", state="running")["items"]
+    assert [(one["id"], one["position"], one["total"], one["refused"]) for one in listed] == [("jb_1", 40, 100, 1)]
+    assert service.get("/v1/jobs/jb_1")["problems"] == job["refused"]
+    problem_of(service.asking("GET", "/v1/jobs/jb_2"), 404, "not-found")

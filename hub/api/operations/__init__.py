@@ -47,6 +47,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "connections.pause": connections.pause,
     "connections.resume": connections.resume,
     "schedules.list": hub.schedules,
+    "jobs.list": hub.jobs,
+    "jobs.get": hub.job,
     "hub.status": hub.status,
     "hub.verify": hub.verify,
     "keys.list": keys.list_,

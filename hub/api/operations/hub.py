@@ -7,11 +7,16 @@ from typing import Any
 from hub import __version__
 from hub.api.answers import Answer
 from hub.api.call import Call
+from hub.api.paging import after, page
+from hub.api.problems import Problem
 from hub.exchange.schedules import next_slot
 from hub.runtime.hub import schedules_of
+from hub.views.jobs import list_jobs, show_job
 from hub.views.verify import summary
 from hub.views.verify import verify as recompute
 from hub.views.work import counts, deliveries_by_destination, last_slots, paused_connections
+
+JOBS = "/v1/jobs"
 
 
 def status(call: Call) -> Answer:
@@ -50,3 +55,19 @@ def schedules(call: Call) -> Answer:
         for one in schedules_of(call.hub.loaded.bundle)
     ]
     return Answer({"items": rows})
+
+
+def jobs(call: Call, limit: int = 50, cursor: str | None = None, state: str | None = None) -> Answer:
+    filters = {"state": state}
+    before = after(cursor, JOBS, filters, 1)
+    with call.reading() as connection:
+        found = list_jobs(connection, state=state, before=before[0] if before else None, limit=limit + 1)
+    return Answer(page(found, limit, JOBS, filters, lambda row: [row["id"]]))
+
+
+def job(call: Call, job: str) -> Answer:
+    with call.reading() as connection:
+        found = show_job(connection, job)
+    if found is None:
+        raise Problem("not-found", f"There is no job {job}")
+    return Answer(found)
