@@ -445,6 +445,15 @@ def test_a_yml_ending_is_not_silently_ignored(tmp_path: Path) -> None:
         load_bundle(tmp_path, environ=ENVIRON, connectors=CONNECTORS)
 
 
+def test_a_misspelt_file_is_told_and_a_foreign_one_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text(HUB)
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    assert load_bundle(tmp_path, environ=ENVIRON, connectors=CONNECTORS).connections == {}
+    (tmp_path / "location.yaml").write_text(LOCATIONS)
+    with pytest.raises(ConfigErrors, match=r'location\.yaml:1:1: HUB018 .* did you mean "locations\.yaml"\?'):
+        load_bundle(tmp_path, environ=ENVIRON, connectors=CONNECTORS)
+
+
 def test_any_shape_of_a_file_is_a_finding_and_never_a_crash() -> None:
     for name in GOOD:
         for text in ("[]", "5", "a: b", "locations: 5", "rules: {a: 1}", "streams: [a]", "id: [1]\nconnector: {}"):
