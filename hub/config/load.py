@@ -240,9 +240,9 @@ def _misplaced(directory: Path) -> Iterator[Finding]:
             name = wrong.relative_to(directory).as_posix()
             hint = did_you_mean(wrong.name, [wrong.with_suffix(".yaml").name])
             yield finding("HUB018", name, _START, "files end in .yaml", hint)
-    known = [*_SINGLE, *_FOLDERS]
+    known = [_stem(name) for name in _SINGLE] + [*_FOLDERS]
     for path in sorted(directory.glob("*.yaml")):
-        hint = did_you_mean(path.name, known)
+        hint = did_you_mean(path.stem, known)
         if path.name not in _SINGLE and hint.startswith("did"):  # others are somebody else's
             yield finding("HUB018", path.name, _START, "no such file is read here", hint)
 

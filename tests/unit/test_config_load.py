@@ -450,7 +450,7 @@ def test_a_misspelt_file_is_told_and_a_foreign_one_is_left_alone(tmp_path: Path)
     (tmp_path / "compose.yaml").write_text("services: {}\n")
     assert load_bundle(tmp_path, environ=ENVIRON, connectors=CONNECTORS).connections == {}
     (tmp_path / "location.yaml").write_text(LOCATIONS)
-    with pytest.raises(ConfigErrors, match=r'location\.yaml:1:1: HUB018 .* did you mean "locations\.yaml"\?'):
+    with pytest.raises(ConfigErrors, match=r'location\.yaml:1:1: HUB018 .* did you mean "locations"\?'):
         load_bundle(tmp_path, environ=ENVIRON, connectors=CONNECTORS)
 
 
