@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from hub.runtime.lint_coverage import coverage_findings
 from hub.runtime.registry import Registry, site_registry
 
 MISSING, BROKEN, UNUSED = "HUB020", "HUB021", "HUB031"
+_EXTENDS = re.compile(r" \(extends [^)]*\)$")
+"""What the compiler adds for people who do not see the file: here its place says it, and a path of this machine would
+make the same fault read differently elsewhere."""
 _DIRECTIONS = (".in", ".out", ".reply")
 
 
@@ -104,7 +108,10 @@ def _compiled(library: MappingLibrary, name: str, folder: Path) -> tuple[list[Fi
     try:
         return [], library.find(name) is not None
     except MappingFileError as error:
-        return [Finding(_shown(p.file, folder), p.line, p.column, BROKEN, p.message) for p in error.problems], True
+        return [
+            Finding(_shown(p.file, folder), p.line, p.column, BROKEN, _EXTENDS.sub("", p.message))
+            for p in error.problems
+        ], True
 
 
 def _site_files(folder: Path, library: MappingLibrary, used: Sequence[str], unread: set[str]) -> Iterator[Finding]:
