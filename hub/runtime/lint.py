@@ -22,7 +22,7 @@ from hub.runtime.lint_coverage import coverage_findings
 from hub.runtime.registry import Registry, site_registry
 
 MISSING, BROKEN, UNUSED = "HUB020", "HUB021", "HUB031"
-_EXTENDS = re.compile(r" \(extends [^)]*\)$")
+_EXTENDS = re.compile(r" \((?:extends|extended by) [^)]*\)$")
 """What the compiler adds for people who do not see the file: here its place says it, and a path of this machine would
 make the same fault read differently elsewhere."""
 _DIRECTIONS = (".in", ".out", ".reply")
