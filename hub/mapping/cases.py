@@ -9,13 +9,16 @@ tests:
     expect_absent: [cancelled_at]
     expect_holds: [lines.0.sku]
     expect_error: { field: external_id, code: required }
+  - { name: a test of the base, skip: why it does not hold here }       where a site's file extends another
+
+A mapping that extends another is held to the tests of both; one of the same name stands for the base's.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,25 +26,30 @@ from hub.config.source import Plain
 from hub.mapping.definition import Spot
 from hub.mapping.errors import MappingError, MappingFileError
 from hub.mapping.mapping import Mapped, Mapping, resolve
+from hub.mapping.overlay import test_spots
 from hub.mapping.paths import parse_path, step
 
 Reader = Callable[[Path], object]
 """Reads a fixture file into a tree (the codec of its format)."""
 
-_KEYS = frozenset({"name", "input", "items", "context", "expect", "expect_absent", "expect_holds", "expect_error"})
+_KEYS = frozenset(
+    {"name", "input", "items", "context", "expect", "expect_absent", "expect_holds", "expect_error", "skip"}
+)
 MAX_FIXTURE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """`problems` is empty when the test passed; `line` is where it stands in the mapping file."""
+    """`problems` is empty when the test passed; `file` and `line` where it stands, `skipped` why it was left out."""
 
     __test__ = False
 
     mapping: str
     name: str
+    file: str
     line: int
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    skipped: str = ""
 
     @property
     def passed(self) -> bool:
@@ -60,12 +68,7 @@ def exact_json(path: Path) -> object:
 
 def run_tests(mapping: Mapping, read: Reader = exact_json) -> list[TestResult]:
     """Run every test of a mapping file, in order. Raises MappingFileError for a test that is badly written."""
-    top = Spot(mapping.definition, (), mapping.definition.content) / "tests"
-    if top.value is None:
-        return []
-    if not isinstance(top.value, list):
-        raise MappingFileError([top.wrong("`tests` is a list")])
-    return [_run(mapping, top / index, read) for index in range(len(top.value))]
+    return [_run(mapping, spot, read) for spot in test_spots(mapping.definition)]
 
 
 def trace_lines(mapped: Mapped) -> list[tuple[str, str, str, str]]:
@@ -93,16 +96,21 @@ def _run(mapping: Mapping, spot: Spot, read: Reader) -> TestResult:
         raise MappingFileError(
             [one.wrong(f"not known here; there are {', '.join(sorted(_KEYS))}", key=True) for one in unknown]
         )
-    name = str(case.get("name", f"test in line {spot.line}"))
+    file, line, _ = spot.definition.position(spot.place)
+    result = TestResult(mapping.name, str(case.get("name", f"test in line {line}")), file, line)
+    if "skip" in case:
+        if not isinstance(case["skip"], str) or not case["skip"].strip():
+            raise MappingFileError([(spot / "skip").wrong("`skip` says why the test is left out")])
+        return replace(result, skipped=case["skip"])
     given = _input(mapping, spot, read)
     context = case.get("context")
     try:
         mapped = mapping.run(given, context=context if isinstance(context, dict) else {})
     except MappingError as error:
-        return TestResult(mapping.name, name, spot.line, tuple(_error_differences(case.get("expect_error"), error)))
+        return replace(result, problems=tuple(_error_differences(case.get("expect_error"), error)))
     if "expect_error" in case:
-        return TestResult(mapping.name, name, spot.line, ("it maps, but an error is expected",))
-    return TestResult(mapping.name, name, spot.line, tuple(_differences(case, mapped)))
+        return replace(result, problems=("it maps, but an error is expected",))
+    return replace(result, problems=tuple(_differences(case, mapped)))
 
 
 def _input(mapping: Mapping, spot: Spot, read: Reader) -> object:

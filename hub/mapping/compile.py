@@ -3,8 +3,7 @@ that can be decided here."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from hub.mapping.leaf import Leaf, emit_leaf, looked_up
 from hub.mapping.paths import Path, first_of, getter, parse_path
 from hub.mapping.rest import EACH, Consumed, consume, merged, pruner
 from hub.mapping.scope import Convert, Emit, Getter, Scope
+from hub.mapping.words import among
 
 _SOURCE_KEYS = frozenset({"from", "expr", "const"})
 _LEAF_KEYS = _SOURCE_KEYS | {
@@ -104,15 +104,18 @@ class _Compiler:
         if not isinstance(below.value, dict) or not below.value:
             self._wrong(below if spot.has("fields") else spot, "`fields` is a mapping of target fields")
             return Fields([], {})
+        if below.place[:-1] or spot.definition is not self._definition:
+            self._check_covered(below, target, given=below.value.keys())
+        return self._emitted({name: below / name for name in below.names()}, target, using)
+
+    def _emitted(self, spots: Mapping[str, Spot], target: schemas.Schema | None, using: frozenset[str]) -> Fields:
         emits: list[Emit] = []
         consumed: Consumed = {}
-        for name in below.names():
-            self._check_target(below / name, target, name, key=True)
-            emit, reads = self._field(below / name, name, schemas.describe_child(target, name), using)
+        for name, spot in spots.items():
+            self._check_target(spot, target, name, key=True)
+            emit, reads = self._field(spot, name, schemas.describe_child(target, name), using)
             emits.append(emit)
             consumed = merged(consumed, reads)
-        if below.place[:-1] or spot.definition is not self._definition:
-            self._check_covered(below, target)
         return Fields(emits, consumed)
 
     def _use(self, spot: Spot, target: schemas.Schema | None, using: frozenset[str]) -> Fields:
@@ -120,14 +123,33 @@ class _Compiler:
         if not isinstance(name, str):
             self._wrong(spot / "use", "`use` is the name of a mapping, as in _lib/address")
             return Fields([], {})
-        if spot.has("fields"):
-            self._wrong(spot / "fields", "`fields` and `use` exclude each other")
         if name in using:
             self._wrong(spot / "use", f"{name} uses itself")
             return Fields([], {})
         definition = self._library.shared(name, spot / "use")
         top = Spot(definition, (), definition.content)
-        return self._fields(top, target, using | {name})
+        if not spot.has("fields"):
+            return self._fields(top, target, using | {name})
+        return self._use_changed(spot / "fields", top, target, using | {name})
+
+    def _use_changed(self, own: Spot, shared: Spot, target: schemas.Schema | None, using: frozenset[str]) -> Fields:
+        """`fields` beside `use`: a field of one's own stands for the shared one of that name, null takes it away."""
+        if not isinstance(own.value, dict):
+            self._wrong(own, "`fields` is a mapping of target fields")
+            return Fields([], {})
+        kept = [name for name in (shared / "fields").names() if name not in own.value]
+        spots = {name: shared / "fields" / name for name in kept}
+        for name, value in own.value.items():
+            if value is not None:
+                spots[name] = own / name
+            elif not (shared / "fields").has(name):
+                known = (shared / "fields").names()
+                self._wrong(
+                    own / name, f"null takes a field away, but there is no {name}; {among(name, known)}", key=True
+                )
+        if target is not None:
+            self._check_covered(own, target, given=spots.keys())
+        return self._emitted(spots, target, using)
 
     def _field(
         self, spot: Spot, name: str, target: schemas.Schema | None, using: frozenset[str]
@@ -319,6 +341,10 @@ class _Compiler:
             own = Spot(spot.definition, (), spot.definition.content) / "tables" / value
             if isinstance(own.value, dict):
                 value = own.value
+            elif "/" not in value:
+                known = (Spot(spot.definition, (), spot.definition.content) / "tables").names()
+                self._wrong(spot, f"there is no {value} under `tables`; {among(value, known)}")
+                return name, {}
             else:
                 definition = self._library.shared(value, spot)
                 value = definition.content.get("table")
@@ -397,21 +423,14 @@ class _Compiler:
             title = target.get("title", "the target")
             self._wrong(spot, f"{title} has no field {name}; {among(name, known)}", key=key)
 
-    def _check_covered(self, spot: Spot, target: schemas.Schema | None) -> None:
+    def _check_covered(self, spot: Spot, target: schemas.Schema | None, given: Collection[str]) -> None:
         required = target.get("required") if target is not None else None
         for name in required if isinstance(required, list) else []:
-            if not spot.has(str(name)):
+            if name not in given:
                 self._wrong(spot, f"{(target or {}).get('title', 'the target')} needs {name}, but no field sets it")
 
     def _wrong(self, spot: Spot, message: str, *, key: bool = False) -> None:
         self.problems.append(spot.wrong(message, key=key))
-
-
-def among(word: str, known: Iterable[str]) -> str:
-    """What to say of a word that is none of the known ones."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, 1)
-    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(choices)}"
 
 
 def _dict(spot: Spot) -> dict[str, Plain]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.config.source import Document, Plain, SourceError, find, load
+from hub.config.source import Document, MappingNode, Plain, SourceError, find, load
 from hub.mapping.errors import FileProblem, MappingFileError
 
 Place = tuple[str | int, ...]
@@ -16,22 +16,36 @@ Place = tuple[str | int, ...]
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One mapping, overrides applied. `layers` are the files, the site's first; positions come from the first that has
-    the place. `folders` are where its fixtures and schemas are looked for, in order."""
+    the place. `folders` are where its fixtures and schemas are looked for, in order; `names` what each layer is called.
+    """
 
     name: str
     content: dict[str, Plain]
     layers: tuple[Document, ...]
     folders: tuple[Path, ...]
+    names: tuple[str, ...]
 
     def position(self, place: Place, *, key: bool = False) -> tuple[str, int, int]:
         """File, line and column of a value (or its key)."""
-        for document in self.layers:
-            if find(document.root, place) is not None:
-                mark = document.mark(place, key=key)
-                return document.file, mark.line, mark.column
-        document = self.layers[0]
-        mark = document.mark(place, key=key)
-        return document.file, mark.line, mark.column
+        found = next((layer for layer in self.layers if _says(layer, place)), self.layers[0])
+        mark = found.mark(place, key=key)
+        return found.file, mark.line, mark.column
+
+    def alone(self, layer: int) -> Definition:
+        """One of the files without the others."""
+        content = self.layers[layer].plain()
+        assert isinstance(content, dict)
+        one = slice(layer, layer + 1)
+        return Definition(self.names[layer], content, self.layers[one], self.folders[one], self.names[one])
+
+    def versions(self) -> tuple[tuple[str, int], ...]:
+        """Name and version of every layer, the site's first; 1 where a file does not say."""
+        found = []
+        for name, layer in zip(self.names, self.layers, strict=True):
+            content = layer.plain()
+            version = content.get("version", 1) if isinstance(content, dict) else 1
+            found.append((name, version if isinstance(version, int) else 1))
+        return tuple(found)
 
     def line(self, place: Place) -> int:
         return self.position(place)[1]
@@ -52,47 +66,17 @@ def read_definition(path: Path, name: str) -> Definition:
     content = document.plain()
     if not isinstance(content, dict):
         raise MappingFileError([FileProblem(document.file, 1, 1, "a mapping file is a mapping of keys")])
-    return Definition(name, content, (document,), (path.parent,))
+    return Definition(name, content, (document,), (path.parent,), (name,))
 
 
-def overlaid(site: Definition, base: Definition) -> Definition:
-    """The site's file over its base: `fields` merge by name (null takes one away), a field that is not itself an
-    object of fields is replaced whole; tables merge by entry; everything else is replaced. Tests are not inherited."""
-    content: dict[str, Plain] = {key: value for key, value in base.content.items() if key != "tests"}
-    for key, value in site.content.items():
-        if key == "fields":
-            content[key] = _merged(content.get(key), value)
-        elif key == "tables":
-            content[key] = _merged_tables(content.get(key), value)
-        elif key not in ("extends", "mapping"):
-            content[key] = value
-    content["mapping"] = site.content.get("mapping", base.name)
-    return Definition(site.name, content, (*site.layers, *base.layers), (*site.folders, *base.folders))
-
-
-def _merged(base: Plain, site: Plain) -> Plain:
-    if not isinstance(base, dict) or not isinstance(site, dict):
-        return site
-    result = dict(base)
-    for name, spec in site.items():
-        below = base.get(name)
-        if spec is None:
-            result.pop(name, None)
-        elif isinstance(spec, dict) and isinstance(below, dict) and "fields" in spec and "fields" in below:
-            result[name] = {**below, **spec, "fields": _merged(below["fields"], spec["fields"])}
-        else:
-            result[name] = spec
-    return result
-
-
-def _merged_tables(base: Plain, site: Plain) -> Plain:
-    if not isinstance(base, dict) or not isinstance(site, dict):
-        return site
-    result = dict(base)
-    for name, table in site.items():
-        below = base.get(name)
-        result[name] = {**below, **table} if isinstance(below, dict) and isinstance(table, dict) else table
-    return result
+def _says(layer: Document, place: Place) -> bool:
+    """Whether a layer decides about a place: it has it, or something in its stead that is no mapping."""
+    for depth in range(len(place)):
+        node = find(layer.root, place[: depth + 1])
+        if node is None:
+            above = find(layer.root, place[:depth])
+            return depth > 0 and not isinstance(above, MappingNode)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

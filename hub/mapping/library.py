@@ -11,13 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import hub
-from hub.mapping.definition import Definition, Spot, overlaid, read_definition
+from hub.mapping.definition import Definition, Spot, read_definition
 from hub.mapping.errors import FileProblem, MappingFileError
 from hub.mapping.functions import Function
 from hub.mapping.mapping import Mapping, build
+from hub.mapping.overlay import overlaid
+from hub.mapping.words import among
 
 DIRECTIONS = ("in", "out", "reply")
 
@@ -76,21 +79,28 @@ class MappingLibrary:
                     found.add(f"{path.parent.parent.name}/{path.stem}")
         return sorted(name for name in found if not name.startswith("_"))
 
+    def shared_names(self) -> list[str]:
+        """Every file that others use, sorted: those in `_lib` and those whose name begins with `_`."""
+        found = {f"{path.parent.name}/{path.stem}" for folder in self._folders for path in folder.glob("*/_*.yaml")}
+        for folder in self._folders:
+            found |= {f"{path.parent.parent.name}/{path.stem}" for path in folder.glob("*/mappings/_*.yaml")}
+            found |= {f"_lib/{path.stem}" for path in folder.glob("_lib/*.yaml")}
+        return sorted(found)
+
     def definition(self, name: str) -> Definition:
         """The mapping as written, overrides applied. Raises MappingFileError."""
         with self._lock:
             if name not in self._definitions:
                 files = self._files(name)
                 if not files:
-                    folders = ", ".join(str(folder) for folder in self._folders)
-                    raise MappingFileError([FileProblem(name, 1, 1, f"there is no mapping {name} in {folders}")])
+                    raise MappingFileError([FileProblem(name, 1, 1, self._unknown(name))])
                 self._definitions[name] = self._layered(name, files, frozenset())
             return self._definitions[name]
 
     def shared(self, name: str, spot: Spot) -> Definition:
         """What `use:` or `table:` names. Raises MappingFileError at the place that names it."""
         if not self._files(name):
-            raise MappingFileError([spot.wrong(f"there is no {name} in the mapping folders")])
+            raise MappingFileError([spot.wrong(f"there is no {name}; {among(name, self.shared_names())}")])
         return self.definition(name)
 
     def _layered(self, name: str, files: Sequence[Path], seen: frozenset[str]) -> Definition:
@@ -105,8 +115,18 @@ class MappingLibrary:
             raise MappingFileError([top.wrong(f"{base_name} extends itself")])
         below = files[1:] if base_name == name else self._files(base_name)
         if not below:
-            raise MappingFileError([top.wrong(f"there is no other mapping {base_name} in the mapping folders")])
+            raise MappingFileError([top.wrong(f"there is no other mapping {base_name}; {self._near(base_name)}")])
         return overlaid(own, self._layered(base_name, below, seen if base_name == name else seen | {name}))
+
+    def _unknown(self, name: str) -> str:
+        return f"there is no mapping {name} in {', '.join(map(str, self._folders))}; {self._near(name)}"
+
+    def _near(self, name: str) -> str:
+        return among(name, [*self.names(), *self.shared_names()])
+
+    def files(self, name: str) -> list[Path]:
+        """Every file of that name, the one that counts first."""
+        return self._files(name)
 
     def _files(self, name: str) -> list[Path]:
         first, _, last = name.partition("/")
@@ -133,8 +153,10 @@ def compile_mapping(
         definition = read_definition(source, str(source.with_suffix("")))
         declared = definition.content.get("mapping")
         name = declared if isinstance(declared, str) else definition.name
+        if any(source.samefile(path) for path in library.files(name)[:1]):
+            return library.get(name)
         base = definition.content.get("extends")
-        definition = Definition(name, definition.content, definition.layers, definition.folders)
+        definition = replace(definition, name=name, names=(name,))
         if isinstance(base, str):
             definition = overlaid(definition, library.definition(base))
     return build(definition, library, functions or {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jsonschema_rs
@@ -12,12 +12,13 @@ import jsonschema_rs
 import hub
 from hub.config.source import SourceError, load
 from hub.mapping import schemas
-from hub.mapping.compile import Shared, among, compile_definition
+from hub.mapping.compile import Shared, compile_definition
 from hub.mapping.definition import Definition, Spot
 from hub.mapping.errors import FileProblem, Hold, MappingError, MappingFileError, Note, Unusable
 from hub.mapping.functions import Function
 from hub.mapping.rest import EACH, Consumed
 from hub.mapping.scope import Emit, Scope, TraceRow
+from hub.mapping.words import among
 
 KINDS = ("state", "fact", "delta", "snapshot")
 _HEAD = ("mapping", "version", "direction", "input", "target", "kind", "fact_key", "otherwise", "schema", "extends")
@@ -125,7 +126,7 @@ def build(definition: Definition, library: Shared, functions: MappingType[str, F
         problems.extend(_unknown_input(top, compiled.reads))
     check = _checker(top, definition, target, problems)
     if problems:
-        raise MappingFileError(problems)
+        raise MappingFileError([_both_named(definition, problem) for problem in problems])
     return Mapping(
         definition.name,
         version,
@@ -139,6 +140,15 @@ def build(definition: Definition, library: Shared, functions: MappingType[str, F
         library,
         functions,
     )
+
+
+def _both_named(definition: Definition, problem: FileProblem) -> FileProblem:
+    """A mistake in what two files say together names the other one too."""
+    files = [layer.file for layer in definition.layers]
+    if len(files) == 1 or problem.file not in files:
+        return problem
+    other = f"extends {files[1]}" if problem.file == files[0] else f"extended by {files[0]}"
+    return replace(problem, message=f"{problem.message} ({other})")
 
 
 def _direction(top: Spot, problems: list[FileProblem]) -> str:
@@ -264,11 +274,11 @@ def _checker(
 
 def resolve(definition: Definition, name: str) -> Path | None:
     """A file that a mapping names (fixture, schema): beside it, in the folder above (a connector's), in the connector's
-    folder beside the mappings of a checkout or beside the installed package."""
-    connector = definition.name.partition("/")[0]
-    installed = Path(hub.__file__).parent.parent / "connectors" / connector
-    for folder in definition.folders:
-        for place in (folder, folder.parent, folder.parent.parent / "connectors" / connector, installed):
+    folder beside the mappings of a checkout or beside the installed package. An override has those of its base too."""
+    installed = Path(hub.__file__).parent.parent / "connectors"
+    for folder, own in zip(definition.folders, definition.names, strict=True):
+        connector = own.partition("/")[0]
+        for place in (folder, folder.parent, folder.parent.parent / "connectors" / connector, installed / connector):
             path = place / name
             if path.is_file():
                 return path
