@@ -27,6 +27,8 @@ from hub.domain.writeset import Applied, Delete, Insert, Outcome, StockChange, U
 from hub.store.bodies import BodyShelf
 from hub.store.errors import VALUE_ERRORS, Fault, driver_errors, fault_of
 from hub.store.shapes import (
+    STOCK_CHANGE,
+    STOCK_CHANGE_KNOWN,
     STOCK_RESERVE,
     InsertShape,
     Params,
@@ -139,10 +141,11 @@ def _key(table: str, row: object) -> tuple[object, ...] | None:
 def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
     """Run the batch inside the transaction that is open. Errors that are not of a row leave the caller's savepoint."""
     outcomes = [_APPLIED] * len(prepared)
-    before = _locks(tx, prepared)
+    orders, stock = _order_locks(tx, prepared), _stock_locks(tx, prepared)
     for number, layer in enumerate(_layers(prepared)):
-        _run(tx, prepared, layer, outcomes, before, splits=number == 0)
-        before = []
+        if number == 1:
+            orders, stock = [], []
+        _run(tx, prepared, layer, outcomes, orders, stock, splits=number == 0)
     return outcomes
 
 
@@ -151,21 +154,25 @@ SPLIT_DOWN_TO = 8
 """Batches above this size that fail are tried again in halves: usually one set is the reason."""
 
 
-def _locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
-    if not tx.postgresql:
-        return []
-    steps: list[Step] = []
+def _order_locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
+    """All orders of the batch, sorted, before anything else."""
     orders = sorted({order for one in prepared for order in one.orders})
-    if orders:
-        steps.append(("SELECT id FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE", [(orders,)]))
+    if not tx.postgresql or not orders:
+        return []
+    return [("SELECT id FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE", [(orders,)])]
+
+
+def _stock_locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
+    """All stock keys of the batch, sorted. Nearly every batch needs the same ones, so they are taken as the last thing
+    before they are changed: whoever waits for them waits for the commit alone."""
     stock = sorted({key for one in prepared for key in one.stock})
-    if stock:
-        sql = (
-            "SELECT s.sku FROM stock s JOIN unnest(CAST(? AS text[]), CAST(? AS text[])) AS k(sku, location)"
-            " ON s.sku = k.sku AND s.location = k.location ORDER BY s.sku, s.location FOR UPDATE OF s"
-        )
-        steps.append((sql, [([sku for sku, _ in stock], [location for _, location in stock])]))
-    return steps
+    if not tx.postgresql or not stock:
+        return []
+    sql = (
+        "SELECT s.sku FROM stock s JOIN unnest(CAST(? AS text[]), CAST(? AS text[])) AS k(sku, location)"
+        " ON s.sku = k.sku AND s.location = k.location ORDER BY s.sku, s.location FOR UPDATE OF s"
+    )
+    return [(sql, [([sku for sku, _ in stock], [location for _, location in stock])])]
 
 
 def _layers(prepared: Sequence[PreparedSet]) -> list[list[int]]:
@@ -201,26 +208,38 @@ def _run(
     prepared: Sequence[PreparedSet],
     numbers: Sequence[int],
     outcomes: list[Outcome],
-    before: Sequence[Step],
+    orders: Sequence[Step],
+    stock: Sequence[Step],
     *,
     splits: bool,
 ) -> None:
-    """One layer. `before` are locks to take first; `splits`: where it fails, only few sets are to be expected to."""
+    """One layer. `orders` and `stock` are the locks to take; `splits`: where it fails, few sets are to be expected to.
+
+    What failed has given its locks of stock back: the parts take them all anew, outside any savepoint, so that they
+    are sorted again.
+    """
     if len(numbers) > 1:
-        if _grouped(tx, [prepared[number] for number in numbers], before):
+        if _grouped(tx, [prepared[number] for number in numbers], orders, stock):
             return
+        before: Sequence[Step] = stock
         if splits and len(numbers) > SPLIT_DOWN_TO:
+            tx.steps(stock)
             half = len(numbers) // 2
             for part in (numbers[:half], numbers[half:]):
-                _run(tx, prepared, part, outcomes, (), splits=True)
+                _run(tx, prepared, part, outcomes, (), (), splits=True)
             return
-        before = ()
+    else:
+        before = [*orders, *stock]
     for number in numbers:
         outcomes[number] = _one(tx, prepared[number], before)
+        before = ()
 
 
-def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], before: Sequence[Step]) -> bool:
-    """All of them by statement, or nothing."""
+_STOCK = frozenset({STOCK_RESERVE, STOCK_CHANGE, STOCK_CHANGE_KNOWN})
+
+
+def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], orders: Sequence[Step], stock: Sequence[Step]) -> bool:
+    """All of them by statement, stock last, or nothing."""
     groups: dict[str, list[Params]] = {}
     expected: dict[str, int | None] = {}
     single: list[Statement] = []
@@ -233,12 +252,17 @@ def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], before: Sequence[
             so_far = expected.get(statement.sql, 0)
             known = statement.expect is not None and so_far is not None
             expected[statement.sql] = so_far + statement.expect if known else None  # type: ignore[operator]
-    # Conditional takings first: they see what stood before this batch gave anything back.
-    ordered = sorted(groups, key=lambda sql: sql != STOCK_RESERVE)
-    checked: list[Step] = [(statement.sql, [statement.params]) for statement in single]
-    checked += [(sql, groups[sql]) for sql in ordered]
-    wanted = [statement.expect for statement in single] + [expected[sql] for sql in ordered]
-    return _guarded(tx, before, [*checked, *_bulk(prepared)], wanted) is None
+    # Conditional takings first of what changes stock: they see what stood before this batch gave anything back.
+    changing = sorted((sql for sql in groups if sql in _STOCK), key=lambda sql: sql != STOCK_RESERVE)
+    others = [sql for sql in groups if sql not in _STOCK]
+    bulk = _bulk(prepared)
+    steps: list[Step] = [(statement.sql, [statement.params]) for statement in single]
+    steps += [(sql, groups[sql]) for sql in others]
+    steps += [*bulk, *stock]
+    steps += [(sql, groups[sql]) for sql in changing]
+    wanted = [statement.expect for statement in single] + [expected[sql] for sql in others]
+    wanted += [None] * (len(bulk) + len(stock)) + [expected[sql] for sql in changing]
+    return _guarded(tx, orders, steps, wanted) is None
 
 
 def _one(tx: Transaction, one: PreparedSet, before: Sequence[Step]) -> Outcome:
