@@ -133,7 +133,11 @@ def _explained(document: Document, schema: Schema, error: jsonschema.ValidationE
                 yield finding("HUB001", document.file, mark, f'unknown key "{name}"', did_you_mean(name, known))
     elif rule == "required":
         for name in cast("list[str]", error.validator_value):
-            if isinstance(instance, dict) and name not in instance and not _stands_in(document, error.schema):
+            if (
+                isinstance(instance, dict)
+                and name not in instance
+                and not _stands_in(document, cast("Plain", error.schema))
+            ):
                 yield _missing(document, schema, path, name)
     elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
         mark = document.mark((*path, str(instance)), key=True)
