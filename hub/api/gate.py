@@ -12,12 +12,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from hub.api.document import Operation, operations
 from hub.api.ingress import Application, ClientGone, Receive, Scope, Send
 from hub.api.problems import PROBLEM_TYPE, Problem
 from hub.domain.ids import IdSource
 from hub.exchange.ports import StoreUnavailable
 from hub.sdk.ports import Clock
+from hub.store.errors import Fault, driver_errors, fault_of
+from hub.store.reading import NoDatabase
 
 log = logging.getLogger("hub.api")
 
@@ -55,10 +60,12 @@ class Gate:
             log.info("%s: the client went away", request_id)
         except Problem as problem:
             await out.problem(problem)
-        except StoreUnavailable as error:
-            log.warning("%s: %s", request_id, error)
-            await out.problem(Problem("unavailable", "The database cannot be used", headers={"Retry-After": "5"}))
-        except Exception:
+        except Exception as error:
+            if database_is_away(error):
+                log.warning("%s: the database cannot be used: %s", request_id, error)
+                words = "The database cannot be used, or took too long"
+                await out.problem(Problem("unavailable", words, headers={"Retry-After": "5"}))
+                return
             log.exception("%s: %s %s failed", request_id, scope["method"], scope["path"])
             await out.problem(Problem("bug", "The hub's log has the reason beside this request id"))
 
@@ -122,6 +129,14 @@ class Gate:
             return message
 
         return bounded
+
+
+def database_is_away(error: BaseException) -> bool:
+    """Whether it is nobody's mistake: no connection, no room, a statement that took too long, no free reader."""
+    if isinstance(error, StoreUnavailable | NoDatabase | PoolTimeout):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, driver_errors()) and fault_of(cause) not in (Fault.ROW, Fault.PROGRAM)
 
 
 def _too_large(limit: int) -> Problem:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+import requests.auth
 
 from hub import __version__
 from hub.cli.failure import FAILED, REFUSED, UNREACHABLE, Failure
@@ -29,6 +30,17 @@ class RemotePlace(Place):
     token: str = ""
 
 
+class _Key(requests.auth.AuthBase):
+    """Said by name: what a .netrc has for the same host would otherwise take its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class Client:
     """One hub's API. Raises Failure: 4 where it cannot be reached, 5 where it does not let us, 1 where it says no."""
 
@@ -41,7 +53,8 @@ class Client:
                 "--url needs --token (HUB_TOKEN): `hub keys create NAME --scope ...` there makes one", REFUSED
             )
         self._url = place.url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {place.token}", "User-Agent": f"order-hub-cli/{__version__}"}
+        self._key = _Key(place.token)
+        self._headers = {"User-Agent": f"order-hub-cli/{__version__}"}
 
     def get(self, path: str, **query: object) -> Any:
         """What is at a path; None where nothing is."""
@@ -79,6 +92,7 @@ class Client:
                 params={name: str(value) for name, value in query.items()},
                 json=None if body is None else dict(body),
                 headers={**self._headers, **(headers or {})},
+                auth=self._key,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
                 stream=True,
