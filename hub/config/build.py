@@ -15,7 +15,7 @@ _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _EVERY_DAY = model.Calendar(frozenset(range(7)), frozenset())
 _WEEKDAYS = model.Calendar(frozenset(range(5)), frozenset())
 _EFFECT_KEYS = frozenset({"safety", "give_up_after", "location_map"})
-_STREAM_KEYS = frozenset({"start_from", "push", "poll", "means", "format", "files"})
+_STREAM_KEYS = frozenset({"start_from", "push", "poll", "means", "format", "files", "mapping"})
 _NO_ROUTING: Plain = {"strategies": {"cheapest": {}}, "fallback": {"use": "cheapest"}}
 
 
@@ -116,6 +116,7 @@ def _stream(name: str, inner: Fields) -> model.StreamConfig:
             files.integer("max_bytes"),
         ),
         options=MappingProxyType({key: value for key, value in inner.tree.items() if key not in _STREAM_KEYS}),
+        mapping=inner.maybe_text("mapping"),
     )
 
 

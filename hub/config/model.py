@@ -146,7 +146,8 @@ class FileIntake:
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """One stream of a connection. ``start_from``: orders placed before it are captured without effects; None for
-    ``always`` and where none is needed (``takes_everything`` tells the first). ``options`` are the connector's own."""
+    ``always`` and where none is needed (``takes_everything`` tells the first). ``mapping`` is the one that reads it
+    here, None for the connector's. ``options`` are the connector's own."""
 
     name: str
     start_from: datetime | None = None
@@ -157,6 +158,7 @@ class StreamConfig:
     format: Mapping[str, Plain] = field(default_factory=dict)
     files: FileIntake | None = None
     options: Mapping[str, Plain] = field(default_factory=dict)
+    mapping: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,11 @@ class ConnectionConfig:
     effects_out: Mapping[str, EffectConfig]
     limits: Mapping[str, Limit]
     call_deadline: timedelta = timedelta(seconds=60)
+
+    def mapping_of(self, stream: str) -> str:
+        """The name of the mapping that reads a stream here."""
+        chosen = self.streams[stream].mapping if stream in self.streams else None
+        return chosen or f"{self.connector}/{stream}.in"
 
 
 @dataclass(frozen=True, slots=True)

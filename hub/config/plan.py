@@ -141,8 +141,10 @@ def _used(files: Mapping[str, str]) -> set[str]:
             continue
         for section, endings in (("streams", (".in",)), ("effects_out", (".out", ".reply"))):
             members = tree.get(section)
-            for member in members if isinstance(members, dict) else ():
+            for member, inner in members.items() if isinstance(members, dict) else ():
                 found.update(f"{tree.get('connector')}/{member}{ending}" for ending in endings)
+                chosen = inner.get("mapping") if isinstance(inner, dict) else None
+                found.update([chosen] if isinstance(chosen, str) else [])
     return found
 
 

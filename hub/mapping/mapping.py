@@ -16,6 +16,7 @@ from hub.mapping.compile import Shared, compile_definition
 from hub.mapping.definition import Definition, Spot
 from hub.mapping.errors import FileProblem, Hold, MappingError, MappingFileError, Note, Unusable
 from hub.mapping.functions import Function
+from hub.mapping.overlay import short
 from hub.mapping.rest import EACH, Consumed
 from hub.mapping.scope import Emit, Scope, TraceRow
 from hub.mapping.words import among
@@ -147,7 +148,7 @@ def _both_named(definition: Definition, problem: FileProblem) -> FileProblem:
     files = [layer.file for layer in definition.layers]
     if len(files) == 1 or problem.file not in files:
         return problem
-    other = f"extends {files[1]}" if problem.file == files[0] else f"extended by {files[0]}"
+    other = f"extends {short(definition.alone(1))}" if problem.file == files[0] else f"extended by {files[0]}"
     return replace(problem, message=f"{problem.message} ({other})")
 
 

@@ -16,6 +16,8 @@ for the base's, `{ name, skip: why }` leaves it out. Any other key of the head r
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hub.config.source import Plain
 from hub.mapping.definition import Definition, Place, Spot
 from hub.mapping.errors import FileProblem, MappingFileError
@@ -74,7 +76,7 @@ class _Overlay:
 
     def __init__(self, site: Definition, base: Definition) -> None:
         self._site = site
-        self._under = f"{base.name} ({base.layers[0].file})"
+        self._under = f"{base.name} ({short(base)})"
         self.problems: list[FileProblem] = []
 
     def fields(self, base: Plain, site: Plain, place: Place) -> Plain:
@@ -135,6 +137,11 @@ class _Overlay:
 
     def _wrong(self, place: Place, message: str) -> None:
         self.problems.append(self._site.problem(place, message, key=True))
+
+
+def short(definition: Definition) -> str:
+    """Where a mapping lies, as far as it tells anything: the same on every machine."""
+    return "/".join(Path(definition.layers[0].file).parts[-3:])
 
 
 def _tree(value: Plain) -> Tree:

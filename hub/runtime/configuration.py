@@ -29,14 +29,19 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Loaded:
         folder,
         environ=environ,
         connectors=connector_infos(registry),
-        mappings=shipped_texts(registry),
+        mappings=shipped_texts(registry, folder),
         versions=versions(),
     )
     return Loaded(bundle, registry, library_of(folder, registry))
 
 
-def shipped_texts(registry: Registry) -> dict[str, str]:
-    """Mapping files by name, so that a revision holds every rule it ran under."""
+SHIPPED = "_shipped/"
+"""What precedes the name of a mapping that comes with the hub where the site has one of that name over it."""
+
+
+def shipped_texts(registry: Registry, site: Path) -> dict[str, str]:
+    """Mapping files by name, so that a revision holds every rule it ran under; those that a file of the site stands for
+    under a name of their own, for it may extend them."""
     texts: dict[str, str] = {}
     roots = [shipped_folder(), *(Path(manifest.folder) / "mappings" for manifest in registry.manifests.values())]
     for root in roots:
@@ -45,7 +50,8 @@ def shipped_texts(registry: Registry) -> dict[str, str]:
             texts.setdefault(
                 name if root == shipped_folder() else f"{root.parent.name}/{name}", path.read_text("utf-8")
             )
-    return texts
+    own = [name for name in texts if (site / "mappings" / f"{name}.yaml").is_file()]
+    return texts | {f"{SHIPPED}{name}": texts[name] for name in own}
 
 
 def versions() -> dict[str, str]:

@@ -278,7 +278,7 @@ class RuntimeConnections:
     def _stream(self, config: ConnectionConfig, manifest: Manifest, name: str) -> StreamView:
         info = manifest.streams[name]
         stream = config.streams.get(name) or StreamConfig(name)
-        mapping = self._library.inbound(config.connector, name)
+        mapping = self._library.find(config.mapping_of(name))
         context: dict[str, object] = {
             "connection": config.id,
             "base_currency": self._bundle.hub.seller.base_currency,

@@ -11,7 +11,7 @@ from hub.config.findings import ConfigErrors, Finding, did_you_mean, errors_of, 
 from hub.config.ignores import ignored
 from hub.config.load import Examined, examine, read_directory
 from hub.config.source import Mark
-from hub.config.tree import Tree, at, keys, text
+from hub.config.tree import Tree, at, get, keys, text
 from hub.formats import FormatError, codec
 from hub.mapping.cases import MAX_FIXTURE_BYTES
 from hub.mapping.errors import MappingFileError
@@ -45,7 +45,7 @@ def lint(folder: Path, environ: Mapping[str, str], *, registry: Registry | None 
         read_directory(folder),
         environ=environ,
         connectors=connectors,
-        mappings=shipped_texts(registry),
+        mappings=shipped_texts(registry, folder),
         versions=versions(),
     )
     library = library_of(folder, registry)
@@ -86,15 +86,20 @@ def _mappings(
         wanted = [("streams", name, ".in") for name in keys(checked, ("streams",)) if name in manifest.streams]
         wanted += [("effects_out", name, ".out") for name in keys(checked, ("effects_out",)) if name in capabilities]
         for section, name, direction in wanted:
-            full = f"{connector}/{name}{direction}"
+            usual = f"{connector}/{name}{direction}"
+            given = get(checked, (section, name, "mapping")) if section == "streams" else None
+            chosen = given if isinstance(given, str) else None
+            full = chosen or usual
             used.add(full)
             faults, there = _compiled(library, full, folder)
             yield from faults
             if not there:
                 what = "stream" if section == "streams" else "capability"
                 message = f"there is no mapping {full} for the {what} {name}"
-                hint = f"write mappings/{full}.yaml"
-                yield at(checked, MISSING, (section, name), message, hint, key=True)
+                near = did_you_mean(full, library.names()) if chosen else ""
+                hint = near if near.startswith("did") else f"write mappings/{full}.yaml"
+                place = (section, name, "mapping") if chosen else (section, name)
+                yield at(checked, MISSING, place, message, hint, key=chosen is None)
             reply = f"{connector}/{name}.reply"
             if direction == ".out" and not faults:
                 used.add(reply)

@@ -19,7 +19,7 @@ def mapping_findings(loaded: Loaded) -> list[Finding]:
     """A stream or capability without a mapping, and every mistake in a mapping file that is used."""
     findings: list[Finding] = []
     for connection in loaded.bundle.connections.values():
-        wanted = [(f"{connection.connector}/{stream}.in", f"the stream {stream}") for stream in connection.streams]
+        wanted = [(connection.mapping_of(stream), f"the stream {stream}") for stream in connection.streams]
         wanted += [(f"{connection.connector}/{name}.out", f"the capability {name}") for name in connection.effects_out]
         for name, what in wanted:
             try:
