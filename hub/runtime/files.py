@@ -63,17 +63,16 @@ class FileDocuments:
     """By capability, as the connection gives them."""
 
     def freeze_as(
-        self, capability: str, tree: Any, snapshot: Snapshot, delivery_id: str, now: dt.datetime
+        self, capability: str, key: str, tree: Any, snapshot: Snapshot, delivery_id: str, now: dt.datetime
     ) -> tuple[dict[str, Any], WriteSet]:
         """Raises FormatError for what the format cannot hold, and for a name that none can be."""
         del snapshot
         options = self.options.get(capability, {})
         body = codec(self.codec).dumps(tree, options.get("format"))
-        key = tree.get("key", delivery_id) if isinstance(tree, Mapping) else delivery_id
         parts = {
             "document": str(options.get("document") or capability),
             "delivery": delivery_id,
-            "key": _safe(str(key)),
+            "key": _safe(key or delivery_id),
             "date": now.strftime("%Y%m%d"),
             "time": now.strftime("%H%M%S"),
             "ending": _ENDINGS.get(self.codec, self.codec),

@@ -47,6 +47,8 @@ class MappingRenderer:
         if documents is None:
             tree = mapping.run(dict(record), context=context).record
             files = self._files.get(connection)
-            return Rendered(tree) if files is None else Rendered(tree, FILE, partial(files.freeze_as, capability))
+            if files is None:
+                return Rendered(tree)
+            return Rendered(tree, FILE, partial(files.freeze_as, capability, str(record.get("key", ""))))
         context["partner"] = documents.partner.context()
         return Rendered(mapping.run(dict(record), context=context).record, FILE, documents.freeze)

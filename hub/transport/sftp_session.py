@@ -220,6 +220,9 @@ def _login(transport: paramiko.Transport, access: SftpAccess) -> None:
         if more and access.password:
             more = transport.auth_password(access.username, access.password)
     except paramiko.AuthenticationException as error:
+        # paramiko calls a cut line and a server that does not answer by the same name as a refusal.
+        if not transport.is_active() or "timeout" in str(error):
+            raise TransportError(f"{access.host}: the login broke off: {error}", before_first_byte=True) from error
         raise LoginRefused(f"{access.host} does not let {access.username} in") from error
     if more:
         raise LoginRefused(f"{access.host} wants more from {access.username}: {', '.join(map(str, more))}")

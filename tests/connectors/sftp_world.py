@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,8 @@ class Hub:
         self.stored: dict[tuple[str | None, bytes], Receipt] = {}
         effects: Mapping[str, Mapping[str, Any]] = options.pop("effects", {"push_shipment": {}})
         config = other.config(**options.pop("config", {}))
-        self.sessions: list[SftpSession] = []
-        rules = {"directory": "/out", "stable_for_seconds": 0.0} | options
+        rules: dict[str, Any] = {"directory": "/out", "stable_for_seconds": 0.0} | options
+        self.through: Callable[[SftpSession], Any] = lambda session: session
         self.connector = SftpFiles(
             Context(
                 connection="edi-acme",
@@ -111,8 +111,8 @@ class Hub:
         )
 
     def _open(self, **access: Any) -> SftpPort:
-        self.sessions.append(SftpSession(SftpAccess(**access), self.clock, POLICY))
-        return self.sessions[-1]
+        port: SftpPort = self.through(SftpSession(SftpAccess(**access), self.clock, POLICY))
+        return port
 
     def batches(self) -> Iterator[Batch]:
         return self.connector.read("orders", self.cursor, 250)

@@ -122,8 +122,8 @@ def test_a_wrong_password_is_a_refused_login_that_does_not_quote_it(other: Partn
 def test_a_key_lets_us_in_without_a_password(tmp_path: Path, clock: SettableClock, passphrase: str) -> None:
     private = new_key(passphrase)
     with partner(tmp_path, clock, public_key=public(private, passphrase or None)) as other:
-        access = {"password": None, "private_key": private, "passphrase": passphrase}
-        assert other.session(**access).stat("/out") is not None
+        files = other.session(password=None, private_key=private, passphrase=passphrase)
+        assert files.stat("/out") is not None
         with pytest.raises(LoginRefused):
             other.session(password=None, private_key=new_key()).stat("/out")
 
