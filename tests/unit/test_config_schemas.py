@@ -108,6 +108,8 @@ def test_the_samples_are_good_and_need_the_variables_they_name_and_nothing_else(
     variables = sorted(set(re.findall(r"\$\{env:([A-Z_]+)\}", re.sub("#.*", "", text))))
     environ = {name: f"http://127.0.0.1:{port}" if name.endswith("_URL") else f"value-of-{name.lower()}"
                for port, name in enumerate(variables, 9000)}  # fmt: skip
+    environ |= {name: "2222" for name in variables if name.endswith("_PORT")}
+    environ |= {name: "ssh-ed25519 AAAA" for name in variables if name.endswith("_SFTP_KEY")}
     found = lint(ROOT / folder, environ)
     assert [str(one) for one in found.findings] == []
     assert found.loaded is not None

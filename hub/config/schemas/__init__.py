@@ -91,6 +91,7 @@ def _with_options(word: str, options: Schema) -> Plain:
     if options.get(UNLESS_CONFIG):
         given[UNLESS_CONFIG] = options[UNLESS_CONFIG]
     given[NAMED] = True
+    given["additionalProperties"] = False
     return given
 
 
