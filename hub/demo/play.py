@@ -12,7 +12,7 @@ from hub.demo.goods import LOCATIONS
 from hub.demo.seen import Seen, SeenOrder, look
 from hub.demo.stage import Stage
 from hub.demo.story import Step, Tale, missing
-from hub.demo.systems import GOOD, SYSTEMS
+from hub.demo.systems import GOOD, SHOP, SYSTEMS
 
 LOOK_SECONDS = 0.15
 STOCK_SECONDS = 60.0
@@ -149,7 +149,9 @@ class Play:
 
     def _place(self, one: Played) -> None:
         placed = self._stage.systems[one.tale.channel].control("place", dict(one.tale.wish))
-        one.order, one.number, one.total = str(placed["id"]), str(placed["name"]), str(placed["total_price"])
+        # The shop numbers its orders beside their ids; elsewhere the id is what people call an order by.
+        number = placed["name"] if one.tale.channel == SHOP else placed["id"]
+        one.order, one.number, one.total = str(placed["id"]), str(number), str(placed["total_price"])
 
     def _step(self, seen: Seen) -> None:
         for one in self.played:

@@ -119,6 +119,8 @@ class Stage:
                 words = path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
                 raise ProcessFailed("\n".join([str(error), *words])) from error
             environ[system.address] = self._systems[name].url
+            said = self._systems[name].status() if system.tells else {}
+            environ |= {variable: str(said[what]) for variable, what in system.tells.items()}
         self._environ = make_environment(self.home, environ)
 
     def open_hub(self) -> float:

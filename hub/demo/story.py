@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.demo.goods import EAST, EVERYDAY, STORE, WEST, price_of
 from hub.demo.seen import SeenOrder
-from hub.demo.systems import MARKET, SHOP, WMS
+from hub.demo.systems import MARKET, PARTNER, SHOP, WMS
 
 When = Callable[[SeenOrder], bool]
 Json = Mapping[str, Any]
@@ -72,6 +72,10 @@ def shipped(order: SeenOrder) -> bool:
     return order.units("shipped") > 0 and not order.open_calls()
 
 
+def cancelled_here(order: SeenOrder) -> bool:
+    return "cancel_at_channel" in order.exceptions and not order.open_calls()
+
+
 def cancel_refused(order: SeenOrder) -> bool:
     return "cancel_refused" in order.exceptions
 
@@ -112,7 +116,14 @@ STORY: tuple[Tale, ...] = (
         {"shipped": 5},
         locations=(EAST, WEST),
     ),
-    Tale("from-store", "only the store has it", _order(("SCARF-WOOL", 2)), {"shipped": 2}, locations=(STORE,)),
+    Tale(
+        "from-store",
+        "only the store has it; the hub buys the store's label, the carrier brings it",
+        _order(("SCARF-WOOL", 2)),
+        {"delivered": 2},
+        locations=(STORE,),
+        worth_typing=True,
+    ),
     Tale(
         "discount",
         "a discount code over two lines, cents that do not divide",
@@ -349,12 +360,30 @@ STORY: tuple[Tale, ...] = (
     ),
     Tale(
         "market-regret",
-        "the buyer asks the marketplace to cancel while the warehouse has it",
+        "the buyer asks to cancel while the warehouse has it; it does not go, a person cancels at the marketplace",
         _order(("HAMMOCK", 1), currency="EUR"),
         {"cancelled": 1},
         channel=MARKET,
-        steps=(Step(MARKET, "request_cancel", {"id": "$order", "reason": "Changed mind"}, acknowledged),),
+        steps=(
+            Step(MARKET, "request_cancel", {"id": "$order", "reason": "Changed mind"}, acknowledged),
+            Step(MARKET, "cancel", {"id": "$order", "by": "SELLER"}, cancelled_here),
+        ),
         placed_early=True,
+    ),
+    Tale(
+        "chain-store",
+        "a chain's purchase order: a file with an 850, answered by a 997, an 856 when it has left",
+        _order(("MUG-BLUE", 12), ("NOTE-A5", 24)),
+        {"shipped": 36},
+        channel=PARTNER,
+        worth_typing=True,
+    ),
+    Tale(
+        "chain-store-again",
+        "another one",
+        _order(("TEE-M", 6)),
+        {"shipped": 6},
+        channel=PARTNER,
     ),
 )
 
@@ -366,6 +395,7 @@ BEHAVIOUR: tuple[Json, ...] = (
     {"match": {"sku": "ROPE-30M"}, "mode": "hold", "cancels": "refuse"},
     {"match": {"sku": "CLOCK-WALL", "warehouse": STORE}, "mode": "reject", "reason": "the last one is broken"},
     {"match": {"sku": "BOWL-SET"}, "packages": 3},
+    {"match": {"warehouse": STORE}, "labels": "hub"},
     {"match": {"sku": "KETTLE-1L", "warehouse": EAST}, "short": {"KETTLE-1L": "all"}},
 )
 """How the warehouse's people treat single articles."""

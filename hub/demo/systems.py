@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
 
 SHOP, MARKET, WMS, ERP = "shopify-us", "amazon-eu", "wms-east", "erp-soap"
-CRM, CARRIER = "crm", "carrier"
+CRM, CARRIER, PARTNER = "crm", "carrier", "edi-acme"
 SHOP_DOMAIN = "acme-demo.example"
 
 Environment = Mapping[str, str]
@@ -31,6 +31,8 @@ class System:
     """By number of the call, counted from when misbehaviour begins."""
     webhooks: Mapping[str, float] = field(default_factory=dict)
     """Shares of its webhooks that are doubled, swapped or sent before our own call's answer."""
+    tells: Mapping[str, str] = field(default_factory=dict)
+    """Variables that take more of what its status says of itself."""
 
 
 def _shop(environ: Environment) -> dict[str, str]:
@@ -82,6 +84,10 @@ def _carrier(environ: Environment) -> dict[str, str]:
         "scan_seconds": "1.0",
         "scan_every": "0.5",
     }
+
+
+def _partner(environ: Environment) -> dict[str, str]:
+    return {"username": "hub", "password": environ["DEMO_SFTP_PASSWORD"]}
 
 
 SYSTEMS: tuple[System, ...] = (
@@ -175,6 +181,20 @@ SYSTEMS: tuple[System, ...] = (
         },
         {2: "drop_after", 5: "error_after", 8: "throttle"},
         {"duplicate_webhook": 0.2, "reorder_webhook": 0.2, "redeliver_seconds": 0.5},
+    ),
+    System(
+        PARTNER,
+        "connectors.sftp_files.emulator:PartnerEmulator",
+        "DEMO_SFTP_CONTROL",
+        _partner,
+        ("DEMO_SFTP_PASSWORD",),
+        {
+            "order_placed": "purchase orders",
+            "acknowledgement": "997 taken",
+            "shipment_notice": "856 taken",
+            "acknowledged": "856 acknowledged",
+        },
+        tells={"DEMO_SFTP_HOST": "sftp_host", "DEMO_SFTP_PORT": "sftp_port", "DEMO_SFTP_KEY": "host_key"},
     ),
 )
 
