@@ -151,7 +151,10 @@ class Server:
         self._worker: Worker | None = None
         self._control: ControlServer | None = None
         self._api = Later(self._make_api)
+        self._pages = Later(self._make_pages)
         self._views: ReadingPool | None = None
+        self._views_lock = threading.Lock()
+        self._url: str | None = None
         self._stopping = threading.Event()
         self._started = time.monotonic()
 
@@ -207,7 +210,9 @@ class Server:
         # Ready only now: whoever sees it may talk to the control socket at once.
         self._hub = hub
         if "web" in roles:
+            hub.url = self._url
             self._api.begin()
+            self._pages.begin()
 
     def _checked(self, store: SqlStore) -> Loaded:
         """A revision that was not the active one has its mappings compiled before anything runs under it."""
@@ -234,9 +239,11 @@ class Server:
     def _listen(self) -> WebThread:
         limit = self._loaded.bundle.hub.web.max_body_bytes
         intake = Ingress(self._intake, self._clock, self._metrics, max_body_bytes=limit)
-        application = build(intake, self._metrics, self._readiness, api=self._api)
+        application = build(intake, self._metrics, self._readiness, api=self._api, rest=self._pages)
         web = WebThread(application, self._serving.host, self._serving.port)
-        log.info("listening on http://%s:%d", self._serving.host, web.port)
+        host = self._serving.host
+        self._url = f"http://[{host}]:{web.port}" if ":" in host else f"http://{host}:{web.port}"
+        log.info("listening on %s", self._url)
         return web
 
     def _intake(self) -> Hub | None:
@@ -245,10 +252,21 @@ class Server:
     def _make_api(self) -> Application:
         from hub.api.surface import build as build_api  # connexion takes seconds to import
 
-        address = database_address(self._place.config, self._environ)
-        views = self._views = ReadingPool(address, home=self._place.home)
         limit = self._loaded.bundle.hub.web.max_body_bytes
-        return build_api(self._intake, lambda: views, self._clock, max_body_bytes=limit)
+        return build_api(self._intake, self._pool, self._clock, max_body_bytes=limit)
+
+    def _make_pages(self) -> Application:
+        from hub.web.site import build as build_pages
+
+        return build_pages(self._intake, self._pool)
+
+    def _pool(self) -> ReadingPool:
+        """What the API and the dashboard read from."""
+        with self._views_lock:
+            if self._views is None:
+                address = database_address(self._place.config, self._environ)
+                self._views = ReadingPool(address, home=self._place.home)
+            return self._views
 
     def _readiness(self) -> dict[str, Any]:
         hub = self._hub

@@ -51,12 +51,12 @@ def log_in(hub: Hub, key: str) -> str:
 
 
 def link(hub: Hub, who: str, scopes: tuple[str, ...] = ("admin",)) -> dict[str, Any]:
-    """A path that logs one browser in, once, within an hour; for people who may already do everything on this machine."""
+    """A path that logs one browser in, once, within an hour: for those who may do everything here anyway."""
     token = secrets.token_urlsafe(32)
     _keep(hub, _row(token, LINK, who, with_included(scopes), hub.clock.now(), LINK_FOR), "web.link")
     minutes = int(LINK_FOR.total_seconds() // 60)
     words = f"the link logs one browser in, once, within {minutes} minutes"
-    return {"path": f"{ENTRANCE}?link={token}", "message": words}
+    return {"path": f"{ENTRANCE}?link={token}", "url": hub.url, "message": words}
 
 
 def enter(hub: Hub, token: str) -> str:

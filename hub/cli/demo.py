@@ -123,7 +123,7 @@ def _show(
     _say(f"Order Hub demo     data in {place.home}")
     with stage(place.home, place.config, seed=SEED, port=port, say=_say) as opened:
         links = {
-            "hub": opened.url,
+            "dashboard": opened.url,
             "health": f"{opened.url}/healthz",
             "metrics": f"{opened.url}/metrics",
         }
@@ -154,7 +154,8 @@ def _show(
             if not outcome.settled:
                 raise click.exceptions.Exit(FAILED)
             return
-        _stay(opened, links, stopping)
+        log_in = opened.url + str(opened.act("web.link")["path"])
+        _stay(opened, {**links, "logged in": log_in}, stopping)
     _say(f"Stopped. The data are kept: `{_command()} --demo status` looks at them.")
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("hub.cli.demo:demo", "Run everything on this machine with emulated systems"),
     "init": ("hub.cli.init:init", "Write a configuration to begin with"),
     "run": ("hub.cli.run:run", "Run the hub: web, scheduler and workers"),
+    "dashboard": ("hub.cli.dashboard:dashboard", "Print a link that logs a browser in"),
     "status": ("hub.cli.status:status", "What is running and what waits"),
     "orders": ("hub.cli.orders:orders", "List orders, show one and why it went where it went"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),

@@ -117,6 +117,12 @@ def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locati
     return available_to_promise(places, share=channel.share, threshold=channel.threshold, unassigned=unassigned)
 
 
+def promise_by_place(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str) -> list[tuple[str, Promise]]:
+    """As `promise`, for each place that the channel knows; "" where it knows none apart."""
+    places = _places(rules, channel)
+    return [(theirs, promise(snapshot, rules, channel, sku, sorted(places[theirs]))) for theirs in sorted(places)]
+
+
 def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
     """True if something must wait until the channel's orders have been read."""
     places = _places(rules, channel)

@@ -97,6 +97,7 @@ class Hub:
         self._http = http
         self._adopting = threading.Lock()
         self._not_here: str | None = None
+        self.url: str | None = None  # where this process answers, if it does
         self._signatures = Signatures(_tell_signature)
         self.loaded = loaded
         self.rules = rules_of(loaded.bundle)

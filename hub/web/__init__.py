@@ -1,0 +1,1 @@
+"""The operator dashboard: pages made on the server, that work without JavaScript."""

@@ -1,0 +1,16 @@
+"""Every page and every form, by address."""
+
+from __future__ import annotations
+
+from hub.web.pages import connections, deliveries, exceptions, intake, inventory, orders, start
+from hub.web.request import Route
+
+ROUTES: tuple[Route, ...] = (
+    *start.ROUTES,
+    *orders.ROUTES,
+    *exceptions.ROUTES,
+    *deliveries.ROUTES,
+    *inventory.ROUTES,
+    *connections.ROUTES,
+    *intake.ROUTES,
+)

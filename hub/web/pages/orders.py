@@ -1,0 +1,105 @@
+"""Orders: the list with its filters and its search, one order with everything of it, and what a person does to it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.totals import check_totals, line_value
+from hub.views import dashboard
+from hub.views.explain import explain
+from hub.views.intake import list_messages
+from hub.views.orders import list_orders, show_order
+from hub.views.states import ORDER_STATES
+from hub.web.request import Answer, Go, Page, Request, Stop, get, post
+from hub.web.words import sentence
+
+SIZE = 50
+ZERO = Decimal(0)
+OF_TOTALS = ("totals", "adjustments", "shipping_charges", "taxes_included")
+ID = "(?P<order>[^/]{1,200})"
+
+
+def orders(request: Request) -> Answer:
+    words, status, channel = request.asked("q"), request.asked("status"), request.asked("channel")
+    before = request.asked("before")
+    with request.reading() as connection:
+        ids = dashboard.search(connection, words) if words else None
+        if ids is not None and len(ids) == 1 and not before:
+            return Go(f"/orders/{ids[0]}")
+        found = list_orders(connection, status=status, channel=channel, ids=ids, before=before, limit=SIZE + 1)
+    values = {
+        "orders": found[:SIZE],
+        "next": found[SIZE - 1]["id"] if len(found) > SIZE else None,
+        "q": words or "",
+        "status": status or "",
+        "channel": channel or "",
+        "states": ORDER_STATES,
+        "channels": [one.id for one in request.hub.loaded.bundle.connections.values() if "orders" in one.streams],
+    }
+    return Page("orders.html", values)
+
+
+def order(request: Request) -> Answer:
+    order_id = request.params["order"]
+    with request.reading() as connection:
+        found = show_order(connection, order_id)
+        if found is None:
+            raise Stop(404, "There is no such order. The search finds orders by their other names.")
+        messages = list_messages(connection, subject=order_id, limit=100)
+        audited = dashboard.audited(connection, order_id)
+    open_holds = [hold for hold in found["holds"] if not hold["released_at"]]
+    ended = found["status"] in ("closed", "cancelled")
+    sums = _money(found)
+    values = {
+        "order": found,
+        "says": sentence(found),
+        "messages": messages,
+        "audited": audited,
+        "sums": sums,
+        "line_values": sums["values"],
+        "why": [_decision(one) for one in found["sourcing"]],
+        "can": {"hold": not ended, "release": bool(open_holds), "cancel": not ended},
+    }
+    return Page("order.html", values)
+
+
+def _decision(row: dict[str, Any]) -> dict[str, Any]:
+    document = dict(row["document"])
+    rule, _, strategy = str(document.pop("rule", "fallback")).partition("/")
+    return {"at": row["at"], "rule": rule, "strategy": strategy or rule, "lines": list(explain(document))}
+
+
+def _money(order: dict[str, Any]) -> dict[str, Any]:
+    """What the channel's total is made of, and the difference where its own figures do not add up."""
+    document = order["document"]
+    lines = [{"quantity": str(line["ordered"]), **line["document"]["details"]} for line in order["lines"]]
+    record = {name: document[name] for name in OF_TOTALS if name in document}
+    found = check_totals({**record, "lines": lines})
+    by_kind: dict[tuple[str, str], Decimal] = {}
+    for payment in order["payments"]:
+        key = (payment["kind"], payment["currency"])
+        by_kind[key] = by_kind.get(key, ZERO) + payment["amount"]
+    return {
+        "terms": [(name, amount) for name, amount in found.terms if amount or name == "goods"],
+        "difference": found.difference,
+        "total": order["total"],
+        "values": [line_value(line) for line in lines],
+        "payments": by_kind,
+    }
+
+
+def _do(action: str) -> Any:
+    def run(request: Request) -> Answer:
+        order_id = request.params["order"]
+        back = f"/orders/{order_id}"
+        return request.do(back, f"orders.{action}", reference=order_id, reason=request.given("reason", "why"))
+
+    return run
+
+
+ROUTES = (
+    get("/orders", orders, "orders:read"),
+    get(f"/orders/{ID}", order, "orders:read"),
+    *(post(f"/orders/{ID}/{action}", _do(action), "orders:write") for action in ("hold", "release", "cancel")),
+)

@@ -1,0 +1,108 @@
+"""What a person reads first: the state of an order in one sentence, facts of its timeline, ages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.money import minor_units
+
+TELLS = {
+    "order.captured": "Captured from the channel",
+    "order.changed": "Changed",
+    "order.confirmed": "Confirmed: its work may begin",
+    "order.held": "Held",
+    "order.released": "Released",
+    "order.cancelled": "Cancelled",
+    "order.closed": "Closed: nothing is left to do",
+    "order.allocated": "Places were chosen for it",
+    "order.backordered": "Not enough stock: waits for more",
+}
+"""Facts in words; others are shown by their own name."""
+
+
+def number(value: Decimal | int | str | None) -> str:
+    if value is None:
+        return "–"
+    found = Decimal(value)
+    return format(found.normalize(), "f") if found else "0"
+
+
+def money(amount: Decimal | str | None, currency: str | None) -> str:
+    """With all digits of its currency, and more only where it has more: 14.90 USD, 1500 JPY."""
+    if amount is None:
+        return "–"
+    found = Decimal(amount)
+    if not currency:
+        return number(found)
+    digits = -int(found.normalize().as_tuple().exponent) if found else 0
+    return f"{found:,.{max(minor_units(currency), digits)}f} {currency}"
+
+
+def age(since: dt.datetime | None, now: dt.datetime) -> str:
+    """Roughly, as people say it."""
+    if since is None:
+        return "–"
+    seconds = max(0.0, (now - since).total_seconds())
+    for least, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= least:
+            count = int(seconds // least)
+            return f"{count} {name}" + ("" if count == 1 else "s")
+    return f"{int(seconds)} s"
+
+
+def fact(event_type: str) -> str:
+    name = event_type.removeprefix("hub.").removesuffix(".v1")
+    return TELLS.get(name) or name.replace(".", ": ", 1).replace("_", " ").capitalize()
+
+
+def details(data: Any) -> str:
+    """An event's data on one line: ids and numbers only, as events hold no more."""
+    if isinstance(data, Mapping):
+        return " · ".join(f"{str(name).replace('_', ' ')} {details(value)}" for name, value in data.items())
+    if isinstance(data, list | tuple):
+        return ", ".join(details(one) for one in data)
+    return "–" if data is None else str(data)
+
+
+def sentence(order: Mapping[str, Any]) -> str:
+    """Where the order stands and what happens next."""
+    blocked = next((one for one in order["exceptions"] if one["state"] == "open"), None)
+    kept = order["document"].get("no_effects")
+    status = order["status"]
+    if kept:
+        what = f"Kept only, because it is {kept}; the hub sends nothing for it."
+    elif status == "held":
+        holds = [hold for hold in order["holds"] if not hold["released_at"]]
+        what = f"Held by {', '.join(sorted({hold['rule'] for hold in holds})) or 'a hold'}: nothing more is sent until"
+        what += " every hold is released."
+    else:
+        what = _going(order, status)
+    return f"{what} It needs a person: {blocked['title']}." if blocked else what
+
+
+def _going(order: Mapping[str, Any], status: str) -> str:
+    sums: dict[str, Decimal] = {}
+    for line in order["lines"]:
+        for bucket, value in line["quantities"].items():
+            sums[bucket] = sums.get(bucket, Decimal(0)) + value
+    where = ", ".join(f"{number(value)} {bucket.replace('_', ' ')}" for bucket, value in sums.items())
+    calls = [one for one in order["deliveries"] if one["state"] in ("pending", "retry", "in_flight", "sent")]
+    waits = f" {_waiting(calls)}" if calls else ""
+    if status == "draft":
+        return "Known only by something that speaks of it; the order itself has not come yet."
+    if status == "received":
+        return f"Captured, not confirmed yet ({where})." + waits
+    if status == "cancelled":
+        return "Cancelled: all of it." + waits
+    if status == "closed":
+        return f"Done: {where}." + (waits or " Nothing is left to do.")
+    return f"Under way: {where}." + waits
+
+
+def _waiting(calls: list[Mapping[str, Any]]) -> str:
+    to = sorted({one["destination"] for one in calls})
+    number_of = "One call" if len(calls) == 1 else f"{len(calls)} calls"
+    return f"{number_of} to {', '.join(to)} {'is' if len(calls) == 1 else 'are'} under way."
