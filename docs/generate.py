@@ -533,16 +533,41 @@ def metrics() -> str:
 
 
 def mapping_functions() -> str:
+    from hub.mapping import examples
     from hub.mapping.conversions import OPTIONS
     from hub.mapping.functions import FUNCTIONS
 
-    return (
-        "# Mapping types and functions\n\n## Types\n\nWhat a field's `as:` can say, with its options.\n\n"
-        + table(("type", "options"), [(code(name), codes(sorted(given))) for name, given in OPTIONS.items()])
-        + "\n## Functions of expressions\n\nThe closed library of `expr:`. Numbers are exact; null as an argument makes"
-        " the result null unless the function says otherwise.\n\n"
-        + table(("function", "gives"), [(code(f.signature()), f.about) for f in FUNCTIONS.values()])
+    def shown(name: str) -> str:
+        given = examples.TYPES[name]
+        options = "".join(f", {key}: {json.dumps(value)}" for key, value in given.options.items())
+        return f"{code(given.given)} with {code(f'{{ as: {name}{options} }}')}"
+
+    types = [
+        (code(name), codes(sorted(options)), examples.TYPES[name].about, shown(name), code(examples.TYPES[name].gives))
+        for name, options in OPTIONS.items()
+    ]
+    intro = (
+        "# Mapping types and functions\n\nEvery example on this page is run by a test.\n\n## Types\n\nWhat a field's"
+        " `as:` can say, with its options. Without `as:` it is the one that fits the target field.\n\n"
     )
+    functions = (
+        "\n## Functions of expressions\n\nThe closed library of `expr:`; of JMESPath's own functions none can be"
+        " reached. Numbers are exact, and the text of a number will do where one is wanted. A literal with a point is"
+        " refused: write it as text, as in ``round('2.345', `2`)``. An argument that is null makes the result null,"
+        " unless the table says that null counts; `if` and `not_null` look only at the arguments they need. `root()`,"
+        " `parent()` and `context()` leave the present node.\n\n"
+    )
+    rows = [(code(f.signature()), f.about, f.takes_null) for f in FUNCTIONS.values()]
+    shows = [(code(expression), code(gives)) for cases in examples.FUNCTIONS.values() for expression, gives in cases]
+    parts = [
+        intro,
+        table(("type", "options", "makes", "of", "this"), types),
+        functions,
+        table(("function", "gives", "null counts"), rows),
+        f"\n## Examples\n\nAll over this record:\n\n```json\n{examples.RECORD}\n```\n\n",
+        table(("expression", "gives"), shows),
+    ]
+    return "".join(parts)
 
 
 # The API.

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hub.config.source import Plain
 from hub.mapping import schemas, structure
-from hub.mapping.conversions import OPTIONS, OptionError, conversion
+from hub.mapping.conversions import GIVES, OPTIONS, OptionError, conversion
 from hub.mapping.definition import Definition, Spot
 from hub.mapping.errors import FileProblem
 from hub.mapping.expression import ExpressionError, compile_expression
@@ -269,6 +269,7 @@ class _Compiler:
             return _nothing, {}
         if not self._known_keys(spot, _LEAF_KEYS | (OPTIONS[kind] if kind else frozenset())):
             return _nothing, {}
+        self._check_type(spot, kind, target)
         source, paths, get = self._source(spot)
         if kind == "money":
             get = _remembering_node(get)
@@ -365,6 +366,26 @@ class _Compiler:
                         f"the table gives {value!r} for {key!r}, but the field takes {', '.join(map(str, allowed))}",
                     )
 
+    def _check_type(self, spot: Spot, kind: str | None, target: schemas.Schema | None) -> None:
+        """A conversion to something that the target field never takes; fixed values that are none of its own."""
+        if target is None:
+            return
+        wanted, made = schemas.natural_type(target), GIVES.get(kind or "")
+        takes = target.get("type")
+        if made is not None and isinstance(takes, str) and made != takes and (made, takes) != ("integer", "number"):
+            where = spot / "as" if spot.has("as") else spot
+            self._wrong(where, f"`as: {kind}` gives {_a(made)}, but the field takes {_a(takes)}: `as: {wanted}`")
+        allowed = target.get("enum")
+        for key in ("const", "default"):
+            value = _dict(spot).get(key)
+            if (
+                isinstance(allowed, list)
+                and isinstance(value, str)
+                and value not in allowed
+                and "table" not in _dict(spot)
+            ):
+                self._wrong(spot / key, f"the field does not take {value!r}; {among(value, map(str, allowed))}")
+
     def _option_path(self, spot: Spot, where: object) -> Getter:
         path = self._path(Spot(spot.definition, (*spot.place, "currency"), where if isinstance(where, str) else None))
         return getter(path) if path is not None else _none
@@ -431,6 +452,10 @@ class _Compiler:
 
     def _wrong(self, spot: Spot, message: str, *, key: bool = False) -> None:
         self.problems.append(spot.wrong(message, key=key))
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aio" else f"a {kind}"
 
 
 def _dict(spot: Spot) -> dict[str, Plain]:

@@ -141,6 +141,19 @@ OPTIONS: dict[str, frozenset[str]] = {
 """Type -> the options it takes."""
 
 
+GIVES: dict[str, str] = {
+    **dict.fromkeys(
+        ("text", "trimmed", "lower", "upper", "decimal", "instant", "date", "country", "currency"), "string"
+    ),
+    "number": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "money": "object",
+    "texts": "array",
+}
+"""Type -> the word of JSON Schema for what it makes; `tree` makes anything."""
+
+
 def conversion(kind: str, options: Mapping[str, object], path: Callable[[object], Getter]) -> Convert:
     """The conversion of a type with its options; `path` compiles a path option. Raises OptionError."""
     if kind in ("decimal", "number") and options:

@@ -20,6 +20,7 @@ import jmespath.parser
 from hub.mapping.functions import FUNCTIONS, Function, caller, check_arity
 from hub.mapping.paths import first_of
 from hub.mapping.scope import Getter, Scope
+from hub.mapping.words import among
 
 MAX_EXPRESSION_CHARACTERS = 2_000
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -236,7 +237,7 @@ class _Compiler:
             return _scope_function(name)
         function = self._functions.get(name)
         if function is None:
-            raise ExpressionError(f"there is no function {name}(); there are {', '.join(sorted(self._functions))}")
+            raise ExpressionError(f"there is no function {name}(); {among(name, self._functions)}")
         wrong = check_arity(function, len(arguments))
         if wrong:
             raise ExpressionError(wrong)

@@ -24,7 +24,7 @@ MAX_TEXT = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Function:
     """`parameters` are type names: any, text, number, list, object, expression. `variadic`: the last one repeats.
-    `optional` counts parameters at the end that may be left out."""
+    `optional` counts parameters at the end that may be left out. `labels` say what each parameter is."""
 
     name: str
     parameters: tuple[str, ...]
@@ -34,10 +34,13 @@ class Function:
     variadic: bool = False
     optional: int = 0
     takes_null: bool = False
+    labels: tuple[str, ...] = ()
 
     def signature(self) -> str:
-        """For messages and the printed table: `replace(text, text, text) -> text`."""
+        """For messages and the printed table: `replace(text: text, old: text, new: text) -> text`."""
         names = list(self.parameters)
+        for index, label in enumerate(self.labels):
+            names[index] = f"{label}: {names[index]}"
         for index in range(len(names) - self.optional, len(names)):
             names[index] = f"[{names[index]}]"
         if self.variadic:
@@ -295,82 +298,106 @@ def _function(signature: str, call: Callable[..., object], about: str, *, takes_
     names = match[2].split("; ")
     variadic = names[-1] == "..."
     parameters = names[:-1] if variadic else names
+    pairs = [name.strip("[]").split(": ") for name in parameters]
     return Function(
         name=match[1],
-        parameters=tuple(name.strip("[]") for name in parameters),
+        parameters=tuple(kind for _, kind in pairs),
         returns=match[3],
         about=about,
         call=call,
         variadic=variadic,
         optional=sum(name.startswith("[") for name in parameters),
         takes_null=takes_null,
+        labels=tuple(label for label, _ in pairs),
     )
 
 
 _ROWS = (
-    _function("decimal(number) -> number", to_decimal, "the exact number of a text"),
-    _function("to_number(any) -> number", _to_number, "the number of a text, null where it is none"),
-    _function("sum(list) -> number", _sum, "of numbers or their texts; nulls are skipped"),
-    _function("add(number; number) -> number", _exactly(EXACT.add), "exact"),
-    _function("subtract(number; number) -> number", _exactly(EXACT.subtract), "exact"),
-    _function("multiply(number; number) -> number", _exactly(EXACT.multiply), "exact"),
-    _function("divide(number; number; number) -> number", _divide, "rounded half-even to n digits"),
-    _function("round(number; number) -> number", _round, "half-even to n digits"),
-    _function("negate(number) -> number", _exactly(EXACT.minus), "with the other sign"),
-    _function("abs(number) -> number", _exactly(EXACT.abs), "without sign"),
+    _function("decimal(value: number) -> number", to_decimal, "the exact number of a text"),
+    _function("to_number(value: any) -> number", _to_number, "the number of a text, null where it is none"),
+    _function("sum(amounts: list) -> number", _sum, "of numbers or their texts; nulls are skipped"),
+    _function("add(one: number; other: number) -> number", _exactly(EXACT.add), "both together, exact"),
     _function(
-        "ceil(number) -> number", lambda a: to_decimal(a).to_integral_value("ROUND_CEILING"), "up to a whole one"
+        "subtract(from: number; what: number) -> number", _exactly(EXACT.subtract), "the first less the second, exact"
+    ),
+    _function("multiply(one: number; other: number) -> number", _exactly(EXACT.multiply), "one times the other, exact"),
+    _function(
+        "divide(dividend: number; divisor: number; digits: number) -> number", _divide, "rounded half-even to n digits"
+    ),
+    _function("round(value: number; digits: number) -> number", _round, "half-even to n digits"),
+    _function("negate(value: number) -> number", _exactly(EXACT.minus), "with the other sign"),
+    _function("abs(value: number) -> number", _exactly(EXACT.abs), "without sign"),
+    _function(
+        "ceil(value: number) -> number", lambda a: to_decimal(a).to_integral_value("ROUND_CEILING"), "up to a whole one"
     ),
     _function(
-        "floor(number) -> number", lambda a: to_decimal(a).to_integral_value("ROUND_FLOOR"), "down to a whole one"
+        "floor(value: number) -> number",
+        lambda a: to_decimal(a).to_integral_value("ROUND_FLOOR"),
+        "down to a whole one",
     ),
-    _function("max(list) -> any", _extreme(max), "of numbers or of texts"),
-    _function("min(list) -> any", _extreme(min), "of numbers or of texts"),
-    _function("concat(any; ...) -> text", _concat, "all scalars as one text; null if one is"),
-    _function("join(text; list) -> text", _join, "of scalars; nulls and empty texts are skipped"),
-    _function("split(text; text) -> list", _split, "at a separator"),
-    _function("replace(text; text; text) -> text", _replace, "every occurrence"),
-    _function("trim(text) -> text", lambda t: t.strip(), "without white space at both ends"),
-    _function("lower(text) -> text", lambda t: t.lower(), "lower case"),
-    _function("upper(text) -> text", lambda t: t.upper(), "upper case"),
-    _function("substring(text; number; [number]) -> text", _substring, "from a start, of a length"),
+    _function("max(values: list) -> any", _extreme(max), "of numbers or of texts"),
+    _function("min(values: list) -> any", _extreme(min), "of numbers or of texts"),
+    _function("concat(parts: any; ...) -> text", _concat, "all scalars as one text; null if one is"),
+    _function("join(separator: text; parts: list) -> text", _join, "of scalars; nulls and empty texts are skipped"),
+    _function("split(text: text; separator: text) -> list", _split, "at a separator"),
+    _function("replace(text: text; old: text; new: text) -> text", _replace, "every occurrence"),
+    _function("trim(text: text) -> text", lambda t: t.strip(), "without white space at both ends"),
+    _function("lower(text: text) -> text", lambda t: t.lower(), "lower case"),
+    _function("upper(text: text) -> text", lambda t: t.upper(), "upper case"),
     _function(
-        "before(text; text) -> text", lambda t, s: t.partition(s)[0] if s else t, "what stands before a separator"
+        "substring(text: text; start: number; [length: number]) -> text", _substring, "from a start, of a length"
     ),
-    _function("after(text; text) -> text", _after, "what stands behind it, empty without"),
-    _function("pad_left(any; number; text) -> text", _pad_left, "to a width with a character"),
-    _function("starts_with(text; text) -> boolean", lambda t, s: t.startswith(s), "whether it does"),
-    _function("ends_with(text; text) -> boolean", lambda t, s: t.endswith(s), "whether it does"),
-    _function("contains(text or list; any) -> boolean", _contains, "a part of a text, an item of a list"),
-    _function("length(text, list or object) -> number", len, "characters, items, keys"),
-    _function("to_string(any) -> text", text_of, "a scalar as text, digit for digit"),
-    _function("sha256(text) -> text", _sha256, "64 hexadecimal digits of its UTF-8"),
-    _function("at(list; number) -> any", _at, "the item at an index from 0, else null"),
-    _function("first(list) -> any", lambda items: items[0] if items else None, "null if there is none"),
-    _function("last(list) -> any", lambda items: items[-1] if items else None, "null if there is none"),
-    _function("compact(list) -> list", _compact, "without nulls and empty texts"),
-    _function("unique(list) -> list", _unique, "the first of each"),
-    _function("reverse(text or list) -> any", lambda value: value[::-1], "back to front"),
-    _function("sort(list) -> list", lambda items: sorted(items, key=_order), "numbers, then texts"),
-    _function("sort_by(list; expression) -> list", _sort_by, "by the value of &expression"),
-    _function("max_by(list; expression) -> any", _extreme_by(max), "the item with the greatest value"),
-    _function("min_by(list; expression) -> any", _extreme_by(min), "the item with the least value"),
-    _function("map(expression; list) -> list", lambda each, items: [each(item) for item in items], "nulls stay"),
-    _function("named(list; any; [text]; [text]) -> any", _named, "the `value` of the entry with that `name`"),
-    _function("lookup(object; text) -> any", lambda tree, key: tree.get(key), "the value of a key"),
-    _function("keys(object) -> list", list, "in their order"),
-    _function("values(object) -> list", lambda tree: list(tree.values()), "in the order of their keys"),
-    _function("merge(object; ...) -> object", _merge, "later ones win"),
-    _function("to_array(any) -> list", lambda v: v if isinstance(v, list) else [v], "a list of one, if it is none"),
-    _function("type(any) -> text", lambda v: _KIND_WORDS.get(kind_of(v), "null"), "JMESPath's word", takes_null=True),
-    _function("not_null(any; ...) -> any", _first_present, "the first neither null nor empty text", takes_null=True),
-    _function("if(any; any; [any]) -> any", _if, "the second if the first is true, else the third", takes_null=True),
+    _function(
+        "before(text: text; separator: text) -> text",
+        lambda t, s: t.partition(s)[0] if s else t,
+        "what stands before a separator",
+    ),
+    _function("after(text: text; separator: text) -> text", _after, "what stands behind it, empty without"),
+    _function("pad_left(value: any; width: number; fill: text) -> text", _pad_left, "to a width with a character"),
+    _function("starts_with(text: text; beginning: text) -> boolean", lambda t, s: t.startswith(s), "whether it does"),
+    _function("ends_with(text: text; end: text) -> boolean", lambda t, s: t.endswith(s), "whether it does"),
+    _function("contains(where: text or list; what: any) -> boolean", _contains, "a part of a text, an item of a list"),
+    _function("length(value: text, list or object) -> number", len, "characters, items, keys"),
+    _function("to_string(value: any) -> text", text_of, "a scalar as text, digit for digit"),
+    _function("sha256(text: text) -> text", _sha256, "64 hexadecimal digits of its UTF-8"),
+    _function("at(items: list; index: number) -> any", _at, "the item at an index from 0, else null"),
+    _function("first(items: list) -> any", lambda items: items[0] if items else None, "null if there is none"),
+    _function("last(items: list) -> any", lambda items: items[-1] if items else None, "null if there is none"),
+    _function("compact(items: list) -> list", _compact, "without nulls and empty texts"),
+    _function("unique(items: list) -> list", _unique, "the first of each"),
+    _function("reverse(value: text or list) -> any", lambda value: value[::-1], "back to front"),
+    _function("sort(items: list) -> list", lambda items: sorted(items, key=_order), "numbers, then texts"),
+    _function("sort_by(items: list; by: expression) -> list", _sort_by, "by the value of &expression"),
+    _function("max_by(items: list; by: expression) -> any", _extreme_by(max), "the item with the greatest value"),
+    _function("min_by(items: list; by: expression) -> any", _extreme_by(min), "the item with the least value"),
+    _function(
+        "map(each: expression; items: list) -> list", lambda each, items: [each(item) for item in items], "nulls stay"
+    ),
+    _function(
+        "named(entries: list; name: any; [key: text]; [value: text]) -> any",
+        _named,
+        "the `value` of the entry with that `name`",
+    ),
+    _function("lookup(where: object; key: text) -> any", lambda tree, key: tree.get(key), "the value of a key"),
+    _function("keys(of: object) -> list", list, "in their order"),
+    _function("values(of: object) -> list", lambda tree: list(tree.values()), "in the order of their keys"),
+    _function("merge(objects: object; ...) -> object", _merge, "later ones win"),
+    _function(
+        "to_array(value: any) -> list", lambda v: v if isinstance(v, list) else [v], "a list of one, if it is none"
+    ),
+    _function(
+        "type(value: any) -> text", lambda v: _KIND_WORDS.get(kind_of(v), "null"), "JMESPath's word", takes_null=True
+    ),
+    _function(
+        "not_null(values: any; ...) -> any", _first_present, "the first neither null nor empty text", takes_null=True
+    ),
+    _function(
+        "if(condition: any; yes: any; [no: any]) -> any",
+        _if,
+        "the second if the first is true, else the third",
+        takes_null=True,
+    ),
 )
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 """Every function by name. `if` and `not_null` evaluate only the arguments they need."""
-
-
-def describe() -> list[str]:
-    """One line per function, for the documentation and the command line."""
-    return [f"{row.signature()}: {row.about}" for row in _ROWS]
