@@ -64,6 +64,8 @@ def test_schemathesis_finds_nothing(furnished: tuple[str, str], tmp_path: Path) 
 
 
 def test_schemathesis_finds_nothing_where_keys_end(furnished: tuple[str, str], tmp_path: Path) -> None:
-    done = checked(tmp_path, *furnished, "--include-operation-id=keys.revoke", "--max-examples=20", "--phases=coverage,fuzzing")
+    done = checked(
+        tmp_path, *furnished, "--include-operation-id=keys.revoke", "--max-examples=20", "--phases=coverage,fuzzing"
+    )
     assert done.returncode == 0, done.stdout[-20_000:]
     assert "Tested: 1" in done.stdout
