@@ -51,4 +51,14 @@ class MappingRenderer:
                 return Rendered(tree)
             return Rendered(tree, FILE, partial(files.freeze_as, capability, str(record.get("key", ""))))
         context["partner"] = documents.partner.context()
-        return Rendered(mapping.run(dict(record), context=context).record, FILE, documents.freeze)
+        tree = mapping.run(dict(record), context=context).record
+        wanted = self._own(connection, capability).get("document")
+        if wanted and wanted != tree.get("set"):
+            message = f"the connection sends a {wanted}, and the mapping makes a {tree.get('set')}"
+            raise MappingError("set", "document", message)
+        return Rendered(tree, FILE, documents.freeze)
+
+    def _own(self, connection: str, capability: str) -> Mapping[str, object]:
+        """What the connection says of a capability."""
+        own = self._options.get(connection, {}).get(capability)
+        return own if isinstance(own, Mapping) else {}

@@ -9,7 +9,7 @@ import pytest
 
 from hub.store.sql_store import SqlStore
 from tests.conftest import Database, SettableClock
-from tests.connectors.sftp_site import SftpSite
+from tests.connectors.sftp_site import CONNECTION, SftpSite, write_site
 from tests.connectors.sftp_world import Partner, partner
 
 LINES = [
@@ -138,3 +138,13 @@ def test_a_file_that_nobody_can_read_is_told_and_lies_in_the_error_directory(sit
     assert other.names("/out/archive") == ["junk.850"]
     (told,) = site.rows("exceptions")
     assert (told["kind"], told["count"]) == ("unparsable", 2)
+
+
+def test_a_document_that_is_not_the_one_the_connection_names_is_not_sent(
+    tmp_path: Path, other: Partner, make_database: Callable[[str], Database], clock: SettableClock
+) -> None:
+    config = write_site(tmp_path, CONNECTION.replace("{ directory: /in }", '{ directory: /in, document: "857" }'))
+    site = SftpSite(tmp_path, other, make_database("sqlite").open(clock), config)
+    site.ship("PKG-1", "PO-1")
+    assert site.states("push_shipment") == ["parked"]
+    assert other.names("/in") == []

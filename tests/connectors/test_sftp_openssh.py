@@ -107,7 +107,7 @@ class OpenSsh:
             log=Kept(),
             loads=lambda body: body,
             loads_xml=lambda body: body,
-            soap=lambda **_: None,  # type: ignore[arg-type,return-value]
+            soap=lambda **_: None,  # type: ignore[arg-type]
             start_from={},
             sftp=opened,
             files={"orders": FileRules(**given)},  # type: ignore[arg-type]
