@@ -23,6 +23,9 @@ TELLS = {
 """Facts in words; others are shown by their own name."""
 
 
+DONE = " Nothing is left to do."
+
+
 def number(value: Decimal | int | str | None) -> str:
     if value is None:
         return "–"
@@ -80,7 +83,9 @@ def sentence(order: Mapping[str, Any]) -> str:
         what += " every hold is released."
     else:
         what = _going(order, status)
-    return f"{what} It needs a person: {blocked['title']}." if blocked else what
+    if not blocked:
+        return what
+    return f"{what.removesuffix(DONE)} It needs a person: {blocked['title']}."
 
 
 def _going(order: Mapping[str, Any], status: str) -> str:
@@ -98,7 +103,7 @@ def _going(order: Mapping[str, Any], status: str) -> str:
     if status == "cancelled":
         return "Cancelled: all of it." + waits
     if status == "closed":
-        return f"Done: {where}." + (waits or " Nothing is left to do.")
+        return f"Done: {where}." + (waits or DONE)
     return f"Under way: {where}." + waits
 
 

@@ -69,6 +69,11 @@ def check(request: Request) -> Answer:
     return Page("connection.html", values)
 
 
+def checked(request: Request) -> Answer:
+    """Somebody came back to the address of a check: the page itself."""
+    return Go(f"/connections/{_known(request)}")
+
+
 def pause(request: Request) -> Answer:
     name = _known(request)
     return request.do(
@@ -91,6 +96,7 @@ def _known(request: Request) -> str:
 ROUTES = (
     get("/connections", connections, "monitor"),
     get(f"/connections/{ID}", connection, "monitor"),
+    get(f"/connections/{ID}/check", checked, "monitor"),
     post(f"/connections/{ID}/check", check, "operate"),
     post(f"/connections/{ID}/pause", pause, "operate"),
     post(f"/connections/{ID}/resume", resume, "operate"),

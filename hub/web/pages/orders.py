@@ -51,6 +51,7 @@ def order(request: Request) -> Answer:
     open_holds = [hold for hold in found["holds"] if not hold["released_at"]]
     ended = found["status"] in ("closed", "cancelled")
     sums = _money(found)
+    found["deliveries"].sort(key=lambda row: (row["created_at"], row["id"]))
     values = {
         "order": found,
         "says": sentence(found),

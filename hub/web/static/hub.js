@@ -4,7 +4,7 @@
 for (const one of document.querySelectorAll("time[datetime]")) {
   const at = new Date(one.dateTime);
   if (!Number.isNaN(at.getTime())) {
-    one.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    one.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   }
 }
 document.addEventListener("submit", (event) => {
