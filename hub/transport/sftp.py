@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from hub.sdk.errors import FileDenied, FileFailure, FileMissing, FileStands, FileTooLarge, TransportError
@@ -56,6 +56,11 @@ class SftpPolicy:
     max_entries: int = 200_000
     max_write_bytes: int = 64_000_000
 
+    def within(self, seconds: float) -> SftpPolicy:
+        """No wait longer than that."""
+        waits = ("connect", "banner", "login", "channel", "read")
+        return replace(self, **{name: min(getattr(self, name), seconds) for name in waits})
+
 
 class SftpFiles:
     """Implements hub.sdk.ports.SftpPort."""
@@ -76,7 +81,7 @@ class SftpFiles:
         def work(session: Session) -> list[RemoteFile]:
             return heapq.nsmallest(limit, self._entries(session, directory, wanted, ends), key=_by_age)
 
-        return self._call("list", directory, work, repeats=True)
+        return self._call("list", directory, work, repeats=True, ends=ends)
 
     def _entries(
         self, session: Session, directory: str, wanted: Callable[[RemoteFile], bool], ends: float
@@ -111,7 +116,7 @@ class SftpFiles:
                 raise FileTooLarge(f"{printable(path)} holds more than {max_bytes} bytes", path)
             return b"".join(parts)
 
-        return self._call("read", path, work, repeats=True)
+        return self._call("read", path, work, repeats=True, ends=ends)
 
     def write(self, path: str, body: bytes, *, deadline: dt.datetime | None = None) -> None:
         if len(body) > self._policy.max_write_bytes:
@@ -121,7 +126,7 @@ class SftpFiles:
         temporary = posixpath.join(folder, self._access.temporary_name.format(name=name))
         with self._held(ends):
             self._before(lambda: self._put(temporary, path, body, ends))
-            self._to_its_name(temporary, path, len(body))
+            self._to_its_name(temporary, path, len(body), ends)
 
     def _put(self, temporary: str, path: str, body: bytes, ends: float) -> None:
         """The whole body under its temporary name, and nothing yet under its own."""
@@ -138,13 +143,14 @@ class SftpFiles:
                 raise TransportError(
                     f"{printable(temporary)} holds {written} of {len(body)} bytes after writing", before_first_byte=True
                 )
+            self._in_time(ends, "write", path)  # a rename after the deadline could come after somebody has looked
 
-        self._call("write", temporary, work, repeats=True)
+        self._call("write", temporary, work, repeats=True, ends=ends)
 
-    def _to_its_name(self, temporary: str, path: str, size: int) -> None:
+    def _to_its_name(self, temporary: str, path: str, size: int, ends: float) -> None:
         """The rename; where its answer is no, look what became of it."""
         try:
-            self._call("rename", path, lambda session: session.rename(temporary, path))
+            self._call("rename", path, lambda session: session.rename(temporary, path), ends=ends)
         except FileFailure as refused:
             kept = self._call("stat", temporary, lambda session: _exists(session, temporary), repeats=True)
             there = self._call("stat", path, lambda session: _size(session, path), repeats=True)
@@ -191,16 +197,19 @@ class SftpFiles:
         # A connection of a revision that is no more leaves no session behind; its thread would keep it alive.
         self._drop()
 
-    def _call(self, what: str, path: str, work: Callable[[Session], T], *, repeats: bool = False) -> T:
-        """Work on the session, once more on a new one where it only reads and the old one turned out to be broken.
+    def _call(
+        self, what: str, path: str, work: Callable[[Session], T], *, repeats: bool = False, ends: float | None = None
+    ) -> T:
+        """Work on the session, once more on a new one where that does no harm and the old one turned out to be broken.
 
         Raises FileFailure for what the server answered, TransportError where there was no answer.
         """
         from hub.transport.sftp_session import BROKEN
 
-        with self._held(self._ends(None)):
+        until = self._ends(None) if ends is None else ends
+        with self._held(until):
             for last in (False, True):
-                session, reused = self._opened()
+                session, reused = self._opened(until)
                 try:
                     result = work(session)
                 except FileFailure:
@@ -229,15 +238,19 @@ class SftpFiles:
                 raise
             raise TransportError(str(error), before_first_byte=True) from error
 
-    def _opened(self) -> tuple[Session, bool]:
-        """The session, and whether it was there before."""
+    def _opened(self, ends: float) -> tuple[Session, bool]:
+        """The session, and whether it was there before; it waits for no answer longer than until `ends`."""
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise TransportError(f"{self._access.host}: no time was left to begin", before_first_byte=True)
         session = self._session
         if session is not None and session.alive and time.monotonic() - self._used_at < self._policy.idle:
+            session.wait_at_most(min(self._policy.read, left))
             return session, True
         from hub.transport.sftp_session import open_session
 
         self._drop()
-        self._session = open_session(self._access, self._policy)
+        self._session = open_session(self._access, self._policy.within(left))
         return self._session, False
 
     def _drop(self) -> None:

@@ -101,6 +101,12 @@ class Session:
     def alive(self) -> bool:
         return self._transport.is_active() and not self._client.gone
 
+    def wait_at_most(self, seconds: float) -> None:
+        """For one answer of the server."""
+        channel = self._client.get_channel()
+        if channel is not None:
+            channel.settimeout(seconds)
+
     def entries(self, directory: str) -> Iterator[RemoteFile]:
         with self._answers(directory):
             for raw, attributes in self._client.scan(_bytes(directory)):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hub.sdk.emulator import Faults
 from hub.sdk.errors import (
     ConfigurationError,
     FileDenied,
@@ -200,6 +204,31 @@ def test_a_server_that_says_nothing_is_given_up_in_time(clock: SettableClock, ot
         with pytest.raises(TransportError) as waited:
             other.session(hasty, port=silent.getsockname()[1]).stat("/out")
     assert waited.value.before_first_byte
+
+
+def test_a_server_that_falls_silent_is_given_up_at_the_deadline(clock: SettableClock, tmp_path: Path) -> None:
+    with partner(tmp_path, clock, Faults(delay_seconds=60.0)) as other:
+        files = other.session()
+        assert files.stat("/out") is not None
+        other.put("a.850")
+        other.fault("list", "delay")
+        other.emulator.random = Longest()
+        began = time.monotonic()
+        deadline = clock.now() + dt.timedelta(seconds=0.5)
+        with pytest.raises(TransportError):
+            files.list("/out", wanted=everything, limit=1, deadline=deadline)
+        assert time.monotonic() - began < 5
+        with pytest.raises(TransportError) as late:
+            files.write("/in/a.x12", b"body", deadline=clock.now())
+        assert late.value.before_first_byte
+        assert other.names("/in") == []
+
+
+class Longest(random.Random):
+    """Draws the longest delay there is."""
+
+    def random(self) -> float:
+        return 0.999
 
 
 def test_nobody_at_the_address_is_a_call_that_did_not_happen(other: Partner) -> None:
