@@ -59,13 +59,7 @@ class Site:
     def __init__(self, folder: Path, environ: Mapping[str, str] = SECRETS) -> None:
         self.config, self.home = folder / "config", folder / "home"
         self.environ = dict(environ)
-        shutil.copytree(ROOT / "config" / "demo", self.config)
-        for path in (self.config / "connections").iterdir():
-            if path.stem not in (SHOP, WMS, ERP):
-                path.unlink()
-        shutil.rmtree(self.config / "partners", ignore_errors=True)
-        for name in ("policies.yaml", "locations.yaml"):
-            _forget_other_connections(self.config / name)
+        copy_of_the_demo(self.config)
         self.home.mkdir(parents=True, exist_ok=True)
 
     def hub(self, *arguments: str | Path) -> Done:
@@ -104,11 +98,17 @@ class Site:
         return self.hub("ingest", SHOP, *files, "--json").items
 
 
-def _forget_other_connections(path: Path) -> None:
-    """The demo's lines of the form `key: { ... }` that speak of connections which are not here."""
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r"\n +labels: \{[^}]*\}", "", text)
-    path.write_text(re.sub(r", (amazon-eu|edi-acme): [^,} ]+", "", text), encoding="utf-8")
+def copy_of_the_demo(config: Path) -> None:
+    """The demo's configuration with the shop, the warehouse and the ERP alone."""
+    shutil.copytree(ROOT / "config" / "demo", config)
+    for path in (config / "connections").iterdir():
+        if path.stem not in (SHOP, WMS, ERP):
+            path.unlink()
+    shutil.rmtree(config / "partners", ignore_errors=True)
+    for name in ("policies.yaml", "locations.yaml"):
+        path = config / name
+        text = re.sub(r"\n +labels: \{[^}]*\}", "", path.read_text(encoding="utf-8"))
+        path.write_text(re.sub(r", (amazon-eu|edi-acme): [^,} ]+", "", text), encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import shutil
 import sqlite3
 import threading
 import uuid
@@ -19,7 +18,8 @@ from typing import Any
 import pytest
 
 from hub.demo.processes import HubProcess, call, free_port
-from tests.e2e.running import CHECKOUT, data, until
+from tests.cli.site import copy_of_the_demo
+from tests.e2e.running import data, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -45,7 +45,7 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self.config, self.home = folder / "config", folder / "home"
-        shutil.copytree(CHECKOUT / "config" / "demo", self.config)
+        copy_of_the_demo(self.config)
         hub_yaml = self.config / "hub.yaml"
         hub_yaml.write_text(
             hub_yaml.read_text(encoding="utf-8") + f"web: {{ max_body: {MAX_BODY}B }}\n", encoding="utf-8"
