@@ -17,7 +17,7 @@ from tests.chaos.scenario import SCENARIOS, scenario_for
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: every promise held and every minimum was met. 1: not so. 2: usage."""
     parser = argparse.ArgumentParser(prog="hub chaos", description=__doc__)
-    parser.add_argument("experiment", nargs="?", choices=sorted(SCENARIOS), help="the mix of faults (usual)")
+    parser.add_argument("experiment", nargs="?", choices=sorted(SCENARIOS), help="systems and mix of faults (usual)")
     parser.add_argument("--database", default="sqlite", help="sqlite, postgresql or a postgresql:// URL")
     parser.add_argument("--processes", type=int, default=1, help="processes of the hub; several need PostgreSQL")
     parser.add_argument("--orders", type=int, default=2000)

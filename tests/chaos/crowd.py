@@ -1,4 +1,4 @@
-"""The customers and the shop's people: orders, edits, cancels and refunds, and somebody who sends forged webhooks."""
+"""The customers of all channels, and somebody who sends forged and broken webhooks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from hub.demo.processes import EmulatorProcess
-from tests.chaos.scenario import Habits
-from tests.chaos.world import DOMAIN, SHOP, SHOP_SECRET, Shelf
+from tests.chaos.channels import Act, open_channels
+from tests.chaos.systems import DOMAIN, SHOP, SHOP_SECRET, channels_of
+from tests.chaos.world import World
 
 POST_TIMEOUT_SECONDS = 5.0
 FORGED_ID = 9_900_000_000_000
@@ -35,11 +35,8 @@ CORRUPTIONS: tuple[Callable[[bytes], bytes], ...] = (
 
 @dataclass(slots=True)
 class Seen:
-    """What the crowd saw. `answers_ms` are the times of posts that were answered 2xx."""
+    """What the crowd saw of the hub. `answers_ms` are the times of posts that were answered 2xx."""
 
-    placed: list[str] = field(default_factory=list)
-    sold_out: int = 0
-    refused: int = 0
     answers_ms: list[float] = field(default_factory=list)
     forged_accepted: int = 0
     forged: int = 0
@@ -51,34 +48,34 @@ class Seen:
 class Crowd:
     """Acts in one thread, at seeded moments; `run` returns when the last has acted."""
 
-    def __init__(
-        self,
-        shop: EmulatorProcess,
-        hub_port: int,
-        shelf: Shelf,
-        habits: Habits,
-        *,
-        orders: int,
-        seconds: float,
-        seed: int,
-    ) -> None:
-        self._shop = shop
+    def __init__(self, world: World, hub_port: int, *, orders: int, seconds: float, seed: int) -> None:
+        self._shop: EmulatorProcess = world.systems[SHOP]
         self._port = hub_port
-        self._shelf = shelf
-        self._habits = habits
+        self._habits = world.scenario.habits
         self._orders = orders
         self._seconds = seconds
         self._random = random.Random(seed)
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._agenda: list[tuple[float, int, Act]] = []
         self._order = itertools.count()
         self._forged = itertools.count()
         self._last_body = b"{}"
+        self._shares = {row.name: row.share for row in channels_of(world.scenario)}
+        self.channels = open_channels(
+            world.systems, world.shelf, self._habits, self._random, self._soon, copy=self._copy
+        )
         self.seen = Seen()
 
+    @property
+    def placed(self) -> int:
+        """Orders at all channels."""
+        return sum(len(channel.bought.placed) for channel in self.channels.values())
+
     def run(self, stop: threading.Event) -> None:
+        names, weights = list(self._shares), list(self._shares.values())
         for number in range(self._orders):
             at = self._seconds * number / self._orders
-            self._at(at, self._buy)
+            (name,) = self._random.choices(names, weights)
+            self._at(at, self.channels[name].buy)
             if self._random.random() < self._habits.bad_signatures:
                 self._at(at, self._forge)
             if self._random.random() < self._habits.corrupt_bodies:
@@ -92,77 +89,11 @@ class Crowd:
             self._now = max(at, time.monotonic() - started)
             act()
 
-    def _at(self, seconds: float, act: Callable[[], None]) -> None:
+    def _at(self, seconds: float, act: Act) -> None:
         heapq.heappush(self._agenda, (seconds, next(self._order), act))
 
-    def _soon(self, act: Callable[[], None]) -> None:
+    def _soon(self, act: Act) -> None:
         self._at(self._now + self._random.uniform(0.05, 4.0), act)
-
-    # Customers.
-
-    def _buy(self) -> None:
-        if self._random.random() < self._habits.oversize:
-            wish = self._wish([self._random.choice(self._shelf.late)])
-            self._placed(self._shop.control("place", wish))
-            return
-        for _ in range(20):
-            count = self._random.choice((1, 1, 2, 3))
-            answer = self._shop.control("sell", self._wish(self._random.sample(self._shelf.guarded, count)))
-            if answer["accepted"]:
-                self._placed(answer)
-                return
-            self.seen.sold_out += 1
-
-    def _wish(self, skus: list[str]) -> dict[str, Any]:
-        lines = [
-            {
-                "sku": sku,
-                "quantity": self._random.choice((1, 1, 1, 2)),
-                "price": f"{self._random.randint(1, 60)}.{self._random.choice(('19', '35', '57', '95', '99', '15'))}",
-            }
-            for sku in skus
-        ]
-        wish: dict[str, Any] = {"lines": lines, "tax_rate": "0.0825", "shipping": "4.95"}
-        if self._random.random() < 0.2:
-            wish |= {"discount_code": "WELCOME", "discount": "1.10"}
-        return wish
-
-    def _placed(self, answer: dict[str, Any]) -> None:
-        order = str(answer["id"])
-        self.seen.placed.append(order)
-        habits, draw = self._habits, self._random.random()
-        if draw < habits.cancels:
-            self._soon(lambda: self._try("cancel", {"id": order, "reason": "customer"}))
-        elif draw < habits.cancels + habits.edits:
-            self._soon(lambda: self._edit(order))
-        elif draw < habits.cancels + habits.edits + habits.refunds:
-            self._soon(lambda: self._refund(order))
-        if self._random.random() < habits.copies:
-            self._soon(lambda: self._try("resend", {"id": order}))
-            self._soon(lambda: self._copy(order))
-
-    def _edit(self, order: str) -> None:
-        """One unit less of a line that has two, else another note: nothing that could sell what is not there."""
-        document = self._shop.control("order", {"id": order})
-        for line in document["line_items"]:
-            if line["fulfillable_quantity"] > 1:
-                self._try("edit", {"id": order, "lines": {str(line["id"]): line["current_quantity"] - 1}})
-                return
-        self._try("edit", {"id": order, "note": "leave it at the door"})
-
-    def _refund(self, order: str) -> None:
-        document = self._shop.control("order", {"id": order})
-        for line in document["line_items"]:
-            if line["fulfillable_quantity"] > 0:
-                self._try("refund", {"id": order, "lines": {str(line["id"]): 1}, "restock": "cancel"})
-                return
-        self._try("refund", {"id": order, "lines": {}, "amount": "1.00", "restock": "none"})
-
-    def _try(self, verb: str, wish: dict[str, Any]) -> None:
-        try:
-            self._shop.control(verb, wish)
-        except ValueError:
-            self.seen.refused += 1
 
     # Posts straight to the hub.
 

@@ -32,7 +32,8 @@ class Measured:
     up_share: float
     blows: Blows
     answers_ms: Sequence[float]
-    calls: int
+    calls: Mapping[str, int]
+    """By system."""
     ambiguous: int
     faults: Mapping[str, int]
     sold_out: int
@@ -55,7 +56,7 @@ def promises_of(findings: Findings, measured: Measured) -> dict[str, bool]:
         "lost": not findings.lost,
         "duplicate_effects": not findings.duplicate_effects,
         "oversold": findings.oversold_units == 0,
-        "channel_oversold": findings.channel_oversold <= findings.channel_oversold_bound,
+        "channel_oversold": all(one.units <= one.bound for one in findings.channel_oversold.values()),
         "ledger_difference": not findings.ledger_difference,
         "bad_accepted": not findings.bad_accepted and not measured.forged_accepted,
         "unsettled": not findings.unsettled,
@@ -72,16 +73,19 @@ def minima_of(findings: Findings, measured: Measured) -> dict[str, bool]:
         for kind, rate in {**scenario.calls, **scenario.webhooks}.items()
         if not kind.endswith("_seconds") and rate * _chances(kind, findings, measured) >= EXPECTED_FOR_MINIMUM
     }
-    minima["ambiguous"] = measured.ambiguous >= measured.calls * AMBIGUOUS_SHARE > 0
+    minima["ambiguous"] = measured.ambiguous >= sum(measured.calls.values()) * AMBIGUOUS_SHARE > 0
     minima["echoes before answers"] = measured.faults.get("echo_first", 0) > 0
-    minima["completed"] = findings.orders > 0 and findings.completed >= findings.orders * COMPLETED_SHARE
+    orders, completed = sum(findings.orders.values()), sum(findings.completed.values())
+    minima["completed"] = orders > 0 and completed >= orders * COMPLETED_SHARE
+    minima |= {f"{name} was called": measured.calls.get(name, 0) > 0 for name in scenario.systems}
     if scenario.monkey.kills and measured.seconds >= 5:
         minima["kills"] = measured.blows.kills + measured.blows.stops > 0
     return minima
 
 
 def _chances(kind: str, findings: Findings, measured: Measured) -> float:
-    return float(findings.orders if kind.endswith("_webhook") or kind == "echo_first" else measured.calls)
+    told = kind.endswith("_webhook") or kind == "echo_first"
+    return float(sum((findings.orders if told else measured.calls).values()))
 
 
 def report_of(findings: Findings, measured: Measured) -> dict[str, Any]:
@@ -96,18 +100,28 @@ def report_of(findings: Findings, measured: Measured) -> dict[str, Any]:
         "database": measured.database,
         "processes": measured.processes,
         "seconds": measured.seconds,
-        "orders": findings.orders,
-        "completed": findings.completed,
+        "orders": sum(findings.orders.values()),
+        "completed": sum(findings.completed.values()),
+        "channels": {
+            name: {
+                "orders": many,
+                "completed": findings.completed[name],
+                "oversold": findings.channel_oversold[name].units,
+                "bound": findings.channel_oversold[name].bound,
+            }
+            for name, many in sorted(findings.orders.items())
+        },
         "kills": measured.blows.kills,
         "stops": measured.blows.stops,
         "faults": dict(sorted(measured.faults.items())),
-        "calls": measured.calls,
+        "calls": sum(measured.calls.values()),
+        "calls_by_system": dict(measured.calls),
         "ambiguous": measured.ambiguous,
         "lost": len(findings.lost),
         "duplicate_effects": len(findings.duplicate_effects),
         "oversold": _number(findings.oversold_units),
-        "channel_oversold": _number(findings.channel_oversold),
-        "channel_oversold_bound": _number(findings.channel_oversold_bound),
+        "channel_oversold": sum(one.units for one in findings.channel_oversold.values()),
+        "channel_oversold_bound": sum(one.bound for one in findings.channel_oversold.values()),
         "ledger_difference": len(findings.ledger_difference),
         "bad_accepted": len(findings.bad_accepted) + measured.forged_accepted,
         "unsettled": len(findings.unsettled),
@@ -156,6 +170,11 @@ def table(report: Mapping[str, Any]) -> str:
         f"up {report['up_share']:.0%}, answers p99 {report['ack_p99_ms']} ms, drained in {report['drain_seconds']} s",
         f"restart p50 {report['restart_p50_seconds']} s, max {report['restart_max_seconds']} s",
         f"{report['completed']} completed, {report['ambiguous']} of {report['calls']} calls ambiguous",
+        *(
+            f"{name}: {one['completed']} of {one['orders']} completed, {one['oversold']} units oversold,"
+            f" at most {one['bound']} allowed"
+            for name, one in report["channels"].items()
+        ),
         "",
     ]
     shown = {name: report.get(name) for name in report["promises"]}

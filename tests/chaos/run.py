@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import shutil
 import sys
@@ -15,13 +16,17 @@ from typing import Any
 
 from hub.runtime.database import database_address
 from tests.chaos.audit import audit, open_work, outgoing
+from tests.chaos.books import Books
+from tests.chaos.configuration import environment, write_configuration
 from tests.chaos.crowd import Crowd
 from tests.chaos.database import count, database_url, integrity, looking
 from tests.chaos.fleet import Blows, Fleet, UpProbe, rampage
 from tests.chaos.ledgers import read_truth
+from tests.chaos.people import People
 from tests.chaos.report import Measured, report_of
 from tests.chaos.scenario import AMBIGUOUS, Scenario
-from tests.chaos.world import World, environment, fill_shelf, write_configuration
+from tests.chaos.shelf import fill_shelf
+from tests.chaos.world import World
 
 START_SECONDS = 60.0
 SETTLE_SECONDS = 120.0
@@ -76,14 +81,14 @@ class _Run:
             folder / "config", self.home, environment(), processes=options.processes, sabotage=options.sabotage
         )
         self.crowd = Crowd(
-            self.world.shop,
+            self.world,
             self.fleet.port,
-            self.shelf,
-            scenario.habits,
             orders=options.orders,
             seconds=options.seconds * 0.9,
             seed=options.seed,
         )
+        self.people = People(self.world)
+        self.quiet_since: dt.datetime | None = None
         self.blows = Blows()
 
     def go(self) -> dict[str, Any]:
@@ -98,21 +103,17 @@ class _Run:
             self.log.close()
 
     def _open_shop(self) -> None:
-        """Start, let the warehouse count, and wait until the shop shows what the hub says of every article."""
+        """Start, let the warehouse count, and wait until the channels show what the hub says of every article."""
         self.fleet.start()
         self.world.point_at(self.fleet.url)
         self.world.stock_up()
         self.world.count_stock()
         deadline = time.monotonic() + START_SECONDS
-        wanted = {sku: self.shelf.total(sku) for sku in self.shelf.guarded}
-        levels: dict[str, int] = {}
-        while time.monotonic() < deadline:
-            levels = self.world.shop.control("levels")["levels"]
-            if all(levels.get(sku) == units for sku, units in wanted.items()):
-                return
+        while unshown := self.world.unshown():
+            if time.monotonic() > deadline:
+                words = "; ".join(f"{name} of {len(skus)}, {skus[:3]} among them" for name, skus in unshown.items())
+                raise RuntimeError(f"channels never showed the stock of all articles: {words}")
             time.sleep(0.1)
-        missing = [sku for sku, units in wanted.items() if levels.get(sku) != units]
-        raise RuntimeError(f"the shop never showed the stock of {len(missing)} articles, {missing[:3]} among them")
 
     def _storm(self) -> float:
         options, stop = self.options, threading.Event()
@@ -149,18 +150,25 @@ class _Run:
         found: list[str] = []
         while time.monotonic() - started < self.options.settle_seconds:
             time.sleep(0.5)
+            looked = dt.datetime.now(dt.UTC)
             with looking(self.address, self._home()) as connection:
                 found = open_work(connection)
                 captured = count(connection, "SELECT COUNT(*) FROM orders")
-            waiting = self.world.waiting_webhooks()
-            missing = len(self.crowd.seen.placed) - captured
-            steady = steady + 1 if calmed and not found and not waiting and missing <= 0 else 0
+                self.people.follow(connection)
+            found += [f"{many} of {name} are not taken" for name, many in self.world.untaken().items()]
+            if (missing := self.crowd.placed - captured) > 0:
+                found.append(f"{missing} orders are missing")
+            if not calmed or found:
+                steady = 0
+            else:
+                steady += 1
+                self.quiet_since = looked if steady == 1 else self.quiet_since
             if steady >= STEADY_LOOKS:
                 break
             if not calmed and (self._hard_enough() or time.monotonic() - started > self.options.settle_seconds / 8):
                 self.world.calm()
                 calmed = True
-            now = "; ".join([*found, f"{waiting} webhooks under way", f"{missing} orders missing"])
+            now = "; ".join(found)
             if now != told:
                 self.say(f"{time.monotonic() - started:5.1f} s: {now}")
                 told = now
@@ -171,15 +179,18 @@ class _Run:
         faults = self.world.faults()
         wanted = [kind for kind, rate in self.scenario.calls.items() if rate > 0 and not kind.endswith("_seconds")]
         ambiguous = sum(faults.get(kind, 0) for kind in AMBIGUOUS)
-        return all(faults.get(kind, 0) for kind in wanted) and ambiguous >= self.world.calls() * HARD_SHARE
+        return (
+            all(faults.get(kind, 0) for kind in wanted) and ambiguous >= sum(self.world.calls().values()) * HARD_SHARE
+        )
 
     def _audit(self, up_share: float, drained: float, unsettled: list[str]) -> dict[str, Any]:
         calls = self.world.calls()
         self.fleet.stop()
         self.world.close()
-        truth = read_truth(self.folder)
+        truth = read_truth(self.folder, self.scenario.systems)
         with looking(self.address, self._home()) as connection:
-            findings = audit(truth, connection, self.shelf)
+            books = Books(truth, connection, self.shelf, self.quiet_since)
+            findings = audit(books, self.scenario.systems)
             findings.unsettled += unsettled
             deliveries = outgoing(connection)
         seen = self.crowd.seen
@@ -199,7 +210,7 @@ class _Run:
                 calls=calls,
                 ambiguous=sum(truth.faults[kind] for kind in AMBIGUOUS),
                 faults=truth.faults,
-                sold_out=seen.sold_out,
+                sold_out=sum(channel.bought.sold_out for channel in self.crowd.channels.values()),
                 forged=seen.forged,
                 corrupt=seen.corrupt,
                 forged_accepted=seen.forged_accepted,

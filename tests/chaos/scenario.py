@@ -17,6 +17,10 @@ LOOKUP_LAG_SECONDS = 1.0
 SETTLE_SECONDS = 4
 """What the connections declare: above late commit plus lookup lag, or no lookup could ever be believed."""
 
+LOCATIONS = ("east", "west", "north")
+SPINE = ("shop", "wms", "erp")
+EVERYTHING = ("shop", "market", "edi", "wms", "erp", "crm", "carrier")
+
 CALL_FAULTS: Mapping[str, float] = {
     "error_before": 0.02,
     "error_after": 0.03,
@@ -44,6 +48,9 @@ class Habits:
 
     edits: float = 0.08
     cancels: float = 0.06
+    """Buyers of a marketplace only ask for it."""
+    pending: float = 0.05
+    """Orders of a marketplace that it lets go only a moment later."""
     refunds: float = 0.03
     copies: float = 0.05
     """The order's present state again under a new delivery id."""
@@ -71,6 +78,8 @@ class Scenario:
 
     name: str
     note: str
+    systems: tuple[str, ...] = EVERYTHING
+    """Names of rows of the table of systems; the channels among them take orders."""
     calls: Mapping[str, float] = field(default_factory=lambda: dict(CALL_FAULTS))
     webhooks: Mapping[str, float] = field(default_factory=lambda: dict(WEBHOOK_FAULTS))
     habits: Habits = field(default_factory=Habits)
@@ -79,21 +88,22 @@ class Scenario:
     silent_share: float = 0.0
     """Share of the SKUs whose requests the warehouse ignores until the customer cancels or it is told to go on."""
     deaf: bool = False
-    """The shop's webhooks never arrive: only the poll finds its orders, and it reaches back to nothing."""
-    slow: Mapping[str, float] = field(default_factory=dict)
-    """Faults of the ERP beside the others."""
+    """The shop's webhooks never arrive: only polls find orders, and they reach back to nothing."""
+    slow: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """System -> its faults beside the others."""
     needs_postgresql: bool = False
     processes: int = 1
 
 
-USUAL = Scenario("usual", "the whole mix")
+USUAL = Scenario("usual", "all systems, the whole mix of faults")
 
 SCENARIOS: Mapping[str, Scenario] = {
     "usual": USUAL,
+    "spine": replace(USUAL, name="spine", note="shop, warehouse and ERP alone, the whole mix", systems=SPINE),
     "given-up-webhooks": replace(
         USUAL,
         name="given-up-webhooks",
-        note="the shop's webhooks never arrive, only the poll finds the orders",
+        note="the shop's webhooks never arrive, only polls find orders",
         deaf=True,
     ),
     "silent-warehouse": replace(
@@ -106,7 +116,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         USUAL,
         name="slow-answers",
         note="the ERP has done its work long before it answers, so that kills come in between",
-        slow={"delay": 0.7, "delay_seconds": 0.3},
+        slow={"erp": {"delay": 0.7, "delay_seconds": 0.3}},
     ),
     "stopped-workers": replace(
         USUAL,

@@ -11,10 +11,11 @@ import pytest
 from hub.domain.ids import IdSource
 from hub.domain.writeset import WriteSet
 from hub.store.open import open_store
-from tests.chaos.audit import Findings, audit
+from tests.chaos.books import Books
+from tests.chaos.checks.stock import oversold
 from tests.chaos.database import looking
 from tests.chaos.ledgers import Request, Truth
-from tests.chaos.world import Shelf
+from tests.chaos.shelf import Shelf
 from tests.conftest import START, SettableClock
 from tests.store.build import line, must_apply, order
 
@@ -74,8 +75,7 @@ class Spot:
 
     def oversold(self) -> int:
         with looking("hub.db", self.home) as connection:
-            findings: Findings = audit(self.truth, connection, NOBODY)
-        return int(findings.oversold_units)
+            return int(sum(units for units, _ in oversold(Books(self.truth, connection, NOBODY))))
 
 
 @pytest.fixture
