@@ -15,13 +15,32 @@ from hub.oms.people import adjust_stock
 from hub.runtime.hub import Hub
 
 
+def adjust_to(hub: Hub, who: str, sku: str, location: str, quantity: str, reason: str) -> dict[str, Any]:
+    """Make what is on hand this much: the difference to what is known now, refused where that changes meanwhile."""
+    wanted = _amount(quantity)
+    with hub.store.read() as snapshot:
+        row = snapshot.row("stock", {"sku": sku, "location": location})
+    known = row["on_hand"] if row is not None else Decimal(0)
+    if wanted == known:
+        raise Refused(f"{sku} at {location} has {format(known, 'f')} on hand already")
+    return adjust(hub, who, sku, location, format(wanted - known, "f"), reason, expected=known)
+
+
 def adjust(
-    hub: Hub, who: str, sku: str, location: str, delta: str, reason: str, once: Once | None = None
+    hub: Hub,
+    who: str,
+    sku: str,
+    location: str,
+    delta: str,
+    reason: str,
+    once: Once | None = None,
+    expected: Decimal | None = None,
 ) -> dict[str, Any]:
-    """Change what is on hand by a difference; the location's next count takes over again."""
-    amount = Decimal(delta)
-    if abs(amount) >= MOST or amount != round(amount, 6):
-        raise Refused("an adjustment has at most 9 digits before the point and 6 after it")
+    """Change what is on hand by a difference; the location's next count takes over again.
+
+    `expected`: only while this much is on hand.
+    """
+    amount = _amount(delta)
     if not sku or "\x00" in sku:
         raise Refused("an adjustment needs a SKU")
     cause = hub.ids.new("ac", hub.clock.now())
@@ -34,6 +53,9 @@ def adjust(
 
     def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:
         old = once.look(snapshot, now) if once else False
+        row = snapshot.row("stock", {"sku": sku, "location": location}) if expected is not None else None
+        if row is not None and row["on_hand"] != expected:
+            raise Refused(f"{sku} at {location} has changed meanwhile; look again")
         decision = adjust_stock(snapshot, hub.rules, now, cause, sku, location, amount, who, reason)
         if decision.verdict is Verdict.APPLIED:
             audit(decision.writes, "inventory.adjust", f"{sku}@{location}", who, reason, now, {"delta": str(amount)})
@@ -45,6 +67,14 @@ def adjust(
     if decision.verdict is not Verdict.APPLIED:
         raise Refused(decision.message)
     return answer
+
+
+def _amount(text: str) -> Decimal:
+    """Raises Refused."""
+    amount = Decimal(text)
+    if abs(amount) >= MOST or amount != round(amount, 6):
+        raise Refused("an adjustment has at most 9 digits before the point and 6 after it")
+    return amount
 
 
 MOST = Decimal(10) ** 9

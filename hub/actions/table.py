@@ -11,12 +11,14 @@ from hub.actions import (
     connections,
     deliveries,
     exceptions,
+    going_live,
     intake,
     inventory,
     keys,
     messages,
     orders,
     sessions,
+    syncing,
 )
 from hub.exchange.verbs import Refused
 from hub.runtime.control import ActionRefused
@@ -43,12 +45,17 @@ ACTIONS: dict[str, Action] = {
     "exceptions.resolve": exceptions.resolve,
     "exceptions.assign": exceptions.assign,
     "inventory.adjust": inventory.adjust,
+    "inventory.adjust_to": inventory.adjust_to,
     "keys.create": keys.create,
     "keys.revoke": keys.revoke,
     "web.link": sessions.link,
     "connections.check": connections.check,
     "connections.pause": connections.pause,
     "connections.resume": connections.resume,
+    "connections.plan": going_live.plan,
+    "connections.go_live": going_live.go_live,
+    "connections.held": connections.held,
+    "connections.sync": syncing.sync,
     "config.apply": configuration.apply,
     "config.rollback": configuration.rollback,
 }

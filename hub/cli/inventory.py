@@ -43,13 +43,31 @@ def list_(place: Place, sku: str | None, as_json: bool) -> None:
 @inventory.command("adjust", context_settings={"ignore_unknown_options": True})
 @click.argument("sku")
 @click.argument("location")
-@click.argument("delta")
+@click.argument("delta", required=False)
+@click.option("--by", metavar="N", help="Change it by this much, as DELTA")
+@click.option("--to", metavar="N", help="Make it this much")
 @click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
 @json_option
 @click.pass_obj
-def adjust(place: Place, sku: str, location: str, delta: str, reason: str, as_json: bool) -> None:
-    """Change what is on hand by DELTA (such as 5 or -2.5); the location's next count takes over again."""
-    if not DECIMAL.match(delta):
-        raise click.UsageError(f"{delta!r} is no decimal number such as 5 or -2.5")
-    result = act(place, "inventory.adjust", sku=sku, location=location, delta=delta.removeprefix("+"), reason=reason)
+def adjust(
+    place: Place,
+    sku: str,
+    location: str,
+    delta: str | None,
+    by: str | None,
+    to: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Change what is on hand by DELTA (such as 5 or -2.5) or to a number; the next count there takes over again."""
+    given = [text for text in (delta, by, to) if text is not None]
+    if len(given) != 1:
+        raise click.UsageError("Say one of DELTA, --by N and --to N.")
+    if not DECIMAL.match(given[0]):
+        raise click.UsageError(f"{given[0]!r} is no decimal number such as 5 or -2.5")
+    amount = given[0].removeprefix("+")
+    if to is not None:
+        result = act(place, "inventory.adjust_to", sku=sku, location=location, quantity=amount, reason=reason)
+    else:
+        result = act(place, "inventory.adjust", sku=sku, location=location, delta=amount, reason=reason)
     emit_result(result, as_json=as_json)
