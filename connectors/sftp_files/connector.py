@@ -63,6 +63,7 @@ CONTENT_TYPES = {
 }
 BATCH_FILES = 50
 BATCH_BYTES = 8_000_000
+BATCH_SECONDS = 15.0
 LISTED = 2_000
 NAMES_TRIED = 100
 PROBLEM = "x-file-problem"
@@ -126,14 +127,14 @@ class SftpFiles:
     # Reading.
 
     def read(self, stream: str, cursor: Cursor | None, limit: int) -> Iterator[Batch]:
-        """Files that have settled, oldest first, in batches bounded by count and bytes."""
+        """Files that have settled, oldest first, in batches bounded by count, bytes and the time they take."""
         rules = self._rules(stream)
         memory = Memory.of(cursor)
         before = memory.cursor()
         self._unmoved.pop(stream, None)
         receipts: list[Receipt] = []
         handled: list[Handled] = []
-        size = 0
+        size, began = 0, self._context.clock.monotonic()
         with _known_failures():
             for file in self._listed(rules, memory):
                 found = self._take(stream, rules, memory, file)
@@ -142,9 +143,10 @@ class SftpFiles:
                 receipts.append(found[0])
                 handled.append(found[1])
                 size += len(found[0].body)
-                if len(receipts) >= min(limit, BATCH_FILES) or size >= BATCH_BYTES:
+                long = self._context.clock.monotonic() - began > BATCH_SECONDS
+                if len(receipts) >= min(limit, BATCH_FILES) or size >= BATCH_BYTES or long:
                     yield Batch(tuple(receipts), memory.cursor(), _token(stream, handled))
-                    receipts, handled, size = [], [], 0
+                    receipts, handled, size, began = [], [], 0, self._context.clock.monotonic()
                     before = memory.cursor()
         if receipts or memory.cursor() != before:
             yield Batch(tuple(receipts), memory.cursor(), _token(stream, handled))

@@ -28,6 +28,9 @@ from hub.sdk.records import Batch, Cursor, Missing, Receipt
 PAGE = 250
 MAX_PAGES = 40
 """Pages of one task; what is beyond them comes with the next slot or at once, so that no poll runs for ever."""
+MAX_SECONDS = 60.0
+"""Of one task too: its lease must not end while it reads, or another would read beside it. A page takes less than half
+of a lease."""
 TELLS_AFTER = 3
 PAUSED_SECONDS = 60.0
 
@@ -62,10 +65,11 @@ class Polls:
         with self.store.read() as snapshot:
             row = snapshot.row("cursors", {"id": name})
         cursor = Cursor(row["value"]) if row is not None and row["value"] else None
+        began = self.clock.monotonic()
         for number, batch in enumerate(view.connector.read(stream, cursor, PAGE), start=1):
             self._store(view, name, batch)
             view.connector.settle(batch)
-            if number >= MAX_PAGES:
+            if number >= MAX_PAGES or self.clock.monotonic() - began > MAX_SECONDS:
                 return True
         return False
 

@@ -232,6 +232,26 @@ def test_many_files_come_in_batches_oldest_first_and_the_rest_the_next_time(othe
     assert other.names("/out") == []
 
 
+def test_a_slow_server_gives_smaller_batches(other: Partner) -> None:
+    hub = Hub(other)
+    for number in range(4):
+        other.put(f"{number}.850", f"{number}")
+    hub.through = lambda session: Slow(session, other.clock)
+    assert [len(batch.receipts) for batch in hub.batches()] == [2, 2]
+
+
+class Slow:
+    """A session whose every read takes ten seconds."""
+
+    def __init__(self, session: object, clock: SettableClock) -> None:
+        self._session, self._clock = session, clock
+
+    def __getattr__(self, name: str) -> object:
+        if name == "read":
+            self._clock.advance(10)
+        return getattr(self._session, name)
+
+
 def test_files_that_are_kept_are_read_once_and_again_when_they_change(other: Partner) -> None:
     hub = Hub(other, then="keep")
     other.put("a.850", "one")
