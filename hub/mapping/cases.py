@@ -28,6 +28,7 @@ from hub.mapping.errors import MappingError, MappingFileError
 from hub.mapping.mapping import Mapped, Mapping, resolve
 from hub.mapping.overlay import test_spots
 from hub.mapping.paths import parse_path, step
+from hub.mapping.scope import TraceRow
 
 Reader = Callable[[Path], object]
 """Reads a fixture file into a tree (the codec of its format)."""
@@ -68,15 +69,32 @@ def exact_json(path: Path) -> object:
 
 def run_tests(mapping: Mapping, read: Reader = exact_json) -> list[TestResult]:
     """Run every test of a mapping file, in order. Raises MappingFileError for a test that is badly written."""
-    return [_run(mapping, spot, read) for spot in test_spots(mapping.definition)]
+    return [run_case(mapping, spot, read)[0] for spot in test_spots(mapping.definition)]
 
 
-def trace_lines(mapped: Mapped) -> list[tuple[str, str, str, str]]:
-    """A run with trace as rows of text: target field, source, raw value, result; then holds and notes."""
-    rows = [(row.field, row.source, _shown(row.raw), _shown(row.result)) for row in mapped.trace or ()]
-    rows.extend((hold.field, f"hold {hold.rule}", hold.code, hold.hint) for hold in mapped.holds)
-    rows.extend((note.field, "note", note.code, note.text) for note in mapped.notes)
+def trace_lines(mapped: Mapped) -> list[tuple[str, str, str, str, str]]:
+    """A run with trace as rows of text: target field, source, raw value, steps, result; then holds and notes."""
+    rows = [
+        (
+            row.field,
+            row.source,
+            _shown(row.raw),
+            _path_of(row),
+            _shown(row.result),
+        )
+        for row in mapped.trace or ()
+    ]
+    rows.extend((hold.field, f"hold {hold.rule}", "-", hold.code, hold.hint) for hold in mapped.holds)
+    rows.extend((note.field, "note", "-", note.code, note.text) for note in mapped.notes)
     return rows
+
+
+def _path_of(row: TraceRow) -> str:
+    """The steps, each with what it made; of the last one only where that is not the result."""
+    words = [name if value is None else f"{name} -> {_shown(value)}" for name, value in row.steps]
+    if row.steps and row.steps[-1][1] == row.result:
+        words[-1] = row.steps[-1][0]
+    return ", ".join(words) or "-"
 
 
 def _shown(value: object) -> str:
@@ -87,7 +105,8 @@ def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _run(mapping: Mapping, spot: Spot, read: Reader) -> TestResult:
+def run_case(mapping: Mapping, spot: Spot, read: Reader) -> tuple[TestResult, Mapped | MappingError]:
+    """One test, and what came of its input. Raises MappingFileError for one that is badly written."""
     case = spot.value
     if not isinstance(case, dict):
         raise MappingFileError([spot.wrong("a test is a mapping of keys")])
@@ -101,16 +120,16 @@ def _run(mapping: Mapping, spot: Spot, read: Reader) -> TestResult:
     if "skip" in case:
         if not isinstance(case["skip"], str) or not case["skip"].strip():
             raise MappingFileError([(spot / "skip").wrong("`skip` says why the test is left out")])
-        return replace(result, skipped=case["skip"])
+        return replace(result, skipped=case["skip"]), Mapped({})
     given = _input(mapping, spot, read)
     context = case.get("context")
     try:
         mapped = mapping.run(given, context=context if isinstance(context, dict) else {})
     except MappingError as error:
-        return replace(result, problems=tuple(_error_differences(case.get("expect_error"), error)))
+        return replace(result, problems=tuple(_error_differences(case.get("expect_error"), error))), error
     if "expect_error" in case:
-        return replace(result, problems=("it maps, but an error is expected",))
-    return replace(result, problems=tuple(_differences(case, mapped)))
+        return replace(result, problems=("it maps, but an error is expected",)), mapped
+    return replace(result, problems=tuple(_differences(case, mapped))), mapped
 
 
 def _input(mapping: Mapping, spot: Spot, read: Reader) -> object:
@@ -149,7 +168,7 @@ def _differences(case: dict[str, Plain], mapped: Mapped) -> list[str]:
     problems = list(_unlike(case.get("expect") or {}, mapped.record, ""))
     absent = case.get("expect_absent")
     paths = map(str, absent if isinstance(absent, list) else [])
-    problems.extend(f"{path} is there, but should be absent" for path in paths if _at(mapped.record, path) is not None)
+    problems.extend(f"{path} is there, but should be absent" for path in paths if at(mapped.record, path) is not None)
     held = [hold.field for hold in mapped.holds]
     wanted = case.get("expect_holds", [] if "expect" in case else held)
     if sorted(map(str, wanted if isinstance(wanted, list) else [])) != sorted(held):
@@ -173,7 +192,8 @@ def _unlike(expected: Plain, found: object, where: str) -> Sequence[str]:
     return [f"{where}: {_shown(found)} instead of {_shown(expected)}"]
 
 
-def _at(record: object, path: str) -> object:
+def at(record: object, path: str) -> object:
+    """What stands at a dotted path, None where nothing does."""
     for segment in parse_path(path).segments:
         record = step(record, segment)
     return record

@@ -276,11 +276,12 @@ class _Compiler:
         required, otherwise = self._flag(spot, "required"), self._choice(spot, _OTHERWISE)
         if otherwise == "default" and "default" not in given:
             self._wrong(spot, "`otherwise: default` needs `default`")
+        convert, steps = self._convert(spot, kind, target)
         leaf = Leaf(
             name=name,
             get=get,
             source=source,
-            convert=self._convert(spot, kind, target),
+            convert=convert,
             line=spot.line,
             otherwise=otherwise,
             required=required,
@@ -292,6 +293,8 @@ class _Compiler:
             hint=self._text(spot, "hint"),
             paths=paths,
             traced=self._traced,
+            file=spot.definition.position(spot.place)[0],
+            steps=steps if self._traced else (),
         )
         consumed: Consumed = {}
         if paths and not paths[0].anchor and paths[0].segments:
@@ -320,7 +323,10 @@ class _Compiler:
         getters = tuple(map(getter, paths))
         return " | ".join(map(str, paths)), paths, getters[0] if len(getters) == 1 else first_of(getters)
 
-    def _convert(self, spot: Spot, kind: str | None, target: schemas.Schema | None) -> Convert:
+    def _convert(
+        self, spot: Spot, kind: str | None, target: schemas.Schema | None
+    ) -> tuple[Convert, tuple[tuple[str, Convert], ...]]:
+        """The conversion of a leaf, and its parts with their names."""
         options: dict[str, object] = {key: value for key, value in _dict(spot).items() if key in _OPTION_KEYS}
         convert: Convert | None = None
         try:
@@ -328,11 +334,12 @@ class _Compiler:
                 convert = conversion(kind, options, lambda where: self._option_path(spot, where))
         except OptionError as error:
             self._wrong(spot, str(error))
+        steps = ((f"as {kind}", convert),) if convert is not None else ()
         if not spot.has("table"):
-            return convert or _same
+            return convert or _same, steps
         name, table = self._table(spot / "table")
         self._check_values(spot / "table", table, target, kind)
-        return looked_up(table, name, convert)
+        return looked_up(table, name, convert), ((f"table {name}", looked_up(table, name, None)), *steps)
 
     def _table(self, spot: Spot) -> tuple[str, dict[str, object]]:
         value = spot.value

@@ -47,6 +47,14 @@ class Definition:
             found.append((name, version if isinstance(version, int) else 1))
         return tuple(found)
 
+    def versioned(self) -> str:
+        """Name and version, with those of what it extends: `shopify/orders.in 2 over 1`."""
+        (name, version), *below = self.versions()
+        text = f"{name} {version}"
+        for base, number in below:
+            text += f" over {number}" if base == name else f" over {base} {number}"
+        return text
+
     def line(self, place: Place) -> int:
         return self.position(place)[1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.mapping.errors import Hold, MappingError, Unusable
 from hub.mapping.expression import is_false
@@ -18,7 +18,8 @@ _HARMLESS = re.compile(r"[A-Za-z0-9_. -]{1,40}\Z")
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A compiled leaf. `otherwise` is what happens to a value that cannot be used: hold, default or error; with
-    `hold_missing` a missing one is held too, where `hold_if` (if given) is true of the node."""
+    `hold_missing` a missing one is held too, where `hold_if` (if given) is true of the node. `steps` is the conversion
+    in its parts, for a trace."""
 
     name: str
     get: Getter
@@ -35,6 +36,8 @@ class Leaf:
     hint: str = ""
     paths: tuple[Path, ...] = ()
     traced: bool = False
+    file: str = ""
+    steps: tuple[tuple[str, Convert], ...] = ()
 
 
 def looked_up(table: Mapping[str, object], name: str, then: Convert | None) -> Convert:
@@ -116,14 +119,40 @@ def mark_unread(path: Path, node: object, scope: Scope) -> None:
 
 def _traced(leaf: Leaf, emit: Emit) -> Emit:
     def run(node: object, scope: Scope, out: dict[str, object]) -> None:
+        notes = len(scope.notes)
         try:
             raw = leaf.get(node, scope)
         except Unusable as problem:
             raw = problem.message
-        before = len(scope.rows)
+        steps = _steps(leaf, raw, scope)
+        del scope.notes[notes:]
+        holds, before = len(scope.holds), len(scope.rows)
         scope.field = leaf.name
-        scope.rows.append(TraceRow(scope.where(), leaf.source, raw, None, leaf.line))
+        row = TraceRow(scope.where(), leaf.source, raw, None, leaf.line, leaf.file, steps)
+        scope.rows.append(row)
         emit(node, scope, out)
-        scope.rows[before] = TraceRow(scope.rows[before].field, leaf.source, raw, out.get(leaf.name), leaf.line)
+        result = out.get(leaf.name)
+        if len(scope.holds) > holds:
+            steps = (*steps, ("held", scope.holds[-1].rule))
+        elif result is not None and leaf.has_default and (raw is None or raw == "" or steps[-1:] == (_REFUSED,)):
+            steps = (*steps, ("default", result))
+        scope.rows[before] = replace(row, result=result, steps=steps)
 
     return run
+
+
+_REFUSED = ("refused", None)
+
+
+def _steps(leaf: Leaf, value: object, scope: Scope) -> tuple[tuple[str, object], ...]:
+    """What each part of the conversion makes of the value, up to the first that cannot take it."""
+    steps: list[tuple[str, object]] = []
+    for name, convert in leaf.steps:
+        if value is None or value == "":
+            break
+        try:
+            value = convert(value, scope)
+        except Unusable as problem:
+            return (*steps, (name, problem.message), _REFUSED)
+        steps.append((name, value))
+    return tuple(steps)

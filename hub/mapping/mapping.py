@@ -56,8 +56,8 @@ class Mapping:
     definition: Definition
     _fill: Emit
     _check: jsonschema_rs.Draft202012Validator | None
-    _library: Shared
-    _functions: MappingType[str, Function]
+    library: Shared
+    functions: MappingType[str, Function]
 
     def run(self, tree: object, *, trace: bool = False, context: MappingType[str, object] = _NO_CONTEXT) -> Mapped:
         """Map one input. `context` is what `context.` paths see: connection, received_at (text), config.
@@ -86,10 +86,10 @@ class Mapping:
         target = schemas.raw_schema(self.target) if self.target else None
         compiled = compile_definition(
             self.definition,
-            self._library,
+            self.library,
             target=target,
             otherwise=_otherwise(self.definition, self.direction, self.kind),
-            functions=self._functions,
+            functions=self.functions,
             traced=True,
         )
         return compiled.fill

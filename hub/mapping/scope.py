@@ -20,13 +20,16 @@ ABSENT = Absent()
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """How one target field came to be: printable, values as they were."""
+    """How one target field came to be, values as they were. `steps` are what was done to the raw value, each with what
+    it made of it; `file` and `line` say where the field stands."""
 
     field: str
     source: str
     raw: object
     result: object
     line: int
+    file: str = ""
+    steps: tuple[tuple[str, object], ...] = ()
 
 
 class Scope:

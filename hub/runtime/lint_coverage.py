@@ -11,11 +11,13 @@ from pathlib import Path
 
 from hub.config.findings import Finding
 from hub.config.source import Plain
+from hub.mapping.coverage import fields_of
 from hub.mapping.definition import Definition, Place, Spot
 from hub.mapping.errors import Unusable
 from hub.mapping.expression import ExpressionError, compile_expression
 from hub.mapping.library import MappingLibrary
 from hub.mapping.mapping import resolve
+from hub.mapping.overlay import test_spots
 from hub.mapping.paths import getter, parse_path, step
 from hub.mapping.scope import Scope
 
@@ -49,14 +51,11 @@ class _Walk:
 
     def fields(self, spot: Spot, heres: Sequence[_Here], using: frozenset[str]) -> None:
         use = (spot / "use").value
-        if isinstance(use, str):
-            if use not in using:
-                shared = self.library.shared(use, spot / "use")
-                self.fields(Spot(shared, (), shared.content), heres, using | {use})
+        if isinstance(use, str) and use in using:
             return
-        below = spot / "fields"
-        for name in below.names():
-            self.field(below / name, heres, using)
+        below = using | {use} if isinstance(use, str) else using
+        for _, field_ in fields_of(spot, self.library, using):
+            self.field(field_, heres, below)
 
     def field(self, spot: Spot, heres: Sequence[_Here], using: frozenset[str]) -> None:
         if isinstance(spot.value, str):
@@ -123,10 +122,11 @@ class _Walk:
         return found
 
 
-def coverage_findings(library: MappingLibrary, name: str, site: Path, read: Reader) -> Iterator[Finding]:
-    """Findings about what the site's file of a mapping says. Raises MappingFileError."""
+def coverage_findings(library: MappingLibrary, name: str, site: Path | None, read: Reader) -> Iterator[Finding]:
+    """What the fixtures never show of the site's file of a mapping, without a site of all of it. Raises
+    MappingFileError."""
     definition = library.definition(name)
-    folder = str(site)
+    folder = "" if site is None else str(site)
     if not definition.layers[0].file.startswith(folder):
         return
     heres = [_Here(tree, Scope(tree, context)) for tree, context in _fixtures(definition, read)]
@@ -155,12 +155,10 @@ def _own(spot: Spot) -> bool:
 
 
 def _fixtures(definition: Definition, read: Reader) -> Iterator[tuple[object, Mapping[str, object]]]:
-    for layer in definition.layers:
-        content = layer.plain()
-        tests = content.get("tests") if isinstance(content, dict) else None
-        for case in tests if isinstance(tests, list) else ():
-            if isinstance(case, dict) and "expect_error" not in case:
-                yield from _fixture(definition, case, read)
+    for spot in test_spots(definition):
+        case = spot.value
+        if isinstance(case, dict) and not {"expect_error", "skip"} & case.keys():
+            yield from _fixture(definition, case, read)
 
 
 def _fixture(

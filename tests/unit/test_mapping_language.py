@@ -256,16 +256,34 @@ def test_more_than_six_decimals_are_rounded_half_even_and_the_source_text_is_kep
     ]
 
 
-def test_a_trace_has_a_row_for_every_field_with_source_raw_value_and_result(tmp_path: Path) -> None:
+def test_a_trace_has_a_row_for_every_field_with_source_raw_value_steps_and_result(tmp_path: Path) -> None:
     fields = ID + "  currency: { from: cur }\n  note: { from: n }\n" + LINES.partition("external_id: id\n")[2]
     mapped = run(tmp_path, fields, {"id": 1, "cur": "eur", "items": [{"n": 5, "q": "1"}]}, trace=True)
     assert trace_lines(mapped) == [
-        ("external_id", "id", "1", "1"),
-        ("currency", "cur", "eur", "EUR"),
-        ("note", "n", "-", "-"),
-        ("lines.0.external_line_id", "n", "5", "5"),
-        ("lines.0.quantity", "q", "1", "1"),
+        ("external_id", "id", "1", "as text", "1"),
+        ("currency", "cur", "eur", "as currency", "EUR"),
+        ("note", "n", "-", "-", "-"),
+        ("lines.0.external_line_id", "n", "5", "as text", "5"),
+        ("lines.0.quantity", "q", "1", "as decimal", "1"),
     ]
+
+
+def test_a_trace_shows_every_step_and_why_one_stopped(tmp_path: Path) -> None:
+    fields = (
+        ID + "  currency: { from: c, table: { euro: eur }, as: currency }\n"
+        "  payment_state: { from: p, table: { settled: paid }, rule: pay }\n  note: { from: n, default: none }\n"
+    )
+    mapped = run(tmp_path, fields, {"id": 1, "c": "euro", "p": "lost"}, trace=True)
+    assert trace_lines(mapped) == [
+        ("external_id", "id", "1", "as text", "1"),
+        ("currency", "c", "euro", "table here -> eur, as currency", "EUR"),
+        ("payment_state", "p", "lost", 'table here -> "lost" is not in the table here, refused, held -> pay', "-"),
+        ("note", "n", "-", "default", "none"),
+        ("payment_state", "hold pay", "-", "unknown_value", 'p: "lost" is not in the table here'),
+    ]
+    row = (mapped.trace or [])[1]
+    assert row.file.endswith("orders.in.yaml")
+    assert row.line > 1
 
 
 def test_an_out_mapping_makes_the_vendors_own_tree(tmp_path: Path) -> None:
