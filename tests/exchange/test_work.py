@@ -151,6 +151,7 @@ class Shelf:
     fail_at: int = 0
     settled: int = 0
     read_from: list[str | None] = field(default_factory=list)
+    takes_seconds: float = 0.0
 
     def read(self, stream: str, cursor: Cursor | None, limit: int) -> Iterator[Batch]:
         start = int(cursor.value) if cursor is not None else 0
@@ -158,6 +159,8 @@ class Shelf:
         for number in range(start, len(self.pages)):
             if self.fail and number == self.fail_at:
                 raise self.fail.pop()
+            if self.takes_seconds:
+                self.world.clock.advance(self.takes_seconds)
             body = json.dumps([{"external_id": name} for name in self.pages[number]]).encode()
             receipt = Receipt("shop", stream, f"page-{number}", {}, body, "application/json", self.world.clock.now())
             yield Batch([receipt], Cursor(str(number + 1)))
@@ -189,6 +192,13 @@ def test_a_poll_stores_pages_with_their_cursor_and_settles_them(world: World) ->
     world.settle()
     assert [incoming.external_id for incoming in world.applied] == ["1", "2", "3", "4"]
     assert (shelf.settled, world.rows("cursors")[0]["value"]) == (3, "3")
+
+
+def test_a_poll_that_takes_long_ends_before_its_lease_and_goes_on_as_the_next(world: World) -> None:
+    shelf = polling(world, takes_seconds=40)
+    world.run_for(60)
+    assert [incoming.external_id for incoming in world.applied] == ["1", "2", "3", "4"]
+    assert shelf.read_from == [None, "2"]
 
 
 @pytest.mark.parametrize("page", [0, 1, 2])
