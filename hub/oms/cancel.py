@@ -54,7 +54,7 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
             by = "channel" if record.get("executed") else "customer"
             cancel_whole(case, by, reason, str(record.get("requested_at", "")))
         settle_cancel(case, reason)
-        if record.get("executed") is False and case.acts:
+        if record.get("executed") is False and case.acts and not _everything_left(case):
             _ask_at_channel(case)
         return save(case)
 
@@ -81,6 +81,18 @@ def channel_has_cancelled(case: Case) -> None:
     asked = [line for line in case.order.lines if line.cancelled_by_facts > 0]
     if case.order.cancelled or all(line.wanted <= line.ledger.ordered - line.cancelled_by_facts for line in asked):
         case.clear_exception(ASKED, case.order.channel)
+
+
+def overtaken(case: Case, units: Decimal) -> None:
+    """Units were to be cancelled, and left while their location was asked."""
+    too_late_to_cancel(case, units)
+    if _everything_left(case):
+        case.clear_exception(ASKED, "everything has left")
+
+
+def _everything_left(case: Case) -> bool:
+    lines = case.order.lines
+    return bool(lines) and all(line.ledger.sum(LEFT) >= line.ledger.ordered for line in lines)
 
 
 def _tombstone(

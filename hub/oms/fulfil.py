@@ -20,7 +20,7 @@ from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.accept import accept
 from hub.oms.allocate import exclude_location, source_again
-from hub.oms.cancel import tell_erp
+from hub.oms.cancel import overtaken, tell_erp
 from hub.oms.label import drop_unneeded, packed
 from hub.oms.load import Case, open_case, work_key
 from hub.oms.outgoing import is_suppressed
@@ -190,20 +190,23 @@ def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: D
     )
 
 
-def _end_requests(work: FulfilmentOrder, answer: Answer) -> None:
+def _end_requests(work: FulfilmentOrder, answer: Answer) -> Decimal:
     """Cancel requests for more than a location still has have their answer in what it did: what it gave back by itself
-    is as good as accepted, what left has overtaken them."""
+    is as good as accepted, what left has overtaken them. Returns the units that nobody wants and that were answered."""
+    unwanted = ZERO
     for request in work.cancel_requests:
         for asked in request.lines:
             part = work.line(asked.line_id)
             held = part.at_location if part else ZERO
             if asked.waiting > held:
-                asked.answer(answer, asked.waiting - held)
+                units = asked.answer(answer, asked.waiting - held)
+                unwanted += units if request.purpose == "cancel" else ZERO
+    return unwanted
 
 
-def overtake(work: FulfilmentOrder) -> None:
-    """After a shipment: what has left cannot be cancelled any more."""
-    _end_requests(work, Answer.OVERTAKEN)
+def overtake(case: Case, work: FulfilmentOrder) -> None:
+    """After a shipment: what has left cannot be cancelled any more, and somebody counted on it."""
+    overtaken(case, _end_requests(work, Answer.OVERTAKEN))
 
 
 def _pair(case: Case, work: FulfilmentOrder, line_id: str) -> tuple[WorkLine, OrderLine] | None:

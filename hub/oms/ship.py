@@ -104,7 +104,7 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
         packages=tuple(packages),
     )
     _take_from_stock(case, work, taken, shipped_at)
-    overtake(work)
+    overtake(case, work)
     work.settle()
     case.decision.writes.insert("shipments", _row(case, shipment))
     tell(case, Fact.SHIPMENT_SHIPPED, shipment.id, shipment=shipment.id, location=shipment.location)

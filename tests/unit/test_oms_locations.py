@@ -67,6 +67,10 @@ def asks_to_cancel(bench: Bench, units: int | None = None) -> None:
     bench.fact("cancel_requests", record)
 
 
+def open_exceptions(bench: Bench) -> list[str]:
+    return sorted(key.partition("/")[0] for key in bench.the_order()["document"]["raised"])
+
+
 def on_hand(bench: Bench, at: str = "east") -> Decimal:
     row = bench.store.row("stock", {"sku": "TEE", "location": at})
     assert row is not None
@@ -177,6 +181,24 @@ def test_a_shipment_overtakes_a_cancel_request() -> None:
     (work,) = bench.store.rows("fulfilment_orders", {})
     assert work["document"]["cancel_requests"][0]["lines"][0]["overtaken"] == "3"
     assert bench.the_order()["status"] == "closed"
+    assert "cancel_too_late" in bench.raised()
+
+
+def test_nobody_is_sent_to_cancel_at_the_channel_what_has_left() -> None:
+    bench = working()
+    bench.fact("cancel_requests", {"fact_key": "c", "order_external_id": "4507", "executed": False})
+    assert open_exceptions(bench) == ["cancel-at-channel"]
+    ships(bench, 3)
+    assert open_exceptions(bench) == ["cancel-too-late"]
+    bench.fact("cancel_requests", {"fact_key": "d", "order_external_id": "4507", "executed": False})
+    assert open_exceptions(bench) == ["cancel-too-late"]
+
+
+def test_what_left_in_part_is_still_to_be_cancelled_at_the_channel() -> None:
+    bench = working()
+    bench.fact("cancel_requests", {"fact_key": "c", "order_external_id": "4507", "executed": False})
+    ships(bench, 1)
+    assert open_exceptions(bench) == ["cancel-at-channel", "cancel-too-late"]
 
 
 def test_cancelled_goods_that_ship_anyway_are_kept_as_shipped_with_an_exception() -> None:
