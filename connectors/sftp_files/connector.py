@@ -29,6 +29,7 @@ from hub.sdk.errors import (
     ConfigurationError,
     DataError,
     FileDenied,
+    FileFailure,
     FileMissing,
     FileStands,
     FileTooLarge,
@@ -85,7 +86,8 @@ class SftpFiles:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._unmoved: dict[str, list[str]] = defaultdict(list)
+        self._stuck: dict[str, list[str]] = defaultdict(list)
+        # By stream, the server's words about files that it would not give or let us move, since the last read began.
 
     @cached_property
     def _sftp(self) -> SftpPort:
@@ -131,7 +133,7 @@ class SftpFiles:
         rules = self._rules(stream)
         memory = Memory.of(cursor)
         before = memory.cursor()
-        self._unmoved.pop(stream, None)
+        self._stuck.pop(stream, None)
         receipts: list[Receipt] = []
         handled: list[Handled] = []
         size, began = 0, self._context.clock.monotonic()
@@ -150,9 +152,8 @@ class SftpFiles:
                     before = memory.cursor()
         if receipts or memory.cursor() != before:
             yield Batch(tuple(receipts), memory.cursor(), _token(stream, handled))
-        if unmoved := self._unmoved.get(stream):
-            words = f"{len(unmoved)} files were read and cannot be moved away: {unmoved[0]}"
-            raise CallFailed(Resolution.RETRY, words)
+        if stuck := self._stuck.get(stream):
+            raise CallFailed(Resolution.RETRY, f"files that cannot be read or moved away ({len(stuck)}): {stuck[0]}")
 
     def _listed(self, rules: FileRules, memory: Memory) -> list[RemoteFile]:
         """New files first, then those that are stored already and were not moved."""
@@ -191,6 +192,9 @@ class SftpFiles:
             body, after, problem = b"", file, f"too_large: {error}"
         except FileDenied as error:
             body, after, problem = b"", file, f"denied: {error}"
+        except FileFailure as error:
+            self._stuck[stream].append(str(error))  # some servers do not give what somebody has open
+            return None
         if after is None or (after.size, after.modified_at) != (file.size, file.modified_at):
             return None  # taken away or changed under our eyes: what it is now shows the next time
         if not problem and len(body) != file.size:
@@ -228,7 +232,8 @@ class SftpFiles:
         return None
 
     def settle(self, batch: Batch) -> None:
-        """Move what is stored; what cannot be moved is told at the end of the read and tried with the next."""
+        """Move what is stored; what cannot be moved is told at the end of the read and tried with the next. Raises
+        TransportError where the server is gone."""
         if not batch.token:
             return
         token = json.loads(batch.token)
@@ -238,10 +243,8 @@ class SftpFiles:
             handled = Handled(*entry)
             try:
                 self._move(rules, handled)
-            except LoginRefused:
-                raise
-            except TransportError as error:
-                self._unmoved[stream].append(str(error))
+            except FileFailure as error:
+                self._stuck[stream].append(str(error))
 
     def _move(self, rules: FileRules, handled: Handled) -> None:
         if rules.then == "keep" and handled.to == ARCHIVE:
@@ -276,7 +279,7 @@ class SftpFiles:
                 self._sftp.make_directory(directory)
                 self._sftp.rename(handled.path, target)
             return target
-        raise TransportError(f"{printable(handled.path)}: {directory} has every name taken", before_first_byte=True)
+        raise FileStands(f"{printable(handled.path)}: every name in {directory} is taken", handled.path)
 
     def fetch(self, stream: str, external_id: str) -> Receipt | Missing:
         """One file by its name, from the directory or the archive."""

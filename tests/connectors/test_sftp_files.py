@@ -191,11 +191,22 @@ def test_what_we_may_not_read_is_told_once_and_is_read_when_we_may(other: Partne
     other.fault("read", "permission_denied", times=2)
     other.fault("rename", "permission_denied", times=2)
     for _ in range(2):
-        with pytest.raises(CallFailed, match="cannot be moved"):
+        with pytest.raises(CallFailed, match="moved away"):
             hub.poll()
     assert [receipt.headers.get("x-file-problem", "")[:6] for receipt in hub.stored.values()] == ["denied"]
     assert hub.poll() == ["/out/a.850"]
     assert [receipt.body for receipt in hub.stored.values()] == [b"", ORDER.encode()]
+
+
+def test_what_the_server_fails_to_give_is_told_and_holds_up_no_other(other: Partner) -> None:
+    hub = Hub(other)
+    other.control("put", name="locked.850", text="locked", age_seconds=60)
+    other.put("free.850", "free")
+    other.fault("read", "error_before")
+    with pytest.raises(CallFailed, match=r"locked\.850"):
+        hub.poll()
+    assert [receipt.body for receipt in hub.stored.values()] == [b"free"]
+    assert hub.poll() == ["/out/locked.850"]
 
 
 def test_what_cannot_be_moved_is_told_and_holds_up_no_other(other: Partner) -> None:
@@ -203,7 +214,7 @@ def test_what_cannot_be_moved_is_told_and_holds_up_no_other(other: Partner) -> N
     other.control("put", name="old.850", text="old", age_seconds=60)
     other.put("new.850", "new")
     other.fault("rename", "permission_denied", times=2)
-    with pytest.raises(CallFailed, match=r"2 files .* permission denied") as told:
+    with pytest.raises(CallFailed, match=r"\(2\): .* permission denied") as told:
         hub.poll()
     assert told.value.resolution is Resolution.RETRY
     assert len(hub.stored) == 2
