@@ -37,8 +37,6 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.sftp_files import paper
 from connectors.sftp_files.server import FolderServer
@@ -268,11 +266,11 @@ class PartnerEmulator(Emulator):
         """The same key after a restart: it lies in the ledger."""
         text = self.ledger.recall("host_key")
         if text is None:
-            encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH
-            made = Ed25519PrivateKey.generate().private_bytes(encoding, form, serialization.NoEncryption())
-            text = made.decode("ascii")
+            made = io.StringIO()
+            paramiko.ECDSAKey.generate().write_private_key(made)
+            text = made.getvalue()
             self.ledger.remember("host_key", text)
-        return paramiko.Ed25519Key.from_private_key(io.StringIO(text))
+        return paramiko.ECDSAKey.from_private_key(io.StringIO(text))
 
 
 def _answer(status: int, tree: object) -> EmulatedResponse:

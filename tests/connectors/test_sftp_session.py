@@ -14,8 +14,6 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.sdk.emulator import Faults
 from hub.sdk.errors import (
@@ -29,10 +27,9 @@ from hub.sdk.errors import (
     TransportError,
 )
 from hub.sdk.ports import RemoteFile
+from hub.transport.sftp_session import read_private_key
 from tests.conftest import SettableClock
 from tests.connectors.sftp_world import POLICY, Partner, partner
-
-FORMAT = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH)
 
 
 def everything(_: RemoteFile) -> bool:
@@ -46,12 +43,17 @@ def other(tmp_path: Path, clock: SettableClock) -> Iterator[Partner]:
 
 
 def new_key(passphrase: str = "") -> str:
-    lock = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    return Ed25519PrivateKey.generate().private_bytes(*FORMAT, lock).decode()
+    return written(paramiko.ECDSAKey.generate(), passphrase)
 
 
-def public(private: str, passphrase: str | None = None) -> str:
-    return paramiko.Ed25519Key.from_private_key(io.StringIO(private), passphrase).get_base64()
+def written(key: paramiko.PKey, passphrase: str = "") -> str:
+    text = io.StringIO()
+    key.write_private_key(text, passphrase or None)
+    return text.getvalue()
+
+
+def public(private: str, passphrase: str = "") -> str:
+    return read_private_key(private, passphrase).get_base64()
 
 
 def test_files_are_listed_oldest_first_and_no_more_than_asked_for(other: Partner) -> None:
@@ -96,7 +98,7 @@ def test_what_is_not_there_and_what_is_forbidden_are_told_apart(other: Partner) 
 
 
 def test_a_server_with_another_key_is_refused_before_a_password_is_sent(other: Partner) -> None:
-    stranger = f"ssh-ed25519 {public(new_key())}"
+    stranger = f"ecdsa-sha2-nistp256 {public(new_key())}"
     with pytest.raises(HostKeyRefused):
         other.session(host_keys=[stranger]).stat("/out")
     assert other.emulator.calls == 0
@@ -125,11 +127,17 @@ def test_a_wrong_password_is_a_refused_login_that_does_not_quote_it(other: Partn
 @pytest.mark.parametrize("passphrase", ["", "open sesame"])
 def test_a_key_lets_us_in_without_a_password(tmp_path: Path, clock: SettableClock, passphrase: str) -> None:
     private = new_key(passphrase)
-    with partner(tmp_path, clock, public_key=public(private, passphrase or None)) as other:
+    with partner(tmp_path, clock, public_key=public(private, passphrase)) as other:
         files = other.session(password=None, private_key=private, passphrase=passphrase)
         assert files.stat("/out") is not None
         with pytest.raises(LoginRefused):
             other.session(password=None, private_key=new_key()).stat("/out")
+
+
+def test_an_rsa_key_lets_us_in_too(tmp_path: Path, clock: SettableClock) -> None:
+    key = paramiko.RSAKey.generate(2048)
+    with partner(tmp_path, clock, public_key=key.get_base64()) as other:
+        assert other.session(password=None, private_key=written(key)).stat("/out") is not None
 
 
 @pytest.mark.parametrize(("text", "passphrase"), [("no key", ""), (new_key("x"), ""), (new_key("x"), "y")])
