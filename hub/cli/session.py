@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -96,22 +96,37 @@ def owner_of(place: Place) -> int | None:
 
 def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
     """Do something as a person: through the owner's control socket if one runs, else by opening the hub here."""
+    with acting(place, mends=action == "config.apply") as do:
+        return do(action, **arguments)
+
+
+@contextmanager
+def acting(place: Place, *, mends: bool = False) -> Iterator[Callable[..., dict[str, Any]]]:
+    """`act` for several actions in a row, which opens the hub once where no owner runs. `mends`: what is done is about
+    the configuration's faults."""
     if place.remote:
         from hub.cli.remote import RemotePlace
         from hub.cli.remote import act as act_there
 
         assert isinstance(place, RemotePlace)
-        return act_there(place, action, arguments)
+        yield lambda action, **arguments: act_there(place, action, arguments)
+        return
     from hub.runtime.control import ActionRefused, OwnerUnreachable, call_owner
 
     who = f"cli:{os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"
     if owner_of(place) is not None:
-        try:
-            return call_owner(place.home, action, {**arguments, "who": who})
-        except OwnerUnreachable as error:
-            raise Failure(f"The running hub does not answer: {error}. Nothing was done; try again.", REFUSED) from error
-        except ActionRefused as error:
-            raise Failure(str(error), FAILED) from error
+
+        def ask_owner(action: str, **arguments: Any) -> dict[str, Any]:
+            try:
+                return call_owner(place.home, action, {**arguments, "who": who})
+            except OwnerUnreachable as error:
+                words = f"The running hub does not answer: {error}. Nothing was done; try again."
+                raise Failure(words, REFUSED) from error
+            except ActionRefused as error:
+                raise Failure(str(error), FAILED) from error
+
+        yield ask_owner
+        return
     from hub.app import loaded_or_last_good, opened_hub
     from hub.config.findings import ConfigErrors
 
@@ -120,10 +135,14 @@ def act(place: Place, action: str, **arguments: Any) -> dict[str, Any]:
         loaded, faults = loaded_or_last_good(place, environ)
     except ConfigErrors as error:
         raise Failure(f"{error}\nNothing was done.", FAILED) from error
-    if faults is not None and action != "config.apply":
+    if faults is not None and not mends:
         click.echo("The configuration has faults (`hub config check`); this used the last good one.", err=True)
-    try:
-        with opened_hub(place, loaded, environ=environ) as hub:
-            return hub.act(action, {**arguments, "who": who})
-    except ActionRefused as error:
-        raise Failure(str(error), FAILED) from error
+    with opened_hub(place, loaded, environ=environ) as hub:
+
+        def do_here(action: str, **arguments: Any) -> dict[str, Any]:
+            try:
+                return hub.act(action, {**arguments, "who": who})
+            except ActionRefused as error:
+                raise Failure(str(error), FAILED) from error
+
+        yield do_here

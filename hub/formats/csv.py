@@ -114,6 +114,12 @@ def split(data: bytes, options: CsvOptions) -> list[tuple[str, Tree]]:
     return [(f"row.{number}", _named(names, row)) for number, (_, row) in enumerate(rows, start=1)]
 
 
+def lines(data: bytes, options: CsvOptions) -> list[tuple[int, Tree]]:
+    """Each row with the line on which it begins, from 1: for those who mend the file."""
+    names, rows = _table(data, options, MAX_BYTES)
+    return [(line, _named(names, row)) for line, row in rows]
+
+
 def _table(data: bytes, options: CsvOptions, max_bytes: int) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if len(data) > max_bytes:
         raise FormatError("too_large", f"the body has {len(data)} bytes, at most {max_bytes} are read")

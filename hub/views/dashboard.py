@@ -183,14 +183,3 @@ def audited(connection: Connection, subject: str, limit: int = 50) -> list[dict[
         {"subject": subject, "limit": limit},
         instants=("at",),
     )
-
-
-def jobs(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
-    """Imports, newest first."""
-    return rows(
-        connection,
-        """SELECT id, kind, subject, state, who, position, total, changed, refused, started_at, updated_at, finished_at
-             FROM jobs ORDER BY id DESC LIMIT :limit""",
-        {"limit": limit},
-        instants=("started_at", "updated_at", "finished_at"),
-    )
