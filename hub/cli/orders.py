@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from hub.cli.failure import FAILED, Failure
+from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
-from hub.cli.session import act, ask
+from hub.cli.session import act, ask, database_of, reading
 from hub.runtime.place import Place
 from hub.views.explain import explain
 
@@ -51,9 +51,10 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
 @orders.command("show")
 @click.argument("reference")
 @click.option("--why", is_flag=True, help="Also why: sourcing candidates, costs, exclusions, what was second best")
+@click.option("--lineage", is_flag=True, help="Of each field: source path, receipt, message, mapping, revision")
 @json_option
 @click.pass_obj
-def show(place: Place, reference: str, why: bool, as_json: bool) -> None:
+def show(place: Place, reference: str, why: bool, lineage: bool, as_json: bool) -> None:
     """One order by its number, the channel's id, ours, or a fulfilment order's id."""
     ids = ask(place, "orders.find", reference)
     if not ids:
@@ -62,14 +63,54 @@ def show(place: Place, reference: str, why: bool, as_json: bool) -> None:
         raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
     order = ask(place, "orders.get", ids[0])
     assert order is not None
+    if lineage:
+        order["lineage"] = _lineage(place, ids[0])
     if as_json:
         emit_object({"items": [order]})
+        return
+    if lineage:
+        _tell_lineage(order)
         return
     _head(order)
     _work(order)
     if why:
         _why(order)
     _timeline(order)
+
+
+def _lineage(place: Place, order: str) -> list[dict[str, Any]]:
+    import dataclasses
+
+    from hub.runtime.lineage import lineage
+    from hub.runtime.registry import site_registry
+
+    if place.remote:
+        raise Failure(
+            "--lineage runs mappings over kept bytes: ask where the hub's database is, without --url.", REFUSED
+        )
+    bodies = place.home / f"{database_of(place)}.bodies"
+    with reading(place) as connection:
+        found = lineage(connection, order, site_registry(place.config), bodies)
+    return [dataclasses.asdict(origin) for origin in found]
+
+
+def _tell_lineage(order: dict[str, Any]) -> None:
+    """By message, because most orders come from one or two."""
+    click.echo(f"Order {order['number'] or order['external_id']}  ({order['id']})")
+    by_message: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    keys = ("message", "receipt", "received_at", "source_version", "mapping", "revision")
+    for origin in order["lineage"]:
+        by_message.setdefault(tuple(origin[key] for key in keys), []).append(origin)
+    for (message, receipt, received_at, version, mapping, revision), origins in by_message.items():
+        click.echo(f"From message {message or '-'}, receipt {receipt}, received {received_at}")
+        known = f"  mapping {mapping}, " if mapping else "  "
+        click.echo(f"{known}revision {revision or '-'}, the source's version {version or '-'}")
+        for origin in origins:
+            note = f"  ({origin['note']})" if origin["note"] else ""
+            place = f"  {origin['file']}:{origin['line']}" if origin["file"] else ""
+            click.echo(f"  {origin['field']:<44}  {origin['path'] or '-'}{note}{place}")
+    if not by_message:
+        click.echo("Nothing that a source stated of it is kept.", err=True)
 
 
 def _head(order: dict[str, Any]) -> None:
