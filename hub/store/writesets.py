@@ -61,7 +61,8 @@ class Statement:
 class PreparedSet:
     statements: list[Statement] = field(default_factory=list)
     inserts: list[tuple[InsertShape, Params]] = field(default_factory=list)
-    orders: list[str] = field(default_factory=list)
+    orders: dict[str, int | None] = field(default_factory=dict)
+    """Orders that it changes, and the version it was computed for."""
     stock: list[tuple[str, str]] = field(default_factory=list)
     touched: list[tuple[str, object]] = field(default_factory=list)
     """(table, key) of each row that preconditions touch; key None where it may be any row of the table."""
@@ -124,7 +125,8 @@ def _prepare_update(prepared: PreparedSet, operation: Update) -> None:
     key = _key(operation.table, operation.where)
     prepared.touched.append((operation.table, key))
     if operation.table == "orders" and isinstance(operation.where.get("id"), str):
-        prepared.orders.append(operation.where["id"])
+        version = operation.where.get("version")
+        prepared.orders[operation.where["id"]] = version if isinstance(version, int) else None
     several = key is None or any(value.__class__ is tuple for value in key)
     says = f"{operation.table} {key if key is not None else 'by ' + ', '.join(operation.where)}"
     prepared.statements.append(Statement(sql, params, operation.expect, says, several))
@@ -141,11 +143,15 @@ def _key(table: str, row: object) -> tuple[object, ...] | None:
 def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
     """Run the batch inside the transaction that is open. Errors that are not of a row leave the caller's savepoint."""
     outcomes = [_APPLIED] * len(prepared)
-    orders, stock = _order_locks(tx, prepared), _stock_locks(tx, prepared)
-    for number, layer in enumerate(_layers(prepared)):
-        if number == 1:
-            orders, stock = [], []
-        _run(tx, prepared, layer, outcomes, orders, stock, splits=number == 0)
+    stale = _stale(prepared, _locked_orders(tx, prepared))
+    for number, order in stale.items():
+        outcomes[number] = Outcome(Applied.CONFLICT, f"orders {order}: somebody else has changed it")
+    stock = _stock_locks(tx, prepared)
+    for layer, numbers in enumerate(_layers(prepared)):
+        fresh = [number for number in numbers if number not in stale]
+        if fresh:
+            _run(tx, prepared, fresh, outcomes, stock, splits=layer == 0)
+            stock = []
     return outcomes
 
 
@@ -154,12 +160,30 @@ SPLIT_DOWN_TO = 8
 """Batches above this size that fail are tried again in halves: usually one set is the reason."""
 
 
-def _order_locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
-    """All orders of the batch, sorted, before anything else."""
+def _locked_orders(tx: Transaction, prepared: Sequence[PreparedSet]) -> dict[str, int]:
+    """Locks all orders of the batch, sorted, before anything else; their versions. One writer needs no locks."""
     orders = sorted({order for one in prepared for order in one.orders})
     if not tx.postgresql or not orders:
-        return []
-    return [("SELECT id FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE", [(orders,)])]
+        return {}
+    sql = "SELECT id, version FROM orders WHERE id = ANY(?) ORDER BY id FOR UPDATE"
+    return {str(row[0]): int(row[1]) for row in tx.fetch(sql, (orders,))}
+
+
+def _stale(prepared: Sequence[PreparedSet], versions: dict[str, int]) -> dict[int, str]:
+    """Sets that cannot apply because an order has changed since they were computed, by number, with the order.
+
+    They are left out from the start: a batch that finds out on the way is taken back as a whole.
+    """
+    stale: dict[int, str] = {}
+    for number, one in enumerate(prepared):
+        for order, wanted in one.orders.items():
+            if wanted is not None and order in versions and versions[order] != wanted:
+                stale[number] = order
+        if number not in stale:
+            for order, wanted in one.orders.items():
+                if wanted is not None:
+                    versions[order] = wanted + 1
+    return stale
 
 
 def _stock_locks(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Step]:
@@ -208,37 +232,33 @@ def _run(
     prepared: Sequence[PreparedSet],
     numbers: Sequence[int],
     outcomes: list[Outcome],
-    orders: Sequence[Step],
     stock: Sequence[Step],
     *,
     splits: bool,
 ) -> None:
-    """One layer. `orders` and `stock` are the locks to take; `splits`: where it fails, few sets are to be expected to.
+    """One layer. `stock`: the locks to take; `splits`: where it fails, few sets are to be expected to.
 
     What failed has given its locks of stock back: the parts take them all anew, outside any savepoint, so that they
     are sorted again.
     """
     if len(numbers) > 1:
-        if _grouped(tx, [prepared[number] for number in numbers], orders, stock):
+        if _grouped(tx, [prepared[number] for number in numbers], stock):
             return
-        before: Sequence[Step] = stock
         if splits and len(numbers) > SPLIT_DOWN_TO:
             tx.steps(stock)
             half = len(numbers) // 2
             for part in (numbers[:half], numbers[half:]):
-                _run(tx, prepared, part, outcomes, (), (), splits=True)
+                _run(tx, prepared, part, outcomes, (), splits=True)
             return
-    else:
-        before = [*orders, *stock]
     for number in numbers:
-        outcomes[number] = _one(tx, prepared[number], before)
-        before = ()
+        outcomes[number] = _one(tx, prepared[number], stock)
+        stock = ()
 
 
 _STOCK = frozenset({STOCK_RESERVE, STOCK_CHANGE, STOCK_CHANGE_KNOWN})
 
 
-def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], orders: Sequence[Step], stock: Sequence[Step]) -> bool:
+def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], stock: Sequence[Step]) -> bool:
     """All of them by statement, stock last, or nothing."""
     groups: dict[str, list[Params]] = {}
     expected: dict[str, int | None] = {}
@@ -262,7 +282,7 @@ def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], orders: Sequence[
     steps += [(sql, groups[sql]) for sql in changing]
     wanted = [statement.expect for statement in single] + [expected[sql] for sql in others]
     wanted += [None] * (len(bulk) + len(stock)) + [expected[sql] for sql in changing]
-    return _guarded(tx, orders, steps, wanted) is None
+    return _guarded(tx, (), steps, wanted) is None
 
 
 def _one(tx: Transaction, one: PreparedSet, before: Sequence[Step]) -> Outcome:

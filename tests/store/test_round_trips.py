@@ -88,15 +88,39 @@ def test_sets_that_share_a_row_do_not_make_the_whole_batch_slow(
     writes = [packed(f"or-{number}") for number in range(48)] + [packed("or-7"), packed("or-9")]
     with round_trips(monkeypatch) as trips:
         must_apply(store, *writes)
+    assert trips.count == 4  # the locks of the orders, two layers, the commit
+
+
+def test_sets_computed_for_an_older_version_are_left_out_from_the_start(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    must_apply(store, *[captured(f"or-{number}") for number in range(50)])
+    writes = [change("orders", {"id": f"or-{number}", "version": 1}, {"version": 2}) for number in range(50)]
+    writes[33] = change("orders", {"id": "or-33", "version": 9}, {"version": 10})
+    with round_trips(monkeypatch) as trips:
+        outcomes = store.apply(writes)
+    assert [number for number, one in enumerate(outcomes) if one.applied is Applied.CONFLICT] == [33]
     assert trips.count == 3
+
+
+def test_two_changes_of_an_order_in_one_batch_apply_where_the_second_knows_of_the_first(store: SqlStore) -> None:
+    must_apply(store, captured("or-1"))
+    first, second, third = (
+        change("orders", {"id": "or-1", "version": version}, {"version": version + 1}) for version in (1, 2, 2)
+    )
+    assert [one.applied for one in store.apply([first, second, third])] == [
+        Applied.APPLIED,
+        Applied.APPLIED,
+        Applied.CONFLICT,
+    ]
 
 
 def test_one_set_that_conflicts_does_not_make_the_whole_batch_slow(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     must_apply(store, *[captured(f"or-{number}") for number in range(50)])
-    writes = [change("orders", {"id": f"or-{number}", "version": 1}, {"version": 2}) for number in range(50)]
-    writes[33] = change("orders", {"id": "or-33", "version": 9}, {"version": 10})
+    writes = [change("orders", {"id": f"or-{number}"}, {"status": "confirmed"}) for number in range(50)]
+    writes[33] = change("order_lines", {"id": "or-33/9"}, {"sku": "SKU-2"})
     with round_trips(monkeypatch) as trips:
         outcomes = store.apply(writes)
     assert [number for number, one in enumerate(outcomes) if one.applied is Applied.CONFLICT] == [33]
