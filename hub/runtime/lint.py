@@ -12,6 +12,7 @@ from hub.config.ignores import ignored
 from hub.config.load import Examined, examine, read_directory
 from hub.config.source import Mark
 from hub.config.tree import Tree, at, get, keys, text
+from hub.config.validate import Checked
 from hub.formats import FormatError, codec
 from hub.mapping.cases import MAX_FIXTURE_BYTES
 from hub.mapping.errors import MappingFileError
@@ -100,12 +101,25 @@ def _mappings(
                 hint = near if near.startswith("did") else f"write mappings/{full}.yaml"
                 place = (section, name, "mapping") if chosen else (section, name)
                 yield at(checked, MISSING, place, message, hint, key=chosen is None)
+            if chosen and there and not faults:
+                yield from _other_target(checked, library, (section, name, "mapping"), chosen, usual)
             reply = f"{connector}/{name}.reply"
             if direction == ".out" and not faults:
                 used.add(reply)
                 yield from _compiled(library, reply, folder)[0]
     unread = {one.file for one in examined.findings if one.rule == "HUB000"}
     yield from _site_files(folder, library, sorted(used), unread)
+
+
+def _other_target(
+    checked: Checked, library: MappingLibrary, place: tuple[str, ...], chosen: str, usual: str
+) -> Iterator[Finding]:
+    """A mapping that a connection chose for a stream and that makes something else than the stream's records."""
+    makes = library.get(chosen).target
+    wanted = library.find(usual) if not _compiled(library, usual, Path())[0] else None
+    if wanted is not None and wanted.target != makes:
+        message = f"{'.'.join(place)}: {chosen} makes {makes}, but this stream is {wanted.target}"
+        yield at(checked, "HUB002", place, message, f"choose a mapping that extends {usual}")
 
 
 def _compiled(library: MappingLibrary, name: str, folder: Path) -> tuple[list[Finding], bool]:

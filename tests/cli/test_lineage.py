@@ -48,7 +48,7 @@ def test_each_field_names_its_path_message_mapping_and_revision(site: Site) -> N
     assert external["line"] > 1
     assert external["revision"].startswith("r-")
     assert {origin["message"] for origin in found.values()} == {external["message"]}
-    assert [origin for origin in found.values() if origin["note"] not in ("",)] == []
+    assert [origin for origin in found.values() if origin["note"]] == []
 
 
 def test_values_are_not_shown(site: Site) -> None:

@@ -176,6 +176,13 @@ def test_a_second_connection_chooses_a_mapping_of_its_own(site: Site) -> None:
         second.replace("mapping: M", "mapping: shopify/wholesale.in")
     )
     found = site.hub("config", "check", "--json")
-    assert [one for one in found.items if one["rule"] in ("HUB020", "HUB031")] == []
+    assert [one for one in found.items if one["rule"] in ("HUB002", "HUB020", "HUB031")] == []
     assert row(site, "shopify/wholesale.in")["used_by"] == ["shopify-b2b"]
     assert row(site, "shopify/orders.in")["used_by"] == [SHOP]
+
+
+def test_a_mapping_of_other_records_cannot_be_chosen(site: Site) -> None:
+    site.edit(f"connections/{SHOP}.yaml", "push: true, poll", "push: true, mapping: shopify/refunds.in, poll")
+    done = site.hub("config", "check")
+    assert done.code == 1
+    assert "HUB002 streams.orders.mapping: shopify/refunds.in makes RefundEvent, but this stream is Order" in done.out
