@@ -139,7 +139,12 @@ class SftpFiles:
         size, began = 0, self._context.clock.monotonic()
         with _known_failures():
             for file in self._listed(rules, memory):
-                found = self._take(stream, rules, memory, file)
+                try:
+                    found = self._take(stream, rules, memory, file)
+                except TransportError:
+                    if receipts:  # what was read before the line broke is not read again
+                        yield Batch(tuple(receipts), memory.cursor(), _token(stream, handled))
+                    raise
                 if found is None:
                     continue
                 receipts.append(found[0])

@@ -107,6 +107,17 @@ def test_whatever_breaks_while_files_are_taken_each_order_is_taken_once(
     assert [row["state"] for row in site.rows("messages", stream="orders")] == ["applied"] * 3
 
 
+def test_a_line_that_breaks_at_every_second_file_lets_all_of_them_through(quick_site: SftpSite, other: Partner) -> None:
+    site = quick_site
+    placed = sorted(other.control("place", lines=LINES)["id"] for _ in range(3))
+    for _ in range(30):
+        other.fault("read", "delay")
+        other.fault("read", "drop_before", times=2)
+    site.pass_minutes(20)
+    assert site.orders() == placed
+    assert other.names("/out") == []
+
+
 def test_a_refused_login_pauses_the_connection_and_a_person_hears_of_it(site: SftpSite, other: Partner) -> None:
     other.control("place", lines=LINES)
     other.emulator.config = {}
