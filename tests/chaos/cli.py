@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long orders come and processes are killed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), help="spoil the hub; the run must then fail")
-    parser.add_argument("--settle", type=float, default=120.0, help="seconds that everything may take to settle")
+    parser.add_argument(
+        "--settle", type=float, help="seconds that everything may take to settle (the experiment's own)"
+    )
     parser.add_argument("--keep", type=Path, help="folder for ledgers, logs and the database; else removed")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)

@@ -29,17 +29,21 @@ from tests.chaos.shelf import fill_shelf
 from tests.chaos.world import World
 
 START_SECONDS = 60.0
-SETTLE_SECONDS = 120.0
 STEADY_LOOKS = 3
 HARD_SHARE = 0.02
-"""Share of ambiguous calls from which on the systems may behave again; what follows thins it out."""
+HARD_PART = 1 / 8
+"""Of the time for settling, after which the systems behave again in any case."""
+
+CALLS_AN_ORDER = 10
+"""Ambiguous calls as a share of all that an order takes, from which on the systems may behave again: of a hub that was
+mostly down, the calls that were made so far are the smaller part."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`database`: sqlite, postgresql (a server of its own) or a URL."""
+    """`database`: sqlite, postgresql (a server of its own) or a URL. `settle_seconds`: None = the scenario's own."""
 
     orders: int
     seconds: float
@@ -48,7 +52,7 @@ class Options:
     processes: int = 1
     sabotage: str | None = None
     keep: Path | None = None
-    settle_seconds: float = SETTLE_SECONDS
+    settle_seconds: float | None = None
 
 
 def run(scenario: Scenario, options: Options, say: Say = lambda _: None) -> dict[str, Any]:
@@ -89,6 +93,7 @@ class _Run:
         )
         self.people = People(self.world)
         self.quiet_since: dt.datetime | None = None
+        self.settle_seconds = options.settle_seconds or scenario.settle_seconds
         self.blows = Blows()
 
     def go(self) -> dict[str, Any]:
@@ -148,7 +153,7 @@ class _Run:
         self.world.bring_goods(self.options.orders)
         steady, told = 0, ""
         found: list[str] = []
-        while time.monotonic() - started < self.options.settle_seconds:
+        while time.monotonic() - started < self.settle_seconds:
             time.sleep(0.5)
             looked = dt.datetime.now(dt.UTC)
             with looking(self.address, self._home()) as connection:
@@ -165,7 +170,7 @@ class _Run:
                 self.quiet_since = looked if steady == 1 else self.quiet_since
             if steady >= STEADY_LOOKS:
                 break
-            if not calmed and (self._hard_enough() or time.monotonic() - started > self.options.settle_seconds / 8):
+            if not calmed and (self._hard_enough() or time.monotonic() - started > self.settle_seconds * HARD_PART):
                 self.world.calm()
                 calmed = True
             now = "; ".join(found)
@@ -179,9 +184,8 @@ class _Run:
         faults = self.world.faults()
         wanted = [kind for kind, rate in self.scenario.calls.items() if rate > 0 and not kind.endswith("_seconds")]
         ambiguous = sum(faults.get(kind, 0) for kind in AMBIGUOUS)
-        return (
-            all(faults.get(kind, 0) for kind in wanted) and ambiguous >= sum(self.world.calls().values()) * HARD_SHARE
-        )
+        calls = max(sum(self.world.calls().values()), self.options.orders * CALLS_AN_ORDER)
+        return all(faults.get(kind, 0) for kind in wanted) and ambiguous >= calls * HARD_SHARE
 
     def _audit(self, up_share: float, drained: float, unsettled: list[str]) -> dict[str, Any]:
         calls = self.world.calls()

@@ -93,13 +93,17 @@ class Scenario:
     """System -> its faults beside the others."""
     needs_postgresql: bool = False
     processes: int = 1
+    settle_seconds: float = 300.0
+    """How long everything may take to settle when the storm is over."""
 
 
 USUAL = Scenario("usual", "all systems, the whole mix of faults")
 
 SCENARIOS: Mapping[str, Scenario] = {
     "usual": USUAL,
-    "spine": replace(USUAL, name="spine", note="shop, warehouse and ERP alone, the whole mix", systems=SPINE),
+    "spine": replace(
+        USUAL, name="spine", note="shop, warehouse and ERP alone, the whole mix", systems=SPINE, settle_seconds=120.0
+    ),
     "given-up-webhooks": replace(
         USUAL,
         name="given-up-webhooks",

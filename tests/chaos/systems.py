@@ -33,7 +33,7 @@ POLL_EVERY = "15s"
 POLLED_ONLY_EVERY = "1s"
 LOOKBACK_SECONDS = 5
 """How far a poll reaches back: above the lag of the channels' searches."""
-LABELLED = LOCATIONS[-1]
+LABELLED = LOCATIONS[1]
 """The location whose labels the hub buys, where there is a carrier."""
 
 Settings = Callable[[Scenario, Shelf], dict[str, str]]
