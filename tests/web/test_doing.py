@@ -1,0 +1,181 @@
+"""What a person does on a page: once, by a form of their own session, audited with their name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hub.web.pages import ROUTES
+from tests.web.floor import HOSTILE, Floor, Visitor
+
+
+def said(text: str) -> str:
+    found = re.search(r'<p class="said[^>]*>(.*?)</p>', text, re.DOTALL)
+    assert found, "the page says nothing of what was done"
+    return found[1]
+
+
+def forms() -> list[str]:
+    """Every address that a form of a session goes to."""
+    return [
+        re.sub(r"\(\?P<\w+>[^)]*\)", "x", route.pattern.pattern)
+        for route in ROUTES
+        if route.method == "POST" and not route.open
+    ]
+
+
+def test_an_order_is_held_released_and_cancelled_with_a_reason(own_floor: Floor) -> None:
+    order = own_floor.order("PHONE-1")
+    page = f"/orders/{order}"
+    visitor = own_floor.visitor()
+    held = visitor.press(page, f"{page}/hold", reason="they called")
+    assert "is held" in said(held.text)
+    assert "said" not in re.findall(r'class="(said[^"]*)"', visitor.page(page)), "it is said once"
+    assert "goes on" in said(visitor.press(page, f"{page}/release", reason="all is well").text)
+    assert "is being cancelled" in said(visitor.press(page, f"{page}/cancel", reason="no longer wanted").text)
+    rows = own_floor.rows("audit", subject=order)
+    done = [(row["action"], row["reason"]) for row in rows if row["who"].startswith("web:")]
+    assert sorted(done) == [
+        ("orders.cancel", "no longer wanted"),
+        ("orders.hold", "they called"),
+        ("orders.release", "all is well"),
+    ]
+    assert "they called" in visitor.page(page)
+
+
+def test_what_is_refused_says_why_and_changes_nothing(own_floor: Floor) -> None:
+    order = own_floor.order("PHONE-1")
+    visitor = own_floor.visitor()
+    visitor.post(f"/orders/{order}/cancel", {"csrf": visitor.csrf(), "reason": "gone"})
+    again = visitor.post(f"/orders/{order}/cancel", {"csrf": visitor.csrf(), "reason": "gone"})
+    assert "the order is cancelled" in said(again.text)
+    assert visitor.post(f"/orders/{order}/hold", {"csrf": visitor.csrf(), "reason": " "}).status_code == 400
+    assert visitor.post("/orders/or_none/hold", {"csrf": visitor.csrf(), "reason": "x"}).status_code in (200, 404)
+
+
+def test_stock_is_corrected_and_explained(own_floor: Floor) -> None:
+    visitor = own_floor.visitor()
+    fields = {"csrf": visitor.csrf(), "sku": HOSTILE, "location": "dc-east", "delta": "2.5", "reason": HOSTILE}
+    done = visitor.post("/inventory/adjust", fields)
+    assert "on hand changed by 2.5" in said(done.text)
+    assert "Available to promise" in done.text
+    assert "<script>alert" not in done.text
+    for wrong in ("many", "NaN", "Infinity", "1e99", "0", "9" * 40):
+        answer = visitor.post("/inventory/adjust", {**fields, "delta": wrong})
+        assert answer.status_code == 200
+        assert 'class="said bad"' in answer.text, wrong
+    assert [str(row["on_hand"]) for row in own_floor.rows("stock", sku=HOSTILE)] == ["2.5"]
+
+
+def test_a_connection_is_paused_resumed_and_asked(own_floor: Floor) -> None:
+    visitor = own_floor.visitor()
+    page = "/connections/wms-east"
+    assert "is paused" in said(visitor.press(page, f"{page}/pause", reason="moving house").text)
+    assert "moving house" in visitor.page(page)
+    assert "goes on" in said(visitor.press(page, f"{page}/resume").text)
+    asked = visitor.press(page, f"{page}/check")
+    assert "does not answer as it should" in asked.text
+    assert visitor.get(f"{page}/check").url.endswith(page)
+
+
+def test_an_unknown_outcome_has_exactly_three_verbs(own_floor: Floor) -> None:
+    own_floor.act("import.items", file=str(own_floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
+    own_floor.act("inventory.adjust", sku="SKU-001", location="dc-east", delta="50", reason="count")
+    own_floor.order("PHONE-1")
+    own_floor.hub.engine.run_until_idle(40)
+    delivery = own_floor.rows("deliveries", capability="submit_order")[0]["id"]
+    own_floor.set("deliveries", delivery, state="unknown")
+    visitor = own_floor.visitor()
+    page = f"/deliveries/{delivery}"
+    actions = re.findall(r'action="/deliveries/[^"/]+/([a-z-]+)"', visitor.page(page))
+    assert sorted(actions) == ["abandon", "did-not-happen", "happened"]
+    done = visitor.press(page, f"{page}/happened", external_id="SO-1")
+    assert "counts as done, as SO-1" in said(done.text)
+    assert own_floor.rows("deliveries", id=delivery)[0]["state"] == "acknowledged"
+
+
+def test_all_exceptions_of_one_cause_are_tried_again(own_floor: Floor) -> None:
+    for number in range(3):
+        own_floor.order(f"PHONE-{number}")
+    visitor = own_floor.visitor()
+    page = visitor.page("/exceptions")
+    kind = re.search(r'name="kind" value="([^"]+)"', page)
+    connection = re.search(r'name="connection" value="([^"]*)"', page)
+    assert kind
+    assert connection
+    fields = {"csrf": visitor.csrf(), "kind": kind[1], "connection": connection[1]}
+    assert "exceptions" in said(visitor.post("/exceptions/retry", fields).text)
+    exception = own_floor.rows("exceptions", state="open")[0]["id"]
+    assert "belongs to anna" in said(
+        visitor.press(f"/exceptions/{exception}", f"/exceptions/{exception}/assign", owner="anna").text
+    )
+    done = visitor.press(f"/exceptions/{exception}", f"/exceptions/{exception}/resolve", reason="by telephone")
+    assert "is resolved" in said(done.text)
+
+
+# --- forms ---
+
+
+@pytest.mark.parametrize("path", forms())
+def test_a_form_without_the_sessions_own_mark_does_nothing(floor: Floor, path: str) -> None:
+    visitor, other = floor.visitor(), floor.visitor()
+    for fields in ({"a": "b"}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": other.csrf()}, {"csrf": "ü"}):
+        answer = visitor.post(path, fields)
+        assert answer.status_code == 403, (path, fields)
+        assert "not one of your session" in answer.text
+    elsewhere = visitor.post(path, {"csrf": visitor.csrf()}, **{"Sec-Fetch-Site": "cross-site"})
+    assert elsewhere.status_code == 403
+    assert "another site" in elsewhere.text
+
+
+def test_a_login_form_of_another_site_is_refused(floor: Floor) -> None:
+    answer = Visitor(floor.url).post("/login", {"key": floor.service.key("admin")}, **{"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+# --- sessions ---
+
+
+def test_a_session_is_a_strict_cookie_that_no_script_reads_and_is_not_the_key(own_floor: Floor) -> None:
+    visitor = Visitor(own_floor.url)
+    key = own_floor.service.key("admin")
+    answer = visitor.session.post(f"{own_floor.url}/login", data={"key": key}, allow_redirects=False, timeout=20)
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert key not in cookie
+    token = cookie.partition("=")[2].partition(";")[0]
+    assert all(token not in str(row) and key not in str(row) for row in own_floor.rows("web_sessions"))
+
+
+def test_a_wrong_key_opens_nothing_and_a_revoked_one_nothing_more(own_floor: Floor) -> None:
+    stranger = Visitor(own_floor.url)
+    for wrong in ("", "ohk_0000000000_x", "x" * 500, "\u20ac", "' OR 1=1"):
+        assert stranger.log_in(wrong).status_code == 403
+    made = own_floor.act("keys.create", name="short", scopes=["admin"])
+    visitor = Visitor(own_floor.url)
+    visitor.log_in(made["token"])
+    assert visitor.get("/orders", follow=False).status_code == 200
+    own_floor.act("keys.revoke", key=made["id"])
+    assert visitor.get("/orders", follow=False).headers["location"] == "/login"
+
+
+def test_logging_out_ends_the_session_there_too(own_floor: Floor) -> None:
+    visitor = own_floor.visitor()
+    token = visitor.session.cookies["hub_session"]
+    visitor.post("/logout", {"csrf": visitor.csrf()})
+    thief = Visitor(own_floor.url)
+    thief.session.cookies["hub_session"] = token
+    assert thief.get("/", follow=False).headers["location"] == "/login"
+
+
+def test_a_link_logs_one_browser_in_once(own_floor: Floor) -> None:
+    path = own_floor.act("web.link")["path"]
+    first, second = Visitor(own_floor.url), Visitor(own_floor.url)
+    entered = first.get(path)
+    assert 'http-equiv="refresh"' in entered.text
+    assert first.get("/", follow=False).status_code == 200
+    assert second.get(path).status_code == 403
+    assert second.get("/", follow=False).status_code == 303
+    assert "test" in first.page("/"), "the pages say who is there"
