@@ -53,6 +53,7 @@ class Definition:
         text = f"{name} {version}"
         for base, number in below:
             text += f" over {number}" if base == name else f" over {base} {number}"
+            name = base
         return text
 
     def line(self, place: Place) -> int:
