@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ import pytest
 
 from hub.actions import imports as actions
 from hub.app import opened_hub
+from hub.demo.processes import HubProcess, free_port
 from hub.exchange.verbs import Refused
 from hub.runtime.configuration import load_configuration
 from hub.runtime.hub import Hub
 from hub.runtime.place import Place
+from tests.cli.running import eventually
 from tests.cli.site import SHOP, Site
 
 STOCK = "sku,location,quantity\nA-1,dc-east,12\nA-2,dc-east,1.5\nA-1,dc-west,0\n"
@@ -214,3 +219,29 @@ def test_jobs_are_listed_and_shown_with_what_was_refused(site: Site) -> None:
     assert "line 3: sku is missing" in shown
     assert site.hub("jobs", "cancel", job["id"]).code == 1
     assert site.hub("jobs", "show", "jb_none").code == 1
+
+
+@pytest.mark.timeout(180)
+def test_an_import_that_is_killed_goes_on_through_the_running_hub(site: Site) -> None:
+    header = "sku,location,quantity\n"
+    file = site.write("many.csv", header + "".join(f"S-{number:05},dc-east,3\n" for number in range(8_000)))
+    process = HubProcess(site.config, site.home, port=free_port(), environ=site.environ)
+    process.start()
+    try:
+        process.wait_ready()
+        words = [sys.executable, "-m", "hub", "import", "stock", str(file)]
+        environ = {**os.environ, **site.environ, "HUB_CONFIG": str(site.config), "HUB_HOME": str(site.home)}
+        first = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually(lambda: [job for job in site.hub("jobs", "list", "--json").items if job["position"]], "some are in")
+        first.kill()
+        first.wait(20)
+        (job,) = site.good("jobs", "list", "--json").items
+        assert 0 < job["position"] < job["total"]
+        done = site.good("import", "stock", file)
+        assert f"Going on with {job['id']} after row" in done.err
+        (job,) = site.good("jobs", "list", "--json").items
+        assert (job["state"], job["changed"]) == ("done", 8_000)
+        assert "was imported already" in site.good("import", "stock", file).out
+    finally:
+        process.stop()
+    assert site.good("verify", "--json").code == 0
