@@ -24,7 +24,7 @@ from hub.mapping.overlay import test_spots
 _OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 """Texts that readers of YAML 1.1, many editors among them, take for truth values."""
 
-_BARE = re.compile(r"[A-Za-z#+/_][A-Za-z0-9 _./@+#-]*\Z")
+_BARE = re.compile(r"[A-Za-z+/_](?:[A-Za-z0-9 _./@+#-]*[A-Za-z0-9_/+])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _flow(value: Plain) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
     if isinstance(value, str):
-        bare = bool(_BARE.match(value)) and " #" not in value and value[0] != "#" and meaning(value) == value
+        bare = bool(_BARE.match(value)) and " #" not in value and meaning(value) == value
         bare = bare and value == value.strip() and value.lower() not in _OLD_WORDS
         return value if bare else json.dumps(value, ensure_ascii=False)
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
