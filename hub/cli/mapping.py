@@ -299,7 +299,7 @@ def _updated(found: CompiledMapping) -> Iterator[dict[str, Any]]:
     from hub.runtime.lint import read_fixture
 
     own = Path(found.definition.layers[0].file)
-    texts = {str(own): own.read_text(encoding="utf-8")}
+    texts = {str(own): own.read_bytes().decode("utf-8")}  # as bytes: the ends of lines stay what they are
     try:
         outcomes: list[Updated] = list(update_tests(found, texts, str(own), read_fixture))
     except MappingFileError as error:
@@ -315,7 +315,7 @@ def _updated(found: CompiledMapping) -> Iterator[dict[str, Any]]:
         assert isinstance(before, dict)
         if {**after, "tests": None} != {**before, "tests": None}:
             raise Failure(f"{own}: rewriting would change more than the tests; nothing was done", FAILED)
-        own.write_text(texts[str(own)], encoding="utf-8")
+        own.write_bytes(texts[str(own)].encode("utf-8"))
     for one in outcomes:
         yield {"test": one.name, "file": one.file, "line": one.line, "edits": one.edits, "refused": one.refused}
 

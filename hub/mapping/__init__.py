@@ -18,7 +18,7 @@ A field is one of
     { expr: "..." }           JMESPath over exact numbers, with the functions of hub.mapping.functions
     { const: value }
     { fields: {...} }         an object; with `from` its fields are read from that node; absent when empty
-    { from: path, use: name } an object whose fields stand in a shared file
+    { from: path, use: name } an object whose fields stand in a shared file; `fields` beside it go before
     { each: path, fields: {...} }  a list; `where` picks elements; `use` instead of `fields`; or leaf keys for scalars
     { gather: [field, ...] }  one list out of several sources
 
@@ -32,6 +32,8 @@ Null and empty text are absent; absent fields are left out. A value that is ther
 default or a MappingError, as `otherwise` says; a missing one is an error with `required`, a hold with an explicit
 `otherwise: hold`. An element of a list that cannot be mapped is left out under a hold. `keep_rest: attributes.shop`
 puts whatever no `from` read, and what could not be used, into the record verbatim.
+
+A site's file that says `extends` is laid over another one: see hub.mapping.overlay.
 """
 
 from hub.mapping.cases import TestResult, run_tests, trace_lines

@@ -135,6 +135,14 @@ def test_an_override_is_held_to_the_tests_of_its_base_and_updated(site: Site) ->
     assert path.read_text() == OVERRIDE.replace("{ note: at the door }   #", "{ note: AT THE DOOR }   #")
 
 
+def test_ends_of_lines_stay_what_they_are(site: Site) -> None:
+    text = OVERRIDE.replace("\n", "\r\n")
+    path = write(site, "shopify/orders.in", "")
+    path.write_bytes(text.encode())
+    site.good("mapping", "test", "shopify/orders.in", "--update")
+    assert path.read_bytes().decode() == text.replace("{ note: at the door }   #", "{ note: AT THE DOOR }   #")
+
+
 def test_a_test_of_the_base_is_never_rewritten(site: Site) -> None:
     shipped = ROOT / "mappings" / "shopify" / "orders.in.yaml"
     before = shipped.read_bytes()
