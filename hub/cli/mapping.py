@@ -91,9 +91,9 @@ def _records(registry: Registry, name: str, path: Path, items: str | None) -> li
     from hub.runtime.mapping_files import body_codec
 
     raw = _bytes(path)
-    reader, options = body_codec(registry, name, raw, path.name)
+    reader = body_codec(registry, name, raw, path.name)
     try:
-        return reader.split(raw, None, {**options, "items": items} if items else options or None)
+        return reader.split(raw, None, {"items": items} if items else None)
     except FormatError as error:
         raise Failure(f"{path}: {error}", FAILED) from error
 

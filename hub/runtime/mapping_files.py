@@ -103,14 +103,16 @@ def shown(file: str | Path) -> str:
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
 
 
-def body_codec(registry: Registry, mapping: str, raw: bytes, name: str) -> tuple[Codec, dict[str, Plain]]:
-    """How a body for a mapping is read: by its file's suffix, as its connector's stream is, else by its first byte."""
-    suffix = Path(name).suffix
+def body_codec(registry: Registry, mapping: str, raw: bytes, name: str) -> Codec:
+    """How a body for a mapping is read: by its file's suffix, its first bytes, or as its connector's stream is."""
+    suffix, start = Path(name).suffix, raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:3]
+    if suffix in (".json", ".xml"):
+        return codec(suffix[1:])
+    if start == b"ISA":
+        return codec("x12")
+    if start[:1] == b"<":
+        return codec("xml")
     connector, _, rest = mapping.partition("/")
     manifest = registry.manifests.get(connector)
     stream = manifest.streams.get(rest.removesuffix(".in")) if manifest is not None else None
-    if suffix in (".json", ".xml"):
-        return codec(suffix[1:]), {}
-    if stream is not None and stream.codec not in ("json", "xml"):
-        return codec(stream.codec), {}
-    return codec("xml" if raw.lstrip()[:1] == b"<" else "json"), {}
+    return codec(stream.codec if stream is not None else "json")

@@ -194,3 +194,14 @@ def test_a_mapping_of_other_records_cannot_be_chosen(site: Site) -> None:
     done = site.hub("config", "check")
     assert done.code == 1
     assert "HUB002 streams.orders.mapping: shopify/refunds.in makes RefundEvent, but this stream is Order" in done.out
+
+
+def test_an_interchange_is_tried_as_what_it_is(site: Site) -> None:
+    isa = "ISA*00*          *00*          *ZZ*BIGBOX         *ZZ*ACME           *261103*1015*U*00401*000000007*0*T*>~"
+    body = (
+        f"{isa}GS*PO*BIGBOX*ACME*20261103*1015*7*X*004010~ST*850*0001~BEG*00*SA*PO-4711**20261103~"
+        "PO1*1*3*EA*4.50**VN*MUG-BLUE~CTT*1~SE*5*0001~GE*1*7~IEA*1*000000007~"
+    )
+    done = site.good("mapping", "try", "sftp_files/orders.in", site.write("purchase.edi", body), "--trace", "--json")
+    rows = {row["target"]: row for row in done.items[0]["trace"]}
+    assert (rows["external_id"]["source"], rows["external_id"]["result"]) == ("BEG.BEG03", "PO-4711")
