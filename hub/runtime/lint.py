@@ -91,8 +91,8 @@ def _mappings(
             given = get(checked, (section, name, "mapping")) if section == "streams" else None
             chosen = given if isinstance(given, str) else None
             full = chosen or usual
-            used.add(full)
             faults, there = _compiled(library, full, folder)
+            used.update(library.definition(full).names if there and not faults else [full])
             yield from faults
             if not there:
                 what = "stream" if section == "streams" else "capability"
@@ -107,6 +107,10 @@ def _mappings(
             if direction == ".out" and not faults:
                 used.add(reply)
                 yield from _compiled(library, reply, folder)[0]
+        # What a connection needs beside what its file names: older shapes of a stream's records, questions it can ask.
+        shapes = [shape for stream in manifest.streams.values() for shape in stream.shapes.values()]
+        used.update(f"{connector}/{shape}.in" for shape in shapes)
+        used.update(f"{connector}/{query}.{way}" for query in manifest.queries for way in ("out", "reply"))
     unread = {one.file for one in examined.findings if one.rule == "HUB000"}
     yield from _site_files(folder, library, sorted(used), unread)
 

@@ -63,6 +63,9 @@ def test_the_page_works_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "note_attributes[].value" in outputs["hub mapping coverage shopify/orders.in bodies"]
     assert "table payment_state" in outputs["hub mapping try shopify/orders.in bodies/1042.json --trace"]
     assert "configuration is good" in outputs["hub config check"]
+    assert "HUB" not in outputs["hub config check"]
+    (order,) = site.good("orders", "show", "#1042", "--json").items
+    assert order["order_type"] == "b2b"
     told = outputs["hub orders show '#1042' --lineage"]
     assert "shopify/wholesale.in 1 over shopify/orders.in 1 over 1" in told
     assert re.search(r"^  note +if\(named\(note_attributes", told, re.MULTILINE)
