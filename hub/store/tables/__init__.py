@@ -1,0 +1,13 @@
+"""Every table of the hub. Ids are text, ours, prefixed and time-ordered; amounts are BIGINT of 10^-6; times UTC.
+
+Personal data lives in `bodies` and `contacts` only. Numbers behind `state` columns are texts of closed sets that
+semantics and model name; partial indexes keep claims cheap.
+"""
+
+from __future__ import annotations
+
+from hub.store.tables import inbox, operation, order, outbox, stock
+from hub.store.tables.naming import metadata
+from hub.store.tables.order import BUCKETS
+
+__all__ = ["BUCKETS", "inbox", "metadata", "operation", "order", "outbox", "stock"]

@@ -1,0 +1,109 @@
+"""Stock, reservations, items and what others call things."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint, text
+
+from hub.store.tables.naming import metadata
+from hub.store.types import Exact, Instant, Json
+
+stock = Table(
+    "stock",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("on_hand", Exact, nullable=False, server_default="0"),
+    Column("soft", Exact, nullable=False, server_default="0"),
+    Column("firm", Exact, nullable=False, server_default="0"),
+    Column("as_of", Instant),  # of the latest snapshot inside on_hand
+    Column("sequence", Text),
+    Column("updated_at", Instant),
+    CheckConstraint("soft >= 0", name="soft_not_negative"),
+    CheckConstraint("firm >= 0", name="firm_not_negative"),
+)
+
+stock_events = Table(
+    "stock_events",
+    metadata,
+    Column("id", Text, primary_key=True),  # business key
+    Column("sku", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # snapshot | movement | shipment | adjustment
+    Column("delta", Exact),  # applied to on_hand; 0 where journalled without effect
+    Column("absolute", Exact),  # of a snapshot
+    Column("source", Text, nullable=False),
+    Column("source_time", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("sequence", Text, nullable=False),
+    Index("ix_stock_events_key", "sku", "location", "sequence"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("quantity", Exact, nullable=False),  # what is still reserved
+    Column("state", Text, nullable=False),  # unassigned | soft | firm | consumed | released | expired
+    Column("fulfilment_order_id", Text),
+    Column("expires_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+    Index("ix_reservations_order", "order_id"),
+    Index(
+        "ix_reservations_live",
+        "sku",
+        "location",
+        sqlite_where=text("state IN ('soft', 'firm')"),
+        postgresql_where=text("state IN ('soft', 'firm')"),
+    ),
+    Index(
+        # Unassigned demand has neither work nor an end. (A state given as a parameter would not match an index on it.)
+        "ix_reservations_unassigned",
+        "sku",
+        sqlite_where=text("fulfilment_order_id IS NULL AND expires_at IS NULL"),
+        postgresql_where=text("fulfilment_order_id IS NULL AND expires_at IS NULL"),
+    ),
+)
+
+pushed_stock = Table(
+    "pushed_stock",
+    metadata,
+    # What each channel was last told; subject = connection|sku|location on the channel.
+    Column("subject", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("quantity", Exact),
+    Column("sequence", Integer, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_pushed_stock_sku", "sku"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("document", Json, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+cross_references = Table(
+    "cross_references",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("system", Text, nullable=False),  # connection
+    Column("entity", Text, nullable=False),  # order | fulfilment_order | item | location | shipment ...
+    Column("external_id", Text, nullable=False),
+    Column("role", Text, nullable=False),  # primary | alias | split_of | merged_into
+    Column("internal_id", Text, nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    UniqueConstraint("system", "entity", "external_id", "role"),
+    Index("ix_cross_references_internal", "internal_id", "system"),
+)
