@@ -82,7 +82,7 @@ def test_a_broken_mapping_of_the_site_is_found_by_the_check(site: Site) -> None:
     (folder / "orders.in.yaml").write_text("extends: shopify/orders.in\nfields: { email: { as: nothing } }\n")
     done = site.hub("config", "check", "--json")
     assert done.code == 1
-    (finding,) = [item for item in done.items if "nothing" in item["message"]]
+    (finding,) = [item for item in done.items if "email says no source" in item["message"]]
     assert finding["rule"] == "HUB021"
     assert finding["file"].endswith("orders.in.yaml")
     assert finding["line"] == 2
