@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from hub.actions.going_live import go_live
 from hub.app import opened_hub
+from hub.exchange.verbs import Refused
 from hub.runtime.configuration import load_configuration
 from hub.runtime.place import Place
 from tests.cli.site import ERP, SHOP, Site, shop_order
@@ -125,3 +127,17 @@ def test_stock_is_corrected_by_a_difference_or_to_a_number(observing: Site) -> N
     assert observing.hub("inventory", "adjust", "SKU-9", "dc-west", "--to", "2.5", "--reason", "same").code == 1
     assert observing.hub("inventory", "adjust", "SKU-9", "dc-west", "1", "--to", "2", "--reason", "both").code == 2
     assert observing.hub("inventory", "adjust", "SKU-9", "dc-west", "--reason", "none").code == 2
+
+
+def test_a_running_hub_does_not_adopt_other_changes_of_the_files_along(observing: Site) -> None:
+    loaded = load_configuration(observing.config, observing.environ)
+    with opened_hub(Place(observing.config, observing.home), loaded, environ=observing.environ) as hub:
+        observing.edit(f"connections/{SHOP}.yaml", "title: ", "title: Another ")
+        with pytest.raises(Refused, match="changes that are not in force"):
+            go_live(hub, "test", ERP)
+        assert "effects: observe" in (observing.config / FILE).read_text("utf-8")
+        observing.edit(f"connections/{SHOP}.yaml", "title: Another ", "title: ")
+        assert go_live(hub, "test", ERP)["effects"] == "on"
+        view = hub.connections.get(ERP)
+        assert view is not None
+        assert view.effects

@@ -104,8 +104,8 @@ class Floor:
 
 
 @contextmanager
-def a_floor(service: Service) -> Iterator[Floor]:
-    pool = ReadingPool("sqlite:///hub.db", home=service.site.home)
+def a_floor(service: Service, database: str = "sqlite:///hub.db") -> Iterator[Floor]:
+    pool = ReadingPool(database, home=service.site.home)
     intake = Ingress(lambda: service.hub, SystemClock(), Metrics(), max_body_bytes=1_000_000)
     pages = build_pages(lambda: service.hub, lambda: pool)
     application = build(intake, Metrics(), lambda: {"ready": True}, rest=pages)
