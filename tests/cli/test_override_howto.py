@@ -36,8 +36,8 @@ def write(text: str) -> None:
 
 
 def settled(output: str) -> str:
-    """Without what changes with the shipped mapping: the line of its test, the number of its tests."""
-    return re.sub(r"\b\d+ passed|orders\.in\.yaml:\d+, with", "N", output)
+    """Without the line of a shipped test, which moves with whatever is written above it."""
+    return re.sub(r"orders\.in\.yaml:\d+, with", "N", output)
 
 
 def test_the_page_works_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
