@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.actions.keys import caller_of, with_included
+from hub.actions.keys import caller_of, note_use, with_included
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Delete, WriteSet
 from hub.exchange.decisions import Writer
@@ -43,7 +43,9 @@ def log_in(hub: Hub, key: str) -> str:
         found = caller_of(snapshot, key, hub.clock.now())
     if found is None:
         raise Refused("this key is unknown, expired or revoked")
-    caller = found[0]
+    caller, stale = found
+    if stale:
+        note_use(hub, caller)
     token = secrets.token_urlsafe(32)
     row = _row(token, SESSION, f"web:{caller.name} ({caller.prefix})", caller.scopes, hub.clock.now(), SESSION_FOR)
     _keep(hub, {**row, "key_id": caller.key}, "web.log-in")

@@ -114,7 +114,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page or what a form does: for whom (`scope`), or for everybody (`open`: the way in)."""
+    """A page or what a form does: for whom (`scope`; "" for every visitor), or for everybody (`open`: the way in)."""
 
     method: str
     pattern: re.Pattern[str]

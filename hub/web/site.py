@@ -121,7 +121,7 @@ def _answer(route: Route, request: Request) -> Answer:
         csrf_of(request.token), request.form.get("csrf", "").encode("ascii", "replace").decode()
     ):
         raise Stop(403, "This form is not one of your session. Load the page again and repeat it.")
-    if not request.may(route.scope):
+    if route.scope and not request.may(route.scope):
         raise Stop(403, f"This needs the scope {route.scope}, which you do not have.")
     return route.run(request)
 

@@ -202,8 +202,12 @@ def test_a_key_opens_the_pages_of_its_scopes(floor: Floor) -> None:
     seller = floor.visitor("orders:read")
     assert seller.get("/orders").status_code == 200
     assert "What you can do" not in seller.page(f"/orders/{floor.orders['confirmed']}")
-    for path in ("/", "/exceptions", "/deliveries", "/inventory", "/connections"):
+    assert seller.get("/").url.endswith("/orders")
+    assert seller.post("/logout", {"csrf": seller.csrf()}).url.endswith("/login")
+    seller = floor.visitor("orders:read")
+    for path in ("/exceptions", "/deliveries", "/inventory", "/connections"):
         assert seller.get(path).status_code == 403
+    assert floor.visitor("bodies:read").get("/").status_code == 403
     watcher = floor.visitor("monitor")
     delivery = next(iter(floor.deliveries.values()))
     assert "you would need the scope bodies:read" in watcher.page(f"/deliveries/{delivery}")

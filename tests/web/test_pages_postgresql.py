@@ -46,8 +46,8 @@ def test_imports_go_on_where_they_were(floor: Floor) -> None:
     assert imports.take(floor.hub, "test", job, stock[:70])["position"] == 70
     assert imports.take(floor.hub, "test", job, stock)["changed"] == 150
     assert imports.finish(floor.hub, "test", job)["state"] == "done"
-    order = {"external_id": "OLD-1", "placed_at": "2025-01-01T00:00:00Z", "currency": "USD", "payment_state": "paid"}
-    order |= {"lines": [{"external_line_id": "1", "sku": "A-1", "quantity": "1", "unit_price": "5.00"}]}
+    line = {"external_line_id": "1", "sku": "A-1", "quantity": "1", "unit_price": "5.00"}
+    order = {"external_id": "OLD-1", "placed_at": "2025-01-01T00:00:00Z", "currency": "USD", "lines": [line]}
     options = {"channel": SHOP}
     job = imports.begin(floor.hub, "test", "orders", "o.json", "e" * 64, 1, options)["job"]
     done = imports.take(floor.hub, "test", job, [{"index": 1, "row": 1, "values": order}], options)
