@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from hub.domain.writeset import WriteSet
 from hub.views.states import DELIVERY_STATES, ORDER_STATES
 from hub.web.pages import ROUTES
 from hub.web.show import text_of
@@ -85,6 +86,20 @@ def test_quantities_and_money_of_an_order_add_up(floor: Floor) -> None:
 def test_an_order_is_found_by_its_names(floor: Floor, asked: str) -> None:
     answer = floor.visitor().get("/orders", q=asked)
     assert re.search(r"/orders/or_[0-9a-z]+$", answer.url)
+
+
+def test_an_order_is_found_by_its_tracking_number(own_floor: Floor) -> None:
+    order, now = own_floor.order("PHONE-1"), own_floor.hub.clock.now()
+    package = {"package": "1", "tracking_number": "1Z_999%AA", "lines": []}
+    writes = WriteSet()
+    row = {"id": "sh_1", "order_id": order, "fulfilment_order_id": "fo_1", "location": "dc-east", "external_id": "S-1"}
+    writes.insert("shipments", {**row, "shipped_at": now, "created_at": now, "document": {"packages": [package]}})
+    own_floor.hub.store.apply([writes])
+    visitor = own_floor.visitor()
+    assert visitor.get("/orders", q="1Z_999%AA").url.endswith(f"/orders/{order}")
+    assert "1Z_999%AA" in visitor.page(f"/orders/{order}")
+    for other in ("1Z_999", "1Zx999%AA", "1Z_999xAA", "%%%%%%%", "_________"):
+        assert "No orders fit" in visitor.page("/orders", q=other)
 
 
 def test_orders_are_found_by_a_sku_and_filtered(floor: Floor) -> None:
