@@ -24,7 +24,8 @@ def check(books: Books) -> Iterator[Finding]:
         told = books.told.get(hub.id, set())
         if books.shipped[order.name]:
             if not told & ANSWERS:
-                yield "lost", f"order {key} was to be cancelled, has left all the same, and nobody is told"
+                words = f"order {key} was to be cancelled and has left all the same ({hub.status})"
+                yield "lost", f"{words}; people are told of {', '.join(sorted(told)) or 'nothing'}"
         elif hub.status != "cancelled" and not told:
             yield "lost", f"the buyer of {key} asked to cancel, the hub has it as {hub.status}"
         elif hub.status == "cancelled" and not order.cancelled and not told:
