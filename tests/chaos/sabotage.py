@@ -80,15 +80,13 @@ def _no_fencing() -> None:
     from hub.exchange.settlement import settle_rows
     from hub.exchange.unknown import Probed
 
-    def start(tx: Any, attempt: leases.PreparedAttempt, now: int) -> bool:
-        attempt_id, delivery_id, number, kind, token, started_at, deadline, _ = attempt
-        tx.execute("UPDATE deliveries SET attempts = ? WHERE id = ? AND attempts < ?", (number, delivery_id, number))
-        tx.execute(
-            "INSERT INTO attempts (id, delivery_id, number, kind, token, started_at, deadline)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (attempt_id, delivery_id, number, kind, token, started_at, deadline),
-        )
-        return True
+    def start(tx: Any, attempts: Sequence[leases.PreparedAttempt]) -> list[bool]:
+        counted = "UPDATE deliveries SET attempts = ? WHERE id = ? AND attempts < ?"
+        for _, delivery_id, number, *_ in attempts:
+            tx.steps([(counted, [(number, delivery_id, number)])])
+        for attempt in attempts:
+            tx.steps([(leases._START, [attempt[:-1]])])
+        return [True] * len(attempts)
 
     rows_of: Any = drain._rows_of
 
@@ -98,7 +96,7 @@ def _no_fencing() -> None:
             return rows_of(ended, writer, **named)
         return settle_rows(replace(ended, delivery=replace(ended.delivery, token=row["lease_token"])), writer)
 
-    _patch(leases, "_start", start)
+    _patch(leases, "start_attempts", start)
     _patch(drain, "_rows_of", unfenced)
 
 
