@@ -97,6 +97,7 @@ class Scenario:
     """How long everything may take to settle when the storm is over."""
 
 
+SLOW_ERP: Mapping[str, Mapping[str, float]] = {"erp": {"delay": 0.7, "delay_seconds": 0.3}}
 USUAL = Scenario("usual", "all systems, the whole mix of faults")
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -120,12 +121,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         USUAL,
         name="slow-answers",
         note="the ERP has done its work long before it answers, so that kills come in between",
-        slow={"erp": {"delay": 0.7, "delay_seconds": 0.3}},
+        slow=SLOW_ERP,
     ),
     "stopped-workers": replace(
         USUAL,
         name="stopped-workers",
-        note="workers are stopped for longer than their leases, then go on",
+        note="workers are stopped for longer than their leases, then go on; the ERP is slow, so that they hold much",
+        slow=SLOW_ERP,
         monkey=Monkey(stops=0.8, calm_seconds=0.5, patience_seconds=1.5),
         needs_postgresql=True,
         processes=3,
