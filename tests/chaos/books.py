@@ -36,6 +36,8 @@ class HubOrder:
     external_id: str
     status: str
     created_at: int
+    confirmed_at: int
+    """0 before it was."""
 
 
 class Books:
@@ -47,8 +49,8 @@ class Books:
         self.shelf = shelf
         self.quiet_since = quiet_since
         self.rows = [
-            HubOrder(row.id, row.channel, row.external_id, row.status, int(row.created_at))
-            for row in self.select("SELECT id, channel, external_id, status, created_at FROM orders")
+            HubOrder(row.id, row.channel, row.external_id, row.status, int(row.created_at), int(row.confirmed_at or 0))
+            for row in self.select("SELECT id, channel, external_id, status, created_at, confirmed_at FROM orders")
         ]
         self.orders = {(order.channel, order.external_id): order for order in self.rows}
 

@@ -37,6 +37,6 @@ def _buyer(body: dict[str, Any]) -> str:
 
 
 def _heard(books: Books, told: list[str], order_id: str) -> bool:
-    """Of this order, or of one that came after it: two that wait together are told as one."""
-    created = books.by_id[order_id].created_at
-    return any(one in books.by_id and books.by_id[one].created_at >= created for one in told)
+    """Of this order, or of one that was confirmed after it: two that wait together are told as one."""
+    confirmed = books.by_id[order_id].confirmed_at
+    return any(one in books.by_id and books.by_id[one].confirmed_at >= confirmed for one in told)
