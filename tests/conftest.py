@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import logging
 import os
 import random
 import shutil
@@ -270,3 +271,11 @@ def ids() -> IdSource:
 def store(database: Database, clock: SettableClock) -> SqlStore:
     """A store on a database of its own, once on SQLite and once on PostgreSQL."""
     return database.open(clock)
+
+
+@pytest.fixture(autouse=True)
+def _as_loud_as_before() -> Iterator[None]:
+    """A test that silences the hub silences nobody after it."""
+    level = logging.getLogger("hub").level
+    yield
+    logging.getLogger("hub").setLevel(level)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from starlette.concurrency import run_in_threadpool
 
 from hub.actions.keys import Caller, caller_of, note_use
 from hub.api.call import Call, Doing
@@ -56,7 +55,7 @@ class Door:
         hub = self._hub()
         if hub is None:
             raise Problem("unavailable", "The hub is starting or stopping", headers={"Retry-After": "2"})
-        caller = await run_in_threadpool(self._caller, hub, token.strip())
+        caller = await asyncio.to_thread(self._caller, hub, token.strip())
         operation = self._operations[request.scope["extensions"]["connexion_routing"]["operation_id"]]
         if operation.scope not in caller.scopes:
             has = ", ".join(sorted(caller.scopes))

@@ -44,8 +44,8 @@ def load(place: Place) -> Loaded:
 
 
 def environment(place: Place) -> dict[str, str]:
-    """The process's environment, and what .env beside the configuration adds to it; the demo's own values stand in a file
-    of its home, so that every command has them."""
+    """The process's environment, and what .env beside the configuration adds to it; the demo's own values stand in a
+    file of its home, so that every command has them."""
     from hub.runtime.environment import with_env_file
 
     found = with_env_file(place.config, os.environ)

@@ -51,7 +51,23 @@ class _Node:
 
 
 def formatted(text: str, schema: Schema | None = None, *, name: str = "text") -> str:
-    """The text in the one layout. ``schema`` gives the order of keys; without one it stays. Raises SourceError."""
+    """The text in the one layout. ``schema`` gives the order of keys; without one it stays. Raises SourceError.
+
+    Moving a key can change whose comment a line is; then it is laid out until nothing moves any more.
+    """
+    result = _once(text, schema, name)
+    for _ in range(SETTLES_WITHIN):
+        again = _once(result, schema, name)
+        if again == result:
+            return result
+        result = again
+    return text
+
+
+SETTLES_WITHIN = 4
+
+
+def _once(text: str, schema: Schema | None, name: str) -> str:
     before = loads(text, name=name)
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if _OTHER_BREAKS.search(plain):

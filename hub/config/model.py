@@ -245,8 +245,8 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The hub buys this location's labels at `carrier`, a connection. `service`: cheapest, fastest or the carrier's code;
-    `services` the same by service level. `at_most` is an amount in whatever currency the carrier quotes."""
+    """The hub buys this location's labels at `carrier`, a connection. `service`: cheapest, fastest or the carrier's
+    code; `services` the same by service level. `at_most` is an amount in whatever currency the carrier quotes."""
 
     carrier: str
     service: str

@@ -39,8 +39,8 @@ PARSE_ROUNDS = 10
 
 
 class Engine:
-    """`workers` adds kinds of tasks that do I/O, `queries` tasks that ask another system before they decide. `schedules`
-    are enqueued by `upkeep`. `preload` knows the tables that handlers read about a subject."""
+    """`workers` adds kinds of tasks that do I/O, `queries` tasks that ask another system before they decide.
+    `schedules` are enqueued by `upkeep`. `preload` knows the tables that handlers read about a subject."""
 
     def __init__(
         self,

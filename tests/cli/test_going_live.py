@@ -12,7 +12,7 @@ from hub.app import opened_hub
 from hub.exchange.verbs import Refused
 from hub.runtime.configuration import load_configuration
 from hub.runtime.place import Place
-from tests.cli.site import ERP, SHOP, Site, shop_order
+from tests.cli.site import ERP, SHOP, WMS, Site, shop_order
 
 FILE = f"connections/{ERP}.yaml"
 
@@ -99,15 +99,15 @@ def test_a_connection_that_is_live_says_so(observing: Site) -> None:
 
 
 def test_resuming_shows_what_is_held_and_how_old_it_is(observing: Site) -> None:
-    observing.good("connections", "pause", SHOP, "--reason", "the shop is being moved")
-    shown = observing.good("connections", "resume", SHOP, "--dry-run", "--json").items[0]
+    observing.good("connections", "pause", WMS, "--reason", "the warehouse is being moved")
+    shown = observing.good("connections", "resume", WMS, "--dry-run", "--json").items[0]
     assert shown["paused"] is True
     assert sum(shown["by_kind"].values()) == shown["deliveries"] > 0
-    again = observing.good("connections", "resume", SHOP, "--dry-run")
+    again = observing.good("connections", "resume", WMS, "--dry-run")
     assert "deliveries wait, the oldest" in again.out
-    done = observing.good("connections", "resume", SHOP)
-    assert f"{SHOP} goes on with" in done.out
-    assert observing.good("connections", "resume", SHOP, "--dry-run", "--json").items[0]["paused"] is False
+    done = observing.good("connections", "resume", WMS)
+    assert f"{WMS} goes on with" in done.out
+    assert observing.good("connections", "resume", WMS, "--dry-run", "--json").items[0]["paused"] is False
 
 
 def test_a_stream_is_read_now_or_once_more_from_its_beginning(observing: Site) -> None:

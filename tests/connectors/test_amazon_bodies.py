@@ -43,7 +43,10 @@ def places(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | 
 def spoilt(draw: st.DrawFn) -> Any:
     body = copy.deepcopy(draw(st.sampled_from(BODIES)))
     for _ in range(draw(st.integers(1, 2))):
-        *way, last = draw(st.sampled_from(list(places(body))))
+        left = list(places(body))
+        if not left:
+            break
+        *way, last = draw(st.sampled_from(left))
         node = body
         for key in way:
             node = node[key]

@@ -16,7 +16,7 @@ from tests.connectors.carrier_rest_world import Labelling
 
 def packed(faults: Faults | None = None, labels: LabelRule | None = None, **config: str) -> Labelling:
     """An order of two TEE, packed into one box; what the hub does then has happened."""
-    world = Labelling(faults, labels, **config)
+    world = Labelling(faults, labels, None, None, **config)
     world.stock(TEE=50)
     world.items("TEE")
     world.order()

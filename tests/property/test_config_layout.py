@@ -49,6 +49,7 @@ def blocks(draw: st.DrawFn, depth: int = 0, indent: int = 0) -> str:
 
 
 @given(blocks(), st.sampled_from(["hub", "connection", None]), st.sampled_from(["", "\n", "\n\n\n# end\n", "\r\n"]))
+@example("a: 1\n   # behind\nid: 1\n   # behind", "connection", "")
 @example("#h\n\nb: 1\n\n# about a\na: 2", None, "")
 def test_formatting_keeps_meaning_and_comments_and_is_stable(text: str, kind: str | None, end: str) -> None:
     source = text + end

@@ -40,7 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(seeds: Sequence[int], processes: int, *, trace: bool = False) -> dict[str, Any]:
     """All seeds; the report that `--json` prints."""
+    level = logging.getLogger("hub").level
     quiet()
+    try:
+        return _report(seeds, processes, trace)
+    finally:
+        logging.getLogger("hub").setLevel(level)
+
+
+def _report(seeds: Sequence[int], processes: int, trace: bool) -> dict[str, Any]:
     processes = min(processes, -(-len(seeds) // CHUNK))
     started, cpu = time.monotonic(), _cpu_seconds()
     totals: Counter[str] = Counter()

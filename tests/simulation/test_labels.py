@@ -1,4 +1,4 @@
-"""Seeds of the site that has its labels bought by the hub: crashes, faults, cancels; every label once, every cent found."""
+"""Seeds of the site whose labels the hub buys: crashes, faults, cancels; each label once, each cent found."""
 
 from __future__ import annotations
 
