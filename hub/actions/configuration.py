@@ -18,6 +18,11 @@ def apply(hub: Hub, who: str, reason: str = "") -> dict[str, Any]:
     return {"adopted": changed, "revision": hub.loaded.bundle.revision, "message": words}
 
 
+def folder(hub: Hub, who: str) -> dict[str, Any]:
+    """Which folder this hub reads its configuration from, as an absolute path."""
+    return {"folder": str(hub.place.config.resolve())}
+
+
 def rollback(hub: Hub, who: str, revision: str | None = None, reason: str = "") -> dict[str, Any]:
     """Make a stored revision the one in force, by default the one before; the files stay as they are."""
     before = hub.loaded.bundle.revision

@@ -63,6 +63,7 @@ ACTIONS: dict[str, Action] = {
     "connections.held": connections.held,
     "connections.sync": syncing.sync,
     "config.apply": configuration.apply,
+    "config.folder": configuration.folder,
     "config.rollback": configuration.rollback,
 }
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.failure import FAILED, Failure
+from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.output import emit_json, emit_object, emit_result, emit_table, json_option
-from hub.cli.session import act, environment, load, reading
+from hub.cli.session import act, environment, load, owner_of, reading
 from hub.runtime.place import Place
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check(place: Place, form: str, skip_env: bool, strict: bool, as_json: bool) 
 
 
 def _told(place: Place, findings: list[Finding], found: Lint, form: str) -> None:
-    from hub.config.findings import as_dict, errors_of, render_github, summary
+    from hub.config.findings import as_dict, errors_of, first_to_mend, render_github, summary
 
     revision = found.loaded.bundle.revision if found.loaded is not None else None
     if form == "json":
@@ -76,7 +76,10 @@ def _told(place: Place, findings: list[Finding], found: Lint, form: str) -> None
     for one in findings:
         click.echo(f"{folder}/{one}" if folder else str(one))
     if findings:
-        click.echo(f"{summary(findings)}. `hub config explain {findings[0].rule}` says why and what to do.", err=True)
+        click.echo(
+            f"{summary(findings)}. `hub config explain {first_to_mend(findings).rule}` says why and what to do.",
+            err=True,
+        )
     if not errors_of(findings):
         named = f", revision {revision[:12]}" if revision else " (secrets were not looked at)"
         click.echo(f"configuration is good{named}")
@@ -331,7 +334,11 @@ def plan(place: Place, as_json: bool) -> None:
         click.echo("nothing would change")
     else:
         counts = [f"{sum(one.sign == sign for one in changes)} {word}" for sign, word in _SIGNS]
-        click.echo(f"{', '.join(counts)}. `hub config apply` does it.")
+        try:
+            other = _read_elsewhere(place)
+        except Failure:  # a hub that cannot be asked at present keeps nobody from planning; `apply` will say so
+            other = None
+        click.echo(f"{', '.join(counts)}. {other or '`hub config apply` does it.'}")
 
 
 _SIGNS = (("+", "to add"), ("~", "to change"), ("-", "to remove"))
@@ -350,12 +357,31 @@ def _active(place: Place) -> tuple[str, bytes] | None:
         raise
 
 
+def _read_elsewhere(place: Place) -> str | None:
+    """Where a hub runs on this data and reads another folder than the one named here: what to say of it."""
+    if place.remote or owner_of(place) is None:
+        return None
+    named, there = place.config.resolve(), Path(str(act(place, "config.folder")["folder"]))
+    if named == there:
+        return None
+    return (
+        f"The running hub reads {there}, and {named} was named.\n"
+        f"Make the changes in {there} and apply with --config {there}, "
+        f"or end that hub and start it with --config {named}."
+    )
+
+
 @config.command("apply")
 @click.option("--reason", default="", help="Kept with the revision")
 @json_option
 @click.pass_obj
 def apply(place: Place, reason: str, as_json: bool) -> None:
-    """Check, and if it is good let the running hub adopt it; a bad one changes nothing."""
+    """Check, and if it is good let the running hub adopt it; a bad one changes nothing.
+
+    A running hub adopts from the folder that it was started with; where another one is named, this ends with 5.
+    """
+    if other := _read_elsewhere(place):
+        raise Failure(f"{other}\nNothing was done.", REFUSED)
     result = act(place, "config.apply", reason=reason)
     emit_result(result, as_json=as_json)
     if result.get("bad"):

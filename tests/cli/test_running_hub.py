@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,6 +273,31 @@ def test_a_wrong_configuration_never_takes_the_running_hub_down(running: Running
         running.await_order(running.place(), "closed")
     assert "nothing changed" in site.good("config", "apply").out
     assert site.good("exceptions", "list", "--kind", "configuration", "--json").items == []
+
+
+def test_a_folder_that_the_running_hub_does_not_read_is_refused_by_name(
+    running: Running, site: Site, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(site.config, other)
+    policies = other / "policies.yaml"
+    good = policies.read_text(encoding="utf-8")
+    before = call(running.hub.port, "GET", "/readyz")[1]["revision"]
+    done = site.hub("--config", other, "config", "apply")
+    assert done.code == 5
+    assert f"The running hub reads {site.config.resolve()}, and {other.resolve()} was named." in done.err
+    assert f"apply with --config {site.config.resolve()}" in done.err
+    policies.write_text(good.replace("hold_line", "hold_the_line"))
+    assert site.hub("--config", other, "config", "apply").code == 5
+    policies.write_text(good.replace("hold_line", "hold_order"))
+    told = site.good("--config", other, "config", "plan").out
+    assert "hold_line -> hold_order" in told
+    assert f"The running hub reads {site.config.resolve()}" in told
+    assert "`hub config apply` does it" not in told
+    assert call(running.hub.port, "GET", "/readyz")[1]["revision"] == before
+    link = tmp_path / "link"
+    link.symlink_to(site.config)
+    assert "nothing changed" in site.good("--config", link, "config", "apply").out
 
 
 def test_a_mapping_that_is_broken_is_not_taken_either(running: Running, site: Site) -> None:
