@@ -62,7 +62,7 @@ class _Bar:
 @json_option
 @click.pass_obj
 def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, as_json: bool) -> None:
-    """The hub, a shop, a warehouse and an ERP on this machine, and orders that go through them."""
+    """The hub and seven emulated systems on this machine, and orders that go through them."""
     from hub.demo.processes import ProcessFailed
     from hub.demo.running import DemoLock, NotADemo, prepare_home, take_lock
     from hub.demo.stage import PortTaken, choose_port
