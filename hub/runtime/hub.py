@@ -33,6 +33,7 @@ from hub.oms.handlers import build as build_handlers
 from hub.runtime.configuration import Loaded
 from hub.runtime.connections import HttpFactory, RuntimeConnections, real_http
 from hub.runtime.database import database_address
+from hub.runtime.environment import with_env_file
 from hub.runtime.lint import checked_configuration
 from hub.runtime.place import Place
 from hub.runtime.revisions import (
@@ -179,6 +180,7 @@ class Hub:
         """Load the configuration again. (changed, words). A bad one raises an exception for people."""
         with self._adopting:
             try:
+                self._read_new_variables()
                 loaded = checked_configuration(self.place.config, self.environ)
             except ConfigErrors as error:
                 self.tell_bad(error)
@@ -191,6 +193,10 @@ class Hub:
                 return False, f"nothing changed, revision {short(revision)}"
             self._switch(loaded, why)
             return True, f"adopted revision {short(revision)}"
+
+    def _read_new_variables(self) -> None:
+        """Take up what .env has got since the start, as the secrets of a connection that is new; what was set stays."""
+        self.environ = with_env_file(self.place.config, self.environ)
 
     def roll_back(self, name: str | None, why: Why) -> str:
         """Make a stored revision the active one, by default the one before; its name.
@@ -221,6 +227,7 @@ class Hub:
             return None
         with self._adopting:
             try:
+                self._read_new_variables()
                 loaded = checked_configuration(self.place.config, self.environ)
                 if refused is not None and loaded.bundle.revision == refused:
                     loaded = self._stored(str(active))

@@ -15,7 +15,7 @@ import pytest
 
 from hub.demo.processes import call
 from tests.cli.running import SKUS, Running, eventually
-from tests.cli.site import ERP, SHOP, Site, edited, shop_order, signed
+from tests.cli.site import ERP, SECRETS, SHOP, Site, edited, shop_order, signed
 from tests.e2e.running import entries
 
 SAFETY = "submit_order: { safety: { mode: lookup, settle: 2s } }"
@@ -298,6 +298,24 @@ def test_a_folder_that_the_running_hub_does_not_read_is_refused_by_name(
     link = tmp_path / "link"
     link.symlink_to(site.config)
     assert "nothing changed" in site.good("--config", link, "config", "apply").out
+
+
+def test_a_connection_and_its_new_variables_are_taken_while_the_hub_runs(running: Running, site: Site) -> None:
+    first, second = (site.config / "connections" / f"{name}.yaml" for name in (SHOP, "shop-eu"))
+    text = first.read_text(encoding="utf-8").replace(f"id: {SHOP}", "id: shop-eu")
+    second.write_text(text.replace("DEMO_SHOP_TOKEN", "SHOP_EU_TOKEN"), encoding="utf-8")
+    variables = site.write(".env", "")
+    try:
+        done = site.hub("config", "apply")
+        assert done.code == 1
+        assert "SHOP_EU_TOKEN is not set" in done.out + done.err
+        variables.write_text(f"SHOP_EU_TOKEN={SECRETS['DEMO_SHOP_TOKEN']}\n", encoding="utf-8")
+        assert "adopted" in site.good("config", "apply").out
+        assert site.good("connections", "check", "shop-eu").code == 0
+    finally:
+        second.unlink()
+        variables.unlink()
+    assert "adopted" in site.good("config", "apply").out
 
 
 def test_a_mapping_that_is_broken_is_not_taken_either(running: Running, site: Site) -> None:
