@@ -7,6 +7,7 @@ import re
 
 import click
 
+from hub.cli.failure import FAILED, Failure
 from hub.cli.output import emit_json, emit_result, emit_table, json_option
 from hub.cli.session import act, ask
 from hub.runtime.place import Place
@@ -49,6 +50,15 @@ def create(place: Place, name: str, scopes: tuple[str, ...], expires: str | None
 
 def _end(expires: str | None) -> str | None:
     age = _AGE.match(expires) if expires else None
+    if expires is not None and age is None:
+        try:
+            dt.datetime.fromisoformat(expires)
+        except ValueError as error:
+            raise Failure(
+                f"{expires!r} is no end of a key: write a number of days such as 90d, or a time as in "
+                "2027-01-31T00:00:00Z",
+                FAILED,
+            ) from error
     if age is None:
         return expires
     return (dt.datetime.now(dt.UTC) + dt.timedelta(days=int(age[1]))).isoformat()

@@ -138,7 +138,7 @@ def check(place: Place, names: tuple[str, ...], form: str, as_json: bool) -> Non
 
     What no fixture shows is told of mappings that are named, else of the site's own files. Faults end with 1.
     """
-    from hub.config.findings import as_dict, errors_of, render_github, summary
+    from hub.config.findings import as_dict, errors_of, first_to_mend, render_github, summary
     from hub.runtime.mapping_files import check_mappings
 
     library = _library(place)
@@ -151,7 +151,9 @@ def check(place: Place, names: tuple[str, ...], form: str, as_json: bool) -> Non
         for one in found:
             click.echo(str(one))
         if found:
-            click.echo(f"{summary(found)}. `hub config explain {found[0].rule}` says why and what to do.", err=True)
+            click.echo(
+                f"{summary(found)}. `hub config explain {first_to_mend(found).rule}` says why and what to do.", err=True
+            )
         else:
             click.echo(f"{counted(len(names or library.names()), 'mapping')} checked, nothing found")
     if errors_of(found):
@@ -189,6 +191,7 @@ def _tried(found: CompiledMapping, position: str, tree: Any, *, trace: bool) -> 
             "code": error.code,
             "field": error.field,
             "message": error.message,
+            **({"found": error.found} if error.found else {}),
             "source": error.source_path,
             "line": error.line,
         }
@@ -208,8 +211,9 @@ def _tell(result: Mapping[str, Any], *, trace: bool) -> None:
     if "error" in result:
         problem = result["error"]
         where = f" at line {problem['line']} of the mapping" if problem["line"] else ""
+        found = f", it is {problem['found']}" if "found" in problem else ""
         click.echo(
-            f"record {result['position'] or 1}: {problem['field'] or 'the record'}: {problem['message']}"
+            f"record {result['position'] or 1}: {problem['field'] or 'the record'}: {problem['message']}{found}"
             f" ({problem['code']}){where}",
             err=True,
         )

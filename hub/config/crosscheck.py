@@ -19,6 +19,7 @@ def check_tree(tree: Tree, connectors: Mapping[str, ConnectorInfo]) -> Iterator[
     """All findings across files."""
     ids: dict[str, Checked] = {}
     partners = {stem_of(file_of(checked)) for checked in tree.partners} | tree.unread_in("partners")
+    stems = {stem_of(file_of(checked)) for checked in tree.connections}
     for checked in tree.connections:
         yield from _connection(checked, connectors)
         partner = text(checked, "partner")
@@ -29,12 +30,18 @@ def check_tree(tree: Tree, connectors: Mapping[str, ConnectorInfo]) -> Iterator[
         if name is None:
             continue
         if name in ids:
-            yield at(checked, "HUB008", ("id",), f'the connection "{name}" exists already', f"in {file_of(ids[name])}")
+            owner = ids[name]
+            copy, first = (owner, checked) if stem_of(file_of(checked)) == name else (checked, owner)
+            ids[name] = first
+            yield at(copy, "HUB008", ("id",), f'the connection "{name}" exists already', f"in {file_of(first)}")
         else:
             ids[name] = checked
         stem = stem_of(file_of(checked))
         if stem != name:
-            yield at(checked, "HUB016", ("id",), f'the file is called "{stem}", its id "{name}"', "rename the file")
+            hint = (
+                f"change the id in the copy to {stem}" if name in stems else f"rename the file, or make the id {stem}"
+            )
+            yield at(checked, "HUB016", ("id",), f'the file is called "{stem}", its id "{name}"', hint)
     entities = keys(tree.hub, ("seller", "entities"))
     if entities:
         yield from _entities(tree, entities)

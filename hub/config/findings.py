@@ -54,6 +54,11 @@ def errors_of(findings: Iterable[Finding]) -> list[Finding]:
     return [found for found in findings if found.severity is Severity.ERROR]
 
 
+def first_to_mend(findings: Sequence[Finding]) -> Finding:
+    """The one to read about first: the first error, else the first of all."""
+    return next(iter(errors_of(findings)), findings[0])
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean "x"?`` for the nearest known word, else the known words if they are few, else nothing."""
     words = sorted(set(known))

@@ -20,7 +20,9 @@ _URL_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
 _INSTANT_PATTERN = (
     r"^(always|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))$"
 )
+_INBOUND_PATTERN = "^[a-z0-9_-]+/[A-Za-z0-9_.-]+\\.in$"
 _WRITTEN_LIKE = {
+    _INBOUND_PATTERN: ("mapping that reads a stream", "its name ends with .in, for example shopify/wholesale.in"),
     DURATION_PATTERN: ("duration", "write a number with ms, s, m, h or d, for example 30s, 5m, 1h30m or 90d"),
     SIZE_PATTERN: ("size", "write for example 512kB, 10MB or 4MiB"),
     RATE_PATTERN: ("rate", "write for example 2/s, 0.5/s or 40/m"),
@@ -171,6 +173,8 @@ def _value_fault(
     shown = ""
     if isinstance(node, Scalar) and not schemas.is_secret(schema, path):
         shown = f", not {node.text[:60]!r}" if isinstance(node.value, str) else f", not {node.text[:60] or 'nothing'}"
+    if rule in ("type", "enum") and isinstance(node, Scalar) and node.value is None:
+        return f"{name} has no value", _example(schemas.at(schema, path)) or "write one, or remove the key"
     if rule == "type":
         wanted = limit if isinstance(limit, list) else [limit]
         words = " or ".join(_TYPE_NAMES.get(str(kind), str(kind)) for kind in wanted)

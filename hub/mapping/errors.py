@@ -60,17 +60,21 @@ class MappingError(Exception):
     """An input that cannot become a record. Nothing of its values is in the message.
 
     `field` is the dotted path in the record, `source_path` where the value was looked for, `line` the line of the field
-    in the mapping file. Codes: `required`, `unknown_value`, `format`, `type`, `overflow`, `schema`, `expression`,
+    in the mapping file, `found` the value (cut) where only some words are allowed, never to be
+    logged. Codes: `required`, `unknown_value`, `format`, `type`, `overflow`, `schema`, `expression`,
     `not_an_object`.
     """
 
-    def __init__(self, field: str, code: str, message: str, source_path: str = "", line: int = 0) -> None:
+    def __init__(
+        self, field: str, code: str, message: str, source_path: str = "", line: int = 0, *, found: str = ""
+    ) -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.field = field
         self.code = code
         self.message = message
         self.source_path = source_path
         self.line = line
+        self.found = found
 
 
 class Unusable(Exception):

@@ -78,7 +78,7 @@ class Mapping:
         if self._check is not None and not self._check.is_valid(record):
             problem_list = schemas.problems(self._check, record)
             first = problem_list[0]
-            raise MappingError(first.field, "schema", first.message)
+            raise MappingError(first.field, "schema", first.message, found=first.found)
         return Mapped(record, scope.holds, scope.notes, scope.rows if trace else None)
 
     @functools.cached_property

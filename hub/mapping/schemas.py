@@ -22,14 +22,17 @@ Schema = dict[str, Plain]
 
 _MASK = "the value"
 _MAX_PROBLEMS = 20
+_MAX_FOUND = 40
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaProblem:
-    """Where a record breaks its schema. `message` names the rule, never the value."""
+    """Where a record breaks its schema. `message` names the rule, never the value; `found` is the value, cut, where
+    only some words are allowed, for the person who tries a mapping and not for logs."""
 
     field: str
     message: str
+    found: str = ""
 
 
 def schema_folder() -> Path:
@@ -86,10 +89,19 @@ def problems(checker: jsonschema_rs.Draft202012Validator, record: object) -> lis
         return []
     found: list[SchemaProblem] = []
     for error in checker.iter_errors(record):
-        found.append(SchemaProblem(".".join(map(str, error.instance_path)), error.message))
+        found.append(_problem(error))
         if len(found) == _MAX_PROBLEMS:
             break
     return found
+
+
+def _problem(error: jsonschema_rs.ValidationError) -> SchemaProblem:
+    field = ".".join(map(str, error.instance_path))
+    if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Enum):
+        return SchemaProblem(field, error.message)
+    allowed = ", ".join(json.dumps(one, ensure_ascii=False) for one in error.kind.options)
+    shown = json.dumps(str(error.instance)[:_MAX_FOUND], ensure_ascii=False)
+    return SchemaProblem(field, f"{_MASK} is none of {allowed}", shown)
 
 
 def describe_child(parent: Schema | None, name: str) -> Schema | None:

@@ -271,3 +271,9 @@ def test_nothing_that_is_printed_holds_a_secret(sold: Site) -> None:
     for secret in sold.environ.values():
         if "http" not in secret:
             assert all(secret not in text for text in said)
+
+
+def test_the_end_of_a_key_is_a_number_of_days_or_a_time(site: Site) -> None:
+    done = site.hub("keys", "create", "robot", "--scope", "monitor", "--expires", "5x")
+    assert done.code == 1
+    assert "'5x' is no end of a key: write a number of days such as 90d, or a time as in 2027-01-31T" in done.err

@@ -133,6 +133,26 @@ def test_each_fault_is_one_line_that_an_editor_can_follow(place: Place) -> None:
     assert done.err == "2 faults in 2 files. `hub config explain HUB002` says why and what to do.\n"
 
 
+def test_the_first_fault_is_explained_not_a_warning_before_it(place: Place) -> None:
+    (place.config / "mappings" / "shop").mkdir(parents=True)
+    (place.config / "mappings" / "shop" / "nothing.in.yaml").write_text("extends: shopify/orders.in\n")
+    place.edit("routing.yaml", "use: cheapest, when", "use: cheepest, when")
+    done = place.hub("config", "check")
+    assert [line.split()[1] for line in done.out.splitlines()] == ["HUB031", "HUB012"]
+    assert "`hub config explain HUB012`" in done.err
+
+
+def test_a_copied_connection_is_told_to_change_its_id(place: Place) -> None:
+    first = place.config / "connections" / "shop.yaml"
+    (place.config / "connections" / "a-copy.yaml").write_text(first.read_text(encoding="utf-8"))
+    done = place.hub("config", "check", "--json")
+    found = {one["rule"]: (one["file"], one["hint"]) for one in done.items}
+    assert found == {
+        "HUB008": ("connections/a-copy.yaml", "in connections/shop.yaml"),
+        "HUB016": ("connections/a-copy.yaml", "change the id in the copy to a-copy"),
+    }
+
+
 def test_an_unset_variable_does_not_bury_what_else_is_wrong(place: Place) -> None:
     (place.folder / ".env").write_text("SHOP_TOKEN=a-token\n")
     place.edit("connections/shop.yaml", "orders:", "order:")

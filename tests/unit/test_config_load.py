@@ -160,6 +160,12 @@ def test_hub_yaml_alone_is_a_configuration() -> None:
         ),
         (
             "connections/shop-us.yaml",
+            "start_from: 2026-11-01T00:00:00+01:00, push",
+            "start_from: , push",
+            "connections/shop-us.yaml:8:25: HUB002 streams.orders.start_from has no value; for example 2026-11-01T00",
+        ),
+        (
+            "connections/shop-us.yaml",
             "every: 10m",
             "every: 10 min",
             "connections/shop-us.yaml:8:79: HUB002 streams.orders.poll.every: '10 min' is no duration; write",
