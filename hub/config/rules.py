@@ -316,6 +316,14 @@ _ALL = (
         "Correct its name or its folder: mappings/<connector>/<stream>.in.yaml, <capability>.out.yaml or .reply.yaml.",
         Example("mappings/shopify/order.in.yaml", "", "extends: shopify/orders.in\n"),
     ),
+    Rule(
+        "HUB032",
+        _ERROR,
+        "a site's mapping that fails one of its tests, or one of its base's",
+        "It does something else than its author said, or loses what the mapping under it promises.",
+        "Mend it, or change the test; one of the base is replaced by a test of its name, or left out: `skip: why`.",
+        Example(_SITE_MAPPING, 'expect: { external_id: "1" }', 'expect: { external_id: "2" }'),
+    ),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

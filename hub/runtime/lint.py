@@ -14,7 +14,7 @@ from hub.config.source import Mark
 from hub.config.tree import Tree, at, get, keys, text
 from hub.config.validate import Checked
 from hub.formats import FormatError, codec
-from hub.mapping.cases import MAX_FIXTURE_BYTES
+from hub.mapping.cases import MAX_FIXTURE_BYTES, run_tests
 from hub.mapping.errors import MappingFileError
 from hub.mapping.library import MappingLibrary
 from hub.runtime.configuration import Loaded, shipped_texts, versions
@@ -22,7 +22,7 @@ from hub.runtime.connections import connector_infos, library_of
 from hub.runtime.lint_coverage import coverage_findings
 from hub.runtime.registry import Registry, site_registry
 
-MISSING, BROKEN, UNUSED = "HUB020", "HUB021", "HUB031"
+MISSING, BROKEN, UNUSED, FAILED = "HUB020", "HUB021", "HUB031", "HUB032"
 _EXTENDS = re.compile(r" \((?:extends|extended by) [^)]*\)$")
 """What the compiler adds for people who do not see the file: here its place says it, and a path of this machine would
 make the same fault read differently elsewhere."""
@@ -94,6 +94,8 @@ def _mappings(
             faults, there = _compiled(library, full, folder)
             used.update(library.definition(full).names if there and not faults else [full])
             yield from faults
+            if chosen and not chosen.endswith(".in"):
+                continue  # its schema has told that this mapping reads no stream
             if not there:
                 what = "stream" if section == "streams" else "capability"
                 message = f"there is no mapping {full} for the {what} {name}"
@@ -146,8 +148,8 @@ def _site_files(folder: Path, library: MappingLibrary, used: Sequence[str], unre
         if not name.endswith(_DIRECTIONS) or file in unread:
             continue
         if name not in used:
-            words = did_you_mean(name, used)
-            hint = words if words.startswith("did") else "no connection has such a stream or capability"
+            # The nearest name that is used may itself be the typo: no suggestion.
+            hint = "no connection has such a stream or capability, or names it as a stream's `mapping`"
             yield finding(UNUSED, file, Mark(1, 1), f"no connection uses the mapping {name}", hint)
             continue
         try:
@@ -156,6 +158,29 @@ def _site_files(folder: Path, library: MappingLibrary, used: Sequence[str], unre
                 yield Finding(place, found.line, found.column, found.rule, found.message, found.hint)
         except MappingFileError:
             continue  # its mistakes have been told
+        yield from _failed_tests(library, name, file, folder)
+
+
+def _failed_tests(library: MappingLibrary, name: str, file: str, folder: Path) -> Iterator[Finding]:
+    """The tests that a site's mapping fails, those of its base included. What differs is not told here: findings are
+    logged, and fixtures may be records of customers."""
+    if _compiled(library, name, folder)[0]:
+        return  # its mistakes have been told
+    try:
+        failed = [result for result in run_tests(library.get(name), read_fixture) if not result.passed]
+    except MappingFileError as error:
+        for p in error.problems:
+            yield Finding(_shown(p.file, folder), p.line, p.column, FAILED, _EXTENDS.sub("", p.message))
+        return
+    shows = f"`hub mapping test {name}` shows what differs"
+    own = [result for result in failed if Path(result.file) == folder / file]
+    for result in own:
+        yield finding(FAILED, file, Mark(result.line, 1), f'{name} fails its test "{result.name}"', shows)
+    others = [f'"{result.name}"' for result in failed if result not in own]
+    if others:
+        words = f"{name} fails {len(others)} {'test' if len(others) == 1 else 'tests'} of its base: {', '.join(others)}"
+        hint = f"{shows}; what is meant to differ needs a test of the same name here, or a `skip` of it that says why"
+        yield finding(FAILED, file, Mark(1, 1), words, hint)
 
 
 def _shown(file: str, folder: Path) -> str:

@@ -179,7 +179,9 @@ def test_a_second_connection_chooses_a_mapping_of_its_own(site: Site) -> None:
     )
     done = site.hub("config", "check")
     assert "HUB020 there is no mapping shopify/wholesal.in for the stream orders" in done.out
-    assert 'did you mean "shopify/wholesale.in"?' in done.out
+    assert done.out.count('did you mean "shopify/wholesale.in"?') == 1
+    assert "no connection uses the mapping shopify/wholesale.in; no connection has such" in done.out
+    assert 'did you mean "shopify/wholesal.in"?' not in done.out
     (site.config / "connections" / "shopify-b2b.yaml").write_text(
         second.replace("mapping: M", "mapping: shopify/wholesale.in")
     )
@@ -194,6 +196,45 @@ def test_a_mapping_of_other_records_cannot_be_chosen(site: Site) -> None:
     done = site.hub("config", "check")
     assert done.code == 1
     assert "HUB002 streams.orders.mapping: shopify/refunds.in makes RefundEvent, but this stream is Order" in done.out
+
+
+def test_a_mapping_that_writes_cannot_be_chosen_for_a_stream_and_is_told_once(site: Site) -> None:
+    site.edit(f"connections/{SHOP}.yaml", "push: true, poll", "push: true, mapping: shopify/push_shipment.out, poll")
+    lines = [line for line in site.hub("config", "check").out.splitlines() if "push_shipment.out" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(
+        "HUB002 streams.orders.mapping: 'shopify/push_shipment.out' is no mapping that reads a stream; its name ends "
+        "with .in, for example shopify/wholesale.in"
+    )
+
+
+def test_a_word_that_is_not_allowed_is_told_with_all_that_are(site: Site, tmp_path: Path) -> None:
+    draft, body = tmp_path / "draft.yaml", tmp_path / "body.json"
+    draft.write_text(
+        "mapping: shopify/wholesale.in\nextends: shopify/orders.in\nfields: { order_type: { from: kind } }\n"
+    )
+    body.write_text(json.dumps({"id": 1, "currency": "USD", "kind": "w" * 50}))
+    done = site.hub("mapping", "try", draft, body)
+    assert done.code == 1
+    assert f', it is "{"w" * 40}" (schema)' in done.err
+    assert 'order_type: the value is none of "sale", "b2b", "' in done.err
+    assert "other candidates" not in done.err
+
+
+def test_a_configuration_whose_mapping_fails_a_test_is_not_taken(site: Site) -> None:
+    write(site, "shopify/orders.in", OVERRIDE.replace("  - { name: ", "  # { name: "))
+    found = [one for one in site.hub("config", "check", "--json").items if one["rule"] == "HUB032"]
+    assert [(one["file"], one["line"]) for one in found] == [
+        ("mappings/shopify/orders.in.yaml", 1), ("mappings/shopify/orders.in.yaml", 8),
+    ]  # fmt: skip
+    assert 'fails 1 test of its base: "two lines, ids beyond 2^53' in found[0]["message"]
+    assert found[1]["message"] == 'shopify/orders.in fails its test "notes in capitals"'
+    assert "DOOR" not in str(found)
+    planned = site.hub("config", "plan")
+    assert planned.code == 1
+    assert "HUB032" in planned.err
+    write(site, "shopify/orders.in", OVERRIDE.replace("{ note: at the door }", "{ note: AT THE DOOR }"))
+    assert "HUB032" not in site.hub("config", "check").out
 
 
 def test_an_interchange_is_tried_as_what_it_is(site: Site) -> None:
