@@ -12,6 +12,9 @@ from hub.cli.session import act, ask, database_of, reading
 from hub.runtime.place import Place
 from hub.views.explain import explain
 
+WIDEST = 300
+"""Characters of the line of attributes; `--json` shows all."""
+
 
 @click.group()
 def orders() -> None:
@@ -120,6 +123,11 @@ def _head(order: dict[str, Any]) -> None:
         f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
     )
     click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}")
+    if order["order_type"] != "sale":
+        click.echo(f"  type        {order['order_type']}")
+    if order["attributes"]:
+        said = ", ".join(f"{name}={cell(value)}" for name, value in sorted(order["attributes"].items()))
+        click.echo(f"  attributes  {said if len(said) <= WIDEST else said[: WIDEST - 3] + '...'}")
     for customer in order["customers"]:
         gone = " (merged into another there)" if customer["valid_to"] else ""
         click.echo(f"  customer    {customer['external_id']} at {customer['system']}{gone}")

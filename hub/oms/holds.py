@@ -99,13 +99,26 @@ def _trouble(case: Case, hold: Hold, cause: str) -> None:
         case.task("release_holds", cause, case.now + LOOK_AGAIN, hold.id, payload={"order": case.order.id})
     if hold.rule in QUIET:
         return
+    # One exception for all orders of one cause: what it says to do names none of them.
+    cause_key = f"hold/{hold.rule}/{cause or case.order.channel}"
+    if hold.rule == Rule.MAPPING:
+        case.raise_exception(
+            cause_key,
+            "hold",
+            f"Orders are held: mapping {cause}",
+            hold.hint,
+            "Correct the mapping and retry: the orders are read again, and the hold goes where everything maps.",
+            "correct the mapping, apply, then: hub exceptions retry EXCEPTION; or: "
+            "hub orders release ORDER --reason WHY",
+        )
+        return
     case.raise_exception(
-        f"hold/{hold.rule}/{cause or case.order.channel}",
+        cause_key,
         "hold",
         f"Orders are held: {hold.rule.replace('_', ' ')}" + (f" {cause}" if cause else ""),
         hold.hint,
         "Remove the cause; the hold then releases itself. Or release it by hand.",
-        f"hub orders release {case.order.id} --reason WHY",
+        "hub orders release ORDER --reason WHY",
     )
 
 

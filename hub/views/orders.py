@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.domain.masking import masked, private_texts
 from hub.store.tables import BUCKETS
 from hub.views.query import rows
+from hub.views.work import hint_for
 
 
 def list_orders(
@@ -157,6 +159,7 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
         {"id": order_id},
         instants=("created_at", "due_at", "settled_at"),
     )
+    order["attributes"] = _attributes(connection, order_id)
     order["exceptions"] = rows(
         connection,
         """SELECT e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.state, e.raised_at
@@ -166,6 +169,8 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
         {"id": order_id},
         instants=("raised_at",),
     )
+    for exception in order["exceptions"]:
+        exception["hint"] = hint_for(exception["hint"], order_id)
     order["timeline"] = rows(
         connection,
         "SELECT id, type, subject, at, data FROM events WHERE order_id = :id ORDER BY sequence",
@@ -175,6 +180,33 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     for event in order["timeline"]:
         event["data"] = json.loads(event["data"])
     return order
+
+
+def _attributes(connection: Connection, order_id: str) -> dict[str, Any]:
+    """What the channel stated beyond the model, from its merged view: gone when that is erased, and without what it
+    says of the order's people."""
+    found = rows(
+        connection,
+        """SELECT b.body FROM sources s JOIN bodies b ON b.id = s.body_id
+            WHERE s.subject = :id AND s.record = 'orders' AND b.body IS NOT NULL""",
+        {"id": order_id},
+    )
+    if not found:
+        return {}
+    stated = json.loads(bytes(found[0]["body"]), parse_float=str)["values"].get("attributes") or {}
+    contacts = rows(connection, "SELECT data FROM contacts WHERE order_id = :id", {"id": order_id})
+    shown = _discreet(stated, private_texts(json.loads(row["data"]) for row in contacts))
+    return shown if isinstance(shown, dict) else {}
+
+
+def _discreet(value: Any, private: set[str]) -> Any:
+    if isinstance(value, str):
+        return masked(value, private)
+    if isinstance(value, dict):
+        return {name: _discreet(one, private) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_discreet(one, private) for one in value]
+    return value
 
 
 def _lines(connection: Connection, order_id: str) -> list[dict[str, Any]]:

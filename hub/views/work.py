@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +11,14 @@ from sqlalchemy import Connection
 from hub.views.query import rows
 
 OPEN_DELIVERIES = ("pending", "retry", "in_flight", "sent", "unknown", "probing", "conflict", "overdue", "parked")
+
+
+_RELEASE = re.compile(r"hub orders release \S+ --reason WHY")
+
+
+def hint_for(hint: str, order_id: str) -> str:
+    """What can be done, for one order of those that an exception stands for."""
+    return _RELEASE.sub(f"hub orders release {order_id} --reason WHY", hint)
 
 
 def list_exceptions(
@@ -47,6 +56,8 @@ def list_exceptions(
             for entry in subjects
             if entry["exception_id"] == row["id"]
         ]
+        of = {subject["order_id"] for subject in row["subjects"]}
+        row["hint"] = hint_for(row["hint"], of.pop() if len(of) == 1 and None not in of else "ORDER")
     return found
 
 
