@@ -15,7 +15,7 @@ mapping: shopify/orders.in
 version: 1
 extends: shopify/orders.in
 fields:
-  currency: { from: [currency, shop_currency], as: upper, required: true }
+  currency: { from: [currency, shop_currency], as: currency }
 """
 
 
