@@ -14,7 +14,7 @@ from tests.bench import flow, intake, mapping
 
 ORDERS_PER_SECOND = 60.0
 """What two processors can take beside load, sinks and the rest of the machine; --per-second says otherwise."""
-USUAL = {"intake": 5000, "flow": 2000, "mapping": 5000}
+USUAL = {"intake": 5000, "flow": 2000, "flow-four": 2000, "mapping": 5000}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     benches: dict[str, Callable[[Path, int], dict[str, Any]]] = {
         "intake": intake.run,
         "flow": lambda folder, orders: flow.run(folder, orders, given.per_second),
+        "flow-four": lambda folder, orders: flow.run(folder, orders, given.per_second * 3 / 4, 4),
         "mapping": mapping.run,
     }
     items = []

@@ -14,37 +14,36 @@ from typing import Any
 from hub.demo.processes import HubProcess, compiled_environment
 from tests.bench.measure import WalWatch, beside, cpu_seconds, process_line
 from tests.bench.run import count, database_of, hooks_url, hub, program, run_load, served, wait_until
-from tests.bench.site import CALLS_PER_ORDER, ERP, WAREHOUSES, furnish, write_flow_site
+from tests.bench.site import ERP, furnish, warehouses, write_flow_site
 
 WARM_UP = 50
-TARGETS = (ERP, *WAREHOUSES)
 _DELIVERED = "SELECT COUNT(*) FROM deliveries WHERE state = 'acknowledged'"
 _ANSWERED = "SELECT COUNT(*) FROM messages WHERE stream = 'replies' AND state = 'applied'"
 FLOOR_TIMEOUT_SECONDS = 600.0
 
 
-def run(folder: Path, orders: int, per_second: float) -> dict[str, Any]:
+def run(folder: Path, orders: int, per_second: float, calls: int = 3) -> dict[str, Any]:
     """The measured figures. Raises RuntimeError where something that was answered or sent is not in the database."""
     config, record = folder / "config", folder / "calls.jsonl"
-    with served("sink", "--targets", ",".join(TARGETS), "--record", str(record)) as (_, said):
-        write_flow_site(config, said["ports"])
+    with served("sink", "--targets", ",".join((ERP, *warehouses(calls))), "--record", str(record)) as (_, said):
+        write_flow_site(config, said["ports"], calls)
         with hub(folder, config) as process:
-            furnish(process.port)
-            _stock_is_known(process)
-            run_load(hooks_url(process), WARM_UP, first=1)
-            _wait_for(process, WARM_UP)
+            furnish(process.port, calls)
+            _stock_is_known(process, calls)
+            run_load(hooks_url(process), WARM_UP, first=1, assortments=calls - 1)
+            _wait_for(process, WARM_UP, calls)
             watch = WalWatch(database_of(process))
             before, started = cpu_seconds(process.pid), time.monotonic()
-            load = run_load(hooks_url(process), orders, first=1 + WARM_UP, per_second=per_second)
-            _wait_for(process, WARM_UP + orders)
+            load = run_load(hooks_url(process), orders, first=1 + WARM_UP, per_second=per_second, assortments=calls - 1)
+            _wait_for(process, WARM_UP + orders, calls)
             wall = time.monotonic() - started
             cpu = cpu_seconds(process.pid) - before
             written = watch.end()
             line = process_line(process.pid, "hub run", cpu)
-        check(_counted(database_of(process)), at_targets=_at_targets(record), orders=WARM_UP + orders)
-    floor = _floor(folder, database_of(process), record)
+        check(_counted(database_of(process)), at_targets=_at_targets(record), orders=WARM_UP + orders, calls=calls)
+    floor = _floor(folder, database_of(process), record, calls)
     return {
-        "name": "flow",
+        "name": "flow" if calls == 3 else "flow-four",
         "items": orders,
         "per_second": round(orders / wall, 1),
         "offered_per_second": per_second,
@@ -55,7 +54,7 @@ def run(folder: Path, orders: int, per_second: float) -> dict[str, Any]:
         "floor_wall_seconds": floor["wall_seconds"],
         "p50_ms": load.p50_ms,
         "p99_ms": load.p99_ms,
-        "calls_per_order": CALLS_PER_ORDER,
+        "calls_per_order": calls,
         "wal_bytes_per_order": round(written.wal_bytes / orders),
         "fsyncs_per_order": round(written.fsyncs / orders, 3),
         "rows_per_order": floor["rows_per_order"],
@@ -65,13 +64,13 @@ def run(folder: Path, orders: int, per_second: float) -> dict[str, Any]:
     }
 
 
-def _stock_is_known(process: HubProcess) -> None:
-    shelves = sum(len(skus) for skus in WAREHOUSES.values())
+def _stock_is_known(process: HubProcess, calls: int) -> None:
+    shelves = sum(len(skus) for skus in warehouses(calls).values())
     _until(process, "SELECT COUNT(*) FROM stock WHERE on_hand > 0", shelves, "the warehouses' counts")
 
 
-def _wait_for(process: HubProcess, orders: int) -> None:
-    _until(process, _ANSWERED, orders * CALLS_PER_ORDER, f"{orders} orders delivered and answered")
+def _wait_for(process: HubProcess, orders: int, calls: int) -> None:
+    _until(process, _ANSWERED, orders * calls, f"{orders} orders delivered and answered")
 
 
 def _until(process: HubProcess, sql: str, wanted: int, what: str) -> None:
@@ -93,16 +92,16 @@ def _at_targets(record: Path) -> int:
         return len({(call["target"], call["body"]) for call in map(json.loads, calls)})
 
 
-def check(found: dict[str, int], *, at_targets: int, orders: int) -> None:
+def check(found: dict[str, int], *, at_targets: int, orders: int, calls: int = 3) -> None:
     """Raises RuntimeError where something that was answered or sent is missing, or there is too much of it."""
-    wanted = {"receipts": orders, "orders": orders, "deliveries": orders * CALLS_PER_ORDER}
+    wanted = {"receipts": orders, "orders": orders, "deliveries": orders * calls}
     if found != wanted or at_targets != wanted["deliveries"]:
         raise RuntimeError(f"after the kill there are {found} and {at_targets} calls at the targets, not {wanted}")
 
 
-def _floor(folder: Path, database: Path, record: Path) -> dict[str, Any]:
+def _floor(folder: Path, database: Path, record: Path, calls: int) -> dict[str, Any]:
     """The floor's own figures; it sends to sinks of its own, which must have got everything."""
-    with served("sink", "--targets", ",".join(TARGETS)) as (_, said):
+    with served("sink", "--targets", ",".join((ERP, *warehouses(calls)))) as (_, said):
         urls = [f"{target}=http://127.0.0.1:{port}" for target, port in said["ports"].items()]
         arguments = ["--source", str(database), "--database", str(folder / "floor.db"), "--calls", str(record)]
         done = subprocess.run(

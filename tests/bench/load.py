@@ -1,7 +1,7 @@
 """Sends signed webhooks over keep-alive connections; a process of its own, so that its work is not the server's.
 
     python -m tests.bench.load --url http://127.0.0.1:8770/in/shop/orders/create --secret S --orders 2000
-        [--connections 16] [--per-second R] [--first N]
+        [--connections 16] [--per-second R] [--first N] [--assortments N]
 
 prints {"sent", "answers": {status: count}, "seconds", "p50_ms", "p99_ms", "max_ms"}.
 """
@@ -42,13 +42,15 @@ async def _connection(
     writer.close()
 
 
-async def run(url: str, secret: str, orders: int, connections: int, per_second: float, first: int) -> dict[str, object]:
+async def run(
+    url: str, secret: str, orders: int, connections: int, per_second: float, first: int, assortments: int = 2
+) -> dict[str, object]:
     target = urlsplit(url)
     host, port = target.hostname or "127.0.0.1", target.port or 80
     source = random.Random(first)
     shares: list[list[tuple[float, bytes]]] = [[] for _ in range(connections)]
     for position in range(orders):
-        headers, body = webhook(shop_order(first + position, source), secret)
+        headers, body = webhook(shop_order(first + position, source, assortments=assortments), secret)
         lines = [f"POST {target.path} HTTP/1.1", f"host: {host}:{port}", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         request = ("\r\n".join(lines) + "\r\n\r\n").encode() + body
@@ -76,8 +78,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--per-second", type=float, default=0.0)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--assortments", type=int, default=2)
     args = parser.parse_args()
-    work = run(args.url, args.secret, args.orders, args.connections, args.per_second, args.first)
+    work = run(args.url, args.secret, args.orders, args.connections, args.per_second, args.first, args.assortments)
     print(json.dumps(asyncio.run(work)))
 
 

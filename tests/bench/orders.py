@@ -9,15 +9,15 @@ import json
 import random
 from typing import Any
 
-EAST = tuple(f"SKU-{number:03d}" for number in range(20))
-WEST = tuple(f"SKU-{number:03d}" for number in range(20, 40))
-"""Two assortments, each kept by one warehouse: every order of two lines or more needs both."""
+EAST, WEST, NORTH = (tuple(f"SKU-{number:03d}" for number in range(first, first + 20)) for first in (0, 20, 40))
+ASSORTMENTS = (WEST, EAST, NORTH)
+"""Each is kept by one warehouse. An order takes its lines from as many as it is told, in turn."""
 
 
-def shop_order(number: int, source: random.Random, *, lines: int = 3) -> dict[str, Any]:
+def shop_order(number: int, source: random.Random, *, lines: int = 3, assortments: int = 2) -> dict[str, Any]:
     """An order as the shop's orders/create webhook carries it; totals add up."""
     order_id = 5_000_000_000_000 + number
-    items = [_line(order_id, position, source) for position in range(1, lines + 1)]
+    items = [_line(order_id, position, source, ASSORTMENTS[position % assortments]) for position in range(1, lines + 1)]
     cents = sum(round(float(item["price"]) * 100) * item["quantity"] for item in items)
     tax = sum(round(float(item["tax_lines"][0]["price"]) * 100) for item in items)
     total = cents + tax + 500
@@ -98,11 +98,11 @@ def shop_order(number: int, source: random.Random, *, lines: int = 3) -> dict[st
     }
 
 
-def _line(order_id: int, position: int, source: random.Random) -> dict[str, Any]:
+def _line(order_id: int, position: int, source: random.Random, assortment: tuple[str, ...]) -> dict[str, Any]:
     quantity = source.randint(1, 3)
     cents = source.randint(500, 9_900)
     tax = cents * quantity * 8 // 100
-    sku = source.choice(EAST if position % 2 else WEST)
+    sku = source.choice(assortment)
     return {
         "id": order_id * 10 + position,
         "admin_graphql_api_id": f"gid://shopify/LineItem/{order_id * 10 + position}",

@@ -37,10 +37,13 @@ def program(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"tests.bench.{module}", *arguments]
 
 
-def run_load(url: str, orders: int, *, first: int, per_second: float = 0.0, connections: int = 16) -> Load:
+def run_load(
+    url: str, orders: int, *, first: int, per_second: float = 0.0, connections: int = 16, assortments: int = 2
+) -> Load:
     """Send orders from a process of its own. Raises RuntimeError where one was not answered 202."""
     arguments = ["--url", url, "--secret", SHOP_SECRET, "--orders", str(orders), "--first", str(first)]
     arguments += ["--per-second", str(per_second), "--connections", str(connections)]
+    arguments += ["--assortments", str(assortments)]
     done = subprocess.run(
         program("load", *arguments),
         env=compiled_environment(),

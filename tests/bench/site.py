@@ -18,11 +18,17 @@ from typing import Any
 
 import yaml
 
-from tests.bench.orders import EAST, WEST
+from tests.bench.orders import EAST, NORTH, WEST
 
 SHOP, ERP = "shop", "erp"
-WAREHOUSES: Mapping[str, tuple[str, ...]] = {"east": EAST, "west": WEST}
-CALLS_PER_ORDER = 1 + len(WAREHOUSES)
+WAREHOUSES: Mapping[str, tuple[str, ...]] = {"east": EAST, "west": WEST, "north": NORTH}
+
+
+def warehouses(calls_per_order: int) -> dict[str, tuple[str, ...]]:
+    """With their assortments: as many as make so many calls an order, the ERP's one among them."""
+    return dict(list(WAREHOUSES.items())[: calls_per_order - 1])
+
+
 DOMAIN = "bench.example"
 SHOP_SECRET, WAREHOUSE_SECRET = "bench-shop-secret-0001", "bench-warehouse-secret-01"
 UNITS = 1_000_000
@@ -46,7 +52,7 @@ def write_intake_site(folder: Path) -> None:
     _write(folder / "locations.yaml", {"locations": []})
 
 
-def write_flow_site(folder: Path, ports: Mapping[str, int]) -> None:
+def write_flow_site(folder: Path, ports: Mapping[str, int], calls_per_order: int) -> None:
     """`ports` by target: erp and the warehouses."""
     _hub(folder)
     _shop(folder, "orders")
@@ -65,7 +71,7 @@ def write_flow_site(folder: Path, ports: Mapping[str, int]) -> None:
             "limits": unlimited,
         },
     )
-    for name in WAREHOUSES:
+    for name in warehouses(calls_per_order):
         _write(
             folder / "connections" / f"{name}.yaml",
             {
@@ -81,12 +87,12 @@ def write_flow_site(folder: Path, ports: Mapping[str, int]) -> None:
                 "limits": unlimited,
             },
         )
-    _write(folder / "locations.yaml", {"locations": [_location(name) for name in WAREHOUSES]})
+    _write(folder / "locations.yaml", {"locations": [_location(name) for name in warehouses(calls_per_order)]})
 
 
-def furnish(hub_port: int) -> None:
+def furnish(hub_port: int, calls_per_order: int) -> None:
     """Each warehouse counts its shelves and tells the hub, as it would: by a signed webhook."""
-    for name, skus in WAREHOUSES.items():
+    for name, skus in warehouses(calls_per_order).items():
         rows = [{"sku": sku, "quantity": str(UNITS), "condition": "sellable"} for sku in skus]
         event = {
             "id": f"ev-{name}",
