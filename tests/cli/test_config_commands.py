@@ -381,7 +381,7 @@ def test_a_plan_says_what_would_change_and_changes_nothing(place: Place) -> None
     place.edit("locations.yaml", "    can:", "    priority: 2\n    can:")
     own = place.config / "mappings" / "shopify" / "orders.in.yaml"
     own.parent.mkdir(parents=True)
-    own.write_text("extends: shopify/orders.in\nfields: { note: { const: planned } }\n")
+    own.write_text("extends: shopify/orders.in\nfields: { note: { from: note, as: text } }\n")
     assert [line.strip() for line in place.good("config", "plan").out.splitlines()[1:]] == [
         "~ connection shop  streams.orders.poll.every: 10m -> 5m",
         "- connection shop  streams.refunds",
