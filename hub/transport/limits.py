@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from hub.sdk.ports import Clock
 
-
 MAX_LEARNED_RATE = 10_000.0
 """Calls a second; an answer that tells more is not believed."""
 
