@@ -252,8 +252,8 @@ _ALL = (
         "Make the conditions exclude each other, or say that the order is meant: `# hub: ignore[HUB024] why`.",
         Example(
             "routing.yaml",
-            " && method != 'pickup'\"",
-            '"',
+            "when: \"total.amount < `30` && method != 'pickup'\"",
+            'when: "total.amount < `30`"',
         ),
     ),
     Rule(
