@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -41,7 +42,13 @@ StrictModes no
 UsePAM no
 Subsystem sftp internal-sftp
 """
-pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd: install openssh-server to run against OpenSSH")
+SHELL = pwd.getpwuid(os.getuid()).pw_shell
+pytestmark = [
+    pytest.mark.skipif(SSHD is None, reason="no sshd: install openssh-server to run against OpenSSH"),
+    pytest.mark.skipif(
+        SHELL.endswith(("nologin", "false")), reason="sshd lets nobody in whose account has no shell, as ours here"
+    ),
+]
 
 
 def ssh_keygen(path: Path, kind: str) -> str:

@@ -16,7 +16,6 @@ from hub.runtime.hub import Hub
 from hub.runtime.place import Place
 from hub.store.sql_store import SqlStore
 from tests.conftest import SettableClock
-from tests.edi import stubbed
 
 PARTNER = """
 id: bigbox
@@ -47,7 +46,6 @@ class PartnerSite:
     """`out` is the folder that the partner would fetch from."""
 
     def __init__(self, folder: Path, store: SqlStore, clock: SettableClock, partner: str = PARTNER) -> None:
-        stubbed.install()
         self.folder, self.out, self.clock, self.store = folder, folder / "out", clock, store
         self.out.mkdir()
         config = folder / "config"

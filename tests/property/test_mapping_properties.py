@@ -171,7 +171,8 @@ def test_an_order_of_any_shape_maps_to_a_valid_record_or_is_refused_for_its_iden
         refusal = ""
         assert validate(mapped.record, "Order") == []
         assert mapped.record["external_id"] == text(tree["id"], Scope({}, {}))
-    assert refusal in {"", "external_id required", "external_id type", "external_id schema"}
+    # A value of another kind than the vendor documents is refused where an expression needs it, by the field's name.
+    assert refusal in {"", "external_id required", "external_id schema"} or refusal.endswith(" type")
 
 
 @given(st.dictionaries(ORDER_KEYS, WILD))
