@@ -190,7 +190,11 @@ def _parked(message: ClaimedMessage, decision: Decision) -> ExceptionRequest:
 
 
 def _waiting(message: ClaimedMessage, decision: Decision, view: ConnectionView | None, now: dt.datetime) -> Decision:
-    """Wait, with a timer to look again; after correlate_within it parks as unmatched."""
+    """Wait, with a timer to look again; after correlate_within it parks as unmatched.
+
+    With several processes what it waits for may be made just now, by one that does not see it wait: the timer finds
+    that, after half its age once more, a couple of dozen times a day.
+    """
     stream = view.streams.get(message.stream) if view else None
     patience = stream.correlate_within_seconds if stream else DEFAULTS.correlate_within
     age = max(0.0, (now - message.received_at).total_seconds())
@@ -209,7 +213,7 @@ def _waiting(message: ClaimedMessage, decision: Decision, view: ConnectionView |
         return Decision(
             Verdict.PARKED, code="unmatched", message=request.detail, waits_for=decision.waits_for, exceptions=[request]
         )
-    due = now + dt.timedelta(seconds=min(max(RECHECK_SECONDS, age * 4), max(RECHECK_SECONDS, patience - age)))
+    due = now + dt.timedelta(seconds=min(max(RECHECK_SECONDS, age / 2), max(RECHECK_SECONDS, patience - age)))
     recheck = TaskRequest("recheck_message", message.id, due, f"recheck/{message.id}/{due.isoformat()}")
     # What a decision that waits would write is not committed: it is decided anew when it is woken.
     return replace(Decision(Verdict.WAITING), waits_for=decision.waits_for, message=decision.message, tasks=[recheck])

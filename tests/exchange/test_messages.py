@@ -275,6 +275,18 @@ def test_a_fact_that_nothing_matches_is_unmatched_after_a_day(world: World) -> N
     assert (world.states("refunds"), world.exceptions()) == (["parked"], ["unmatched"])
 
 
+def test_an_old_fact_that_nobody_woke_is_looked_at_again_within_half_its_age(world: World) -> None:
+    """The process that made what it waits for did not see it wait, and it did not see what that one made."""
+    world.receive(fact(), "refunds")
+    world.clock.advance(100)
+    world.decisions["refunds"] = Decision(Verdict.WAITING, waits_for="order|shop||1")
+    world.settle()
+    assert world.states("refunds") == ["waiting"]
+    del world.decisions["refunds"]
+    world.run_for(60)
+    assert world.states("refunds") == ["applied"]
+
+
 def test_what_a_waiting_fact_decided_is_not_committed(world: World) -> None:
     world.decisions["refunds"] = Decision(
         Verdict.WAITING, waits_for="x", effects=[submit()], events=[EventRequest("t", "s", "k")]
