@@ -49,36 +49,20 @@ class CarrierEmulator(Emulator):
         pace = float(config.get("scan_seconds", "0")), float(config.get("scan_every", "2"))
         self._depot = Depot(ledger, clock.now, config.get("currency", "USD"), pace, self._tell)
         self._manners = Misbehaviour(self, self._route, _problem)
-        self._signed: list[tuple[Outgoing, Outgoing]] = []
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        self._catch_up(self.clock.now())
+        self.catch_up(self.clock.now())
         if request.path.startswith("/_control/"):
             return self._control(request)
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self._key}".encode()):
             return _problem(401, "unauthorized", "The key is not known")
         return self._manners.answer(request)
 
-    def due(self, now: dt.datetime) -> list[Outgoing]:
-        """Signed when handed out, so that a late redelivery is no old signature."""
-        self._catch_up(now)
-        signed = [(self._sign(outgoing, now), outgoing) for outgoing in self.webhooks.due(now)]
-        self._signed += signed
-        return [one for one, _ in signed]
-
-    def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        for index, (signed, queued) in enumerate(self._signed):
-            if signed is outgoing:
-                # By place: a doubled webhook that was signed in the same second is equal, and settles by itself.
-                del self._signed[index]
-                self.webhooks.settled(queued, status)
-                return
-
     def next_due(self) -> dt.datetime | None:
         moments = (self.webhooks.next_due(), self._depot.next_due(), self._manners.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _catch_up(self, now: dt.datetime) -> None:
+    def catch_up(self, now: dt.datetime) -> None:
         self._manners.catch_up(now)
         self._depot.tick(now)
 
@@ -87,7 +71,7 @@ class CarrierEmulator(Emulator):
             body = json.dumps({"events": [event]}, separators=(",", ":")).encode()
             self.webhooks.push(Outgoing(f"msg_{event['id']}", str(event["type"]), {}, body))
 
-    def _sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+    def sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
         timestamp = str(int(now.timestamp()))
         signature = sign(self._secret, (f"{outgoing.id}.{timestamp}.".encode(), outgoing.body))
         headers = {"webhook-id": outgoing.id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}

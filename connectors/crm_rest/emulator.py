@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.misbehaviour import Misbehaviour
 from hub.sdk.ports import Clock
 
 JSON = {"content-type": "application/json"}
@@ -74,78 +75,26 @@ class CrmEmulator(Emulator):
         self._done = {name.removeprefix("key|"): data for name, data in ledger.recall_all("key|")}
         self._tokens = {name.removeprefix("token|"): data for name, data in ledger.recall_all("token|") if data}
         self._refused = {name.removeprefix("refuse|") for name, _ in ledger.recall_all("refuse|")}
-        self._late: dict[str, tuple[dt.datetime, EmulatedRequest]] = {}
-        for name, data in ledger.recall_all("late|"):
-            if data:
-                at, path, headers, body = json.loads(data)
-                request = EmulatedRequest("PUT", path, {}, headers, body.encode("latin-1"))
-                self._late[name] = dt.datetime.fromisoformat(at), request
-        self._signed: list[tuple[Outgoing, Outgoing]] = []
+        self._manners = Misbehaviour(self, self._route, lambda *told: _problem(Refused(*told)))
 
     # The ground's surface.
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        self._catch_up(self.clock.now())
+        self.catch_up(self.clock.now())
         if request.path.startswith("/_control/"):
             return self._control(request)
         if request.path == "/oauth/token":
             return self._token(request)
         if not self._is_known(request.headers.get("authorization", "")):
             return _problem(Refused(401, "invalid_token", "The token is not known, or its time is over"))
-        fault = self.fault()
-        if fault == "throttle":
-            wait = {"retry-after": f"{self.faults.retry_after_seconds:g}"}
-            return replace(_problem(Refused(429, "throttled", "Too many requests")), headers={**JSON, **wait})
-        if fault == "error_before":
-            return _problem(Refused(500, "internal", "Something went wrong"))
-        if fault == "late_commit":
-            if request.method == "PUT":
-                self._put_off(request)
-            return _problem(Refused(504, "timeout", "The request took too long"))
-        answer = self._route(request)
-        if fault == "error_after":
-            return _problem(Refused(500, "internal", "Something went wrong"))
-        if fault == "drop_after":
-            return replace(answer, drop=True)
-        if fault == "delay":
-            return replace(answer, delay_seconds=self.random.random() * self.faults.delay_seconds)
-        return answer
-
-    def due(self, now: dt.datetime) -> list[Outgoing]:
-        """Signed when handed out, so that a late redelivery is no old signature."""
-        self._catch_up(now)
-        signed = [(self._sign(outgoing, now), outgoing) for outgoing in self.webhooks.due(now)]
-        self._signed += signed
-        return [one for one, _ in signed]
-
-    def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        for index, (signed, queued) in enumerate(self._signed):
-            if signed is outgoing:
-                # By place: a doubled webhook that was signed in the same second is equal, and settles by itself.
-                del self._signed[index]
-                self.webhooks.settled(queued, status)
-                return
+        return self._manners.answer(request)
 
     def next_due(self) -> dt.datetime | None:
-        moments = [self.webhooks.next_due(), *(at for at, _ in self._late.values())]
+        moments = (self.webhooks.next_due(), self._manners.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
 
-    # Time.
-
-    def _catch_up(self, now: dt.datetime) -> None:
-        for name, (at, request) in list(self._late.items()):
-            if at <= now:
-                del self._late[name]
-                self.ledger.remember(name, "")
-                self._route(request)
-
-    def _put_off(self, request: EmulatedRequest) -> None:
-        name = f"late|{self.calls:09d}|{self.random.getrandbits(64):016x}"
-        at = self.clock.now() + dt.timedelta(seconds=self.faults.late_commit_seconds)
-        headers = {"idempotency-key": request.headers.get("idempotency-key", "")}
-        self._late[name] = at, replace(request, headers=headers)
-        kept = [at.isoformat(), request.path, headers, request.body.decode("latin-1")]
-        self.ledger.remember(name, json.dumps(kept))
+    def catch_up(self, now: dt.datetime) -> None:
+        self._manners.catch_up(now)
 
     # Who asks.
 
@@ -284,7 +233,7 @@ class CrmEmulator(Emulator):
         self.webhooks.push(Outgoing(f"ev-{number}", topic, {}, body))
         return f"ev-{number}"
 
-    def _sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+    def sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
         stamp = str(int(now.timestamp()))
         signature = hmac.new(self._secret, stamp.encode() + b"." + outgoing.body, hashlib.sha256).hexdigest()
         headers = {

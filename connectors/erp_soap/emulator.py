@@ -28,6 +28,7 @@ from lxml import etree
 
 from connectors.erp_soap.books import REFUSED_BY, Books, Document, Posting, Refusal, RefuseRule
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.misbehaviour import Misbehaviour
 from hub.sdk.ports import Clock
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -62,78 +63,31 @@ class ErpEmulator(Emulator):
         )
         wsdl = etree.parse(str(Path(__file__).with_name("sales.wsdl")))
         self._schema = etree.XMLSchema(wsdl.findall(".//{http://www.w3.org/2001/XMLSchema}schema")[0])
-        self._late: dict[str, tuple[dt.datetime, bytes]] = {}
-        for name, data in ledger.recall_all("late|"):
-            if data:
-                at, body = json.loads(data)
-                self._late[name] = dt.datetime.fromisoformat(at), body.encode("latin-1")
-        self._signed: list[tuple[Outgoing, Outgoing]] = []
+        self._manners = Misbehaviour(self, lambda request: self._serve(request.body), _gateway)
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        self._catch_up(self.clock.now())
+        self.catch_up(self.clock.now())
         if request.path.startswith("/_control/"):
             return self._control(request)
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._basic.encode()):
             return EmulatedResponse(401, b"", {"www-authenticate": 'Basic realm="sales"'})
         if request.method != "POST":
             return EmulatedResponse(405, b"", {"allow": "POST"})
-        fault = self.fault()
-        if fault == "throttle":
-            wait = {"retry-after": f"{self.faults.retry_after_seconds:g}"}
-            return EmulatedResponse(429, b"Too many requests", {"content-type": "text/plain", **wait})
-        if fault == "error_before":
-            return EmulatedResponse(500, b"<html>Internal Server Error</html>", {"content-type": "text/html"})
-        if fault == "late_commit":
-            self._put_off(request.body)
-            return EmulatedResponse(504, b"<html>Gateway Timeout</html>", {"content-type": "text/html"})
-        answer = self._serve(request.body)
-        if fault == "error_after":
-            return EmulatedResponse(500, b"<html>Internal Server Error</html>", {"content-type": "text/html"})
-        if fault == "drop_after":
-            return replace(answer, drop=True)
-        if fault == "delay":
-            return replace(answer, delay_seconds=self.random.random() * self.faults.delay_seconds)
-        return answer
-
-    def due(self, now: dt.datetime) -> list[Outgoing]:
-        """Signed when handed out, so that a late redelivery is no old signature."""
-        self._catch_up(now)
-        signed = [(self._sign(outgoing, now), outgoing) for outgoing in self.webhooks.due(now)]
-        self._signed += signed
-        return [one for one, _ in signed]
-
-    def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        for index, (signed, queued) in enumerate(self._signed):
-            if signed is outgoing:
-                # By place: a doubled webhook that was signed in the same second is equal, and settles by itself.
-                del self._signed[index]
-                self.webhooks.settled(queued, status)
-                return
+        return self._manners.answer(request)
 
     def next_due(self) -> dt.datetime | None:
-        late = min((at for at, _ in self._late.values()), default=None)
-        moments = (self.webhooks.next_due(), self.books.next_due(), late)
+        moments = (self.webhooks.next_due(), self.books.next_due(), self._manners.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _catch_up(self, now: dt.datetime) -> None:
-        for name, (at, body) in list(self._late.items()):
-            if at <= now:
-                del self._late[name]
-                self.ledger.remember(name, "")
-                self._serve(body)
+    def catch_up(self, now: dt.datetime) -> None:
+        self._manners.catch_up(now)
         self.books.tick(now)
-
-    def _put_off(self, body: bytes) -> None:
-        name = f"late|{self.calls:09d}|{self.random.getrandbits(64):016x}"
-        at = self.clock.now() + dt.timedelta(seconds=self.faults.late_commit_seconds)
-        self._late[name] = at, body
-        self.ledger.remember(name, json.dumps([at.isoformat(), body.decode("latin-1")]))
 
     def _tell(self, told: dict[str, object]) -> None:
         body = json.dumps(told, separators=(",", ":")).encode()
         self.webhooks.push(Outgoing(str(told["id"]), str(told["type"]), {}, body))
 
-    def _sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+    def sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
         timestamp = str(int(now.timestamp()))
         signature = hmac.new(self._secret, timestamp.encode() + b"." + outgoing.body, hashlib.sha256).hexdigest()
         headers = {
@@ -303,3 +257,14 @@ def _fault(side: str, code: str, message: str) -> EmulatedResponse:
     failure.append(_element("Message", message))
     etree.SubElement(fault, "detail").append(failure)
     return _envelope(fault, 500)
+
+
+def _gateway(status: int, code: str, message: str) -> EmulatedResponse:
+    """What stands before the service answers for it: no SOAP, and not in its words."""
+    del code
+    if status == 429:
+        return EmulatedResponse(status, message.encode(), {"content-type": "text/plain"})
+    return EmulatedResponse(status, _PAGES[status], {"content-type": "text/html"})
+
+
+_PAGES = {500: b"<html>Internal Server Error</html>", 504: b"<html>Gateway Timeout</html>"}

@@ -38,6 +38,7 @@ from connectors.wms_rest.documents import (
 )
 from connectors.wms_rest.warehouse import Warehouse
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.misbehaviour import Misbehaviour
 from hub.sdk.ports import Clock
 
 JSON = {"content-type": "application/json"}
@@ -70,71 +71,29 @@ class WmsEmulator(Emulator):
         self._known = frozenset(filter(None, config.get("warehouses", "").split(",")))
         self._snapshot_every = float(config.get("snapshot_seconds", "0"))
         self._warehouse = Warehouse(ledger, clock.now, _usual(config), self._tell)
-        self._late: dict[str, tuple[dt.datetime, str, bytes]] = {}
-        for name, data in ledger.recall_all("late|"):
-            if data:
-                at, path, body = json.loads(data)
-                self._late[name] = dt.datetime.fromisoformat(at), path, body.encode("latin-1")
-        self._signed: list[tuple[Outgoing, Outgoing]] = []
+        self._manners = Misbehaviour(self, self._route, lambda *told: _problem(Refused(*told)))
         counted = ledger.recall("counted")
         self._counted = clock.now() if counted is None else dt.datetime.fromisoformat(counted)
 
     # The ground's surface.
 
     def handle(self, request: EmulatedRequest) -> EmulatedResponse:
-        self._catch_up(self.clock.now())
+        self.catch_up(self.clock.now())
         if request.path.startswith("/_control/"):
             return self._control(request)
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self._key}".encode()):
             return _problem(Refused(401, "unauthorized", "The key is not known"))
-        fault = self.fault()
-        if fault == "throttle":
-            wait = {"retry-after": f"{self.faults.retry_after_seconds:g}"}
-            return replace(_problem(Refused(429, "throttled", "Too many requests")), headers={**JSON, **wait})
-        if fault == "error_before":
-            return _problem(Refused(500, "internal", "Something went wrong"))
-        if fault == "late_commit":
-            if request.method == "POST":
-                self._put_off(request)
-            return _problem(Refused(504, "timeout", "The request took too long"))
-        answer = self._route(request)
-        if fault == "error_after":
-            return _problem(Refused(500, "internal", "Something went wrong"))
-        if fault == "drop_after":
-            return replace(answer, drop=True)
-        if fault == "delay":
-            return replace(answer, delay_seconds=self.random.random() * self.faults.delay_seconds)
-        return answer
-
-    def due(self, now: dt.datetime) -> list[Outgoing]:
-        """Signed when handed out, as the vendor does, so that a late redelivery is no old signature."""
-        self._catch_up(now)
-        signed = [(self._sign(outgoing, now), outgoing) for outgoing in self.webhooks.due(now)]
-        self._signed += signed
-        return [one for one, _ in signed]
-
-    def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        for index, (signed, queued) in enumerate(self._signed):
-            if signed is outgoing:
-                # By place: a doubled webhook that was signed in the same second is equal, and settles by itself.
-                del self._signed[index]
-                self.webhooks.settled(queued, status)
-                return
+        return self._manners.answer(request)
 
     def next_due(self) -> dt.datetime | None:
-        late = min((at for at, _, _ in self._late.values()), default=None)
         count = self._counted + dt.timedelta(seconds=self._snapshot_every) if self._snapshot_every > 0 else None
-        moments = (self.webhooks.next_due(), self._warehouse.next_due(), late, count)
+        moments = (self.webhooks.next_due(), self._warehouse.next_due(), self._manners.next_due(), count)
         return min((moment for moment in moments if moment is not None), default=None)
 
     # Time.
 
-    def _catch_up(self, now: dt.datetime) -> None:
-        for name, (at, path, body) in list(self._late.items()):
-            if at <= now:
-                del self._late[name]
-                self.ledger.remember(name, "")
-                self._route(EmulatedRequest("POST", path, {}, {}, body))
+    def catch_up(self, now: dt.datetime) -> None:
+        self._manners.catch_up(now)
         self._warehouse.tick(now)
         if self._snapshot_every > 0 and (now - self._counted).total_seconds() >= self._snapshot_every:
             self._counted = now
@@ -142,18 +101,12 @@ class WmsEmulator(Emulator):
             for warehouse in self._warehouse.warehouses():
                 self._warehouse.snapshot(warehouse)
 
-    def _put_off(self, request: EmulatedRequest) -> None:
-        name = f"late|{self.calls:09d}|{self.random.getrandbits(64):016x}"
-        at = self.clock.now() + dt.timedelta(seconds=self.faults.late_commit_seconds)
-        self._late[name] = at, request.path, request.body
-        self.ledger.remember(name, json.dumps([at.isoformat(), request.path, request.body.decode("latin-1")]))
-
     def _tell(self, event: dict[str, object]) -> None:
         if self.config.get("webhooks", "on") == "on":
             body = json.dumps({"events": [event]}, separators=(",", ":")).encode()
             self.webhooks.push(Outgoing(str(event["id"]), str(event["type"]), {}, body))
 
-    def _sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+    def sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
         timestamp = str(int(now.timestamp()))
         signature = hmac.new(self._secret, timestamp.encode() + b"." + outgoing.body, hashlib.sha256).hexdigest()
         headers = {

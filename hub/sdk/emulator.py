@@ -13,7 +13,7 @@ import json
 import random
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hub.sdk.ports import Clock
@@ -188,6 +188,13 @@ class _Pending:
     outgoing: Outgoing
     due: dt.datetime
     attempts: int = 0
+    sent: Outgoing | None = None
+    """As it was handed out, signed then."""
+
+
+def _as_it_is(outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+    del now
+    return outgoing
 
 
 class WebhookQueue:
@@ -231,8 +238,9 @@ class WebhookQueue:
             self._ledger.count_fault("duplicate_webhook")
             self._add(outgoing, due + dt.timedelta(seconds=spread * self._faults.redeliver_seconds))
 
-    def due(self, now: dt.datetime) -> list[Outgoing]:
-        """What is to be delivered now, oldest first; each is out until `settled`."""
+    def due(self, now: dt.datetime, sign: Callable[[Outgoing, dt.datetime], Outgoing] = _as_it_is) -> list[Outgoing]:
+        """What is to be delivered now, oldest first; each is out until `settled`. Signed when handed out, as vendors
+        do, so that a late redelivery bears no old signature."""
         ready = sorted(
             (entry for entry in self._pending if entry.due <= now), key=lambda entry: (entry.due, entry.number)
         )
@@ -240,11 +248,18 @@ class WebhookQueue:
             return []
         self._pending = [entry for entry in self._pending if entry.due > now]
         self._in_flight += ready
-        return [entry.outgoing for entry in ready]
+        sent = []
+        for entry in ready:
+            entry.sent = sign(entry.outgoing, now)
+            sent.append(entry.sent)
+        return sent
 
     def settled(self, outgoing: Outgoing, status: int | None) -> None:
-        """One delivery of `outgoing` ended with `status` (None: no answer)."""
-        entry = next((entry for entry in self._in_flight if entry.outgoing is outgoing), None)
+        """One delivery of `outgoing`, as it was handed out, ended with `status` (None: no answer).
+
+        By identity: a doubled webhook that was signed in the same second is equal, and settles by itself.
+        """
+        entry = next((entry for entry in self._in_flight if entry.sent is outgoing), None)
         if entry is None:
             return
         self._in_flight.remove(entry)
@@ -306,7 +321,15 @@ class Emulator(ABC):
 
     def due(self, now: dt.datetime) -> list[Outgoing]:
         """Webhooks to deliver now, each handed out once until `settled` says how it went."""
-        return self.webhooks.due(now)
+        self.catch_up(now)
+        return self.webhooks.due(now, self.sign)
+
+    def catch_up(self, now: dt.datetime) -> None:  # noqa: B027 - many systems do nothing by themselves
+        """Do what time brings until now, before anything is answered or told."""
+
+    def sign(self, outgoing: Outgoing, now: dt.datetime) -> Outgoing:
+        """The webhook with this vendor's signature of this moment; as it is where it was signed when it was made."""
+        return _as_it_is(outgoing, now)
 
     def settled(self, outgoing: Outgoing, status: int | None) -> None:
         """The hub answered `status` (None: no answer); anything but 2xx is delivered again later, as vendors do."""
