@@ -19,7 +19,6 @@ from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.accept import accept
-from hub.oms.allocate import exclude_location, source_again
 from hub.oms.cancel import overtaken, tell_erp
 from hub.oms.label import drop_unneeded, packed
 from hub.oms.load import Case, open_case, work_key
@@ -28,6 +27,7 @@ from hub.oms.ports import Rules
 from hub.oms.reconcile import ask, reconcile
 from hub.oms.reserve import count_unassigned, release_firm
 from hub.oms.save import save, tell
+from hub.oms.source import exclude_location, source_again
 
 ZERO = Decimal(0)
 _RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED)

@@ -169,12 +169,12 @@ def _cursor_first() -> None:
 
 def _double_reserve() -> None:
     """Stock is promised without looking at what is promised already, and taken without a condition."""
-    import hub.oms.allocate as allocate
+    import hub.oms.source as source
     import hub.store.writesets as writesets
     from hub.domain.writeset import StockChange
     from hub.store.shapes import stock_statement as statement
 
-    candidates = allocate._candidates
+    candidates = source._candidates
 
     class Blind:
         def __init__(self, snapshot: Any) -> None:
@@ -200,7 +200,7 @@ def _double_reserve() -> None:
     def unconditional(operation: StockChange, instant: int) -> Any:
         return statement(replace(operation, reserve=False), instant)
 
-    _patch(allocate, "_candidates", generous)
+    _patch(source, "_candidates", generous)
     _patch(writesets, "stock_statement", unconditional)
 
 

@@ -1,0 +1,232 @@
+"""Sourcing: which locations are asked for what of an order, what the solver chose, and the decision kept.
+
+Candidates and their exclusions come from the rules and the stock; nothing is reserved here (hub.oms.allocate does).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.events import Fact
+from hub.domain.money import decimal_text
+from hub.domain.order import OrderLine
+from hub.domain.sourcing import Candidate, Demand, Exclusion, Facts, Objective, Plan, Sourced, Wanted, eligible, source
+from hub.oms.load import Case
+from hub.oms.ports import LocationRule, Strategy
+from hub.oms.reserve import soft
+from hub.oms.routing import choose_strategy
+from hub.oms.save import tell
+from hub.oms.times import instant, instant_text
+
+ZERO = Decimal(0)
+RESOURCE_LIMIT = 5
+"""Times an order is sourced again after shorts and rejections before a person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sourcing:
+    """A decision before it is kept: what was found, for what, and by which rule and strategy."""
+
+    rule: str
+    demands: tuple[Demand, ...]
+    candidates: tuple[Candidate, ...]
+    exclusions: tuple[Exclusion, ...]
+    result: Sourced
+
+    @property
+    def plan(self) -> Plan:
+        return self.result.chosen
+
+
+def find_plan(case: Case, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> Sourcing:
+    """Where `pool` (line id -> units) of these lines should come from; lines of one SKU are one demand."""
+    demands: dict[str, Decimal] = {}
+    for line in lines:
+        assert line.sku
+        demands[line.sku] = demands.get(line.sku, ZERO) + pool[line.id]
+    strategy_id, rule_id = choose_strategy(case)
+    strategy = case.rules.strategies[strategy_id]
+    objective = Objective(
+        mode=strategy.objective,
+        max_shipments=strategy.max_shipments,
+        ship_complete=strategy.ship_complete,
+        line_from_one_location=strategy.line_from_one_location,
+        split_penalty=strategy.split_penalty,
+    )
+    candidates, exclusions = _candidates(case, strategy, lines, demands)
+    wanted = tuple(Demand(sku, quantity) for sku, quantity in sorted(demands.items()))
+    result = source(wanted, candidates, objective)
+    return Sourcing(f"{rule_id}/{strategy_id}", wanted, tuple(candidates), tuple(exclusions), result)
+
+
+def _candidates(
+    case: Case, strategy: Strategy, lines: Sequence[OrderLine], demands: dict[str, Decimal]
+) -> tuple[list[Candidate], list[Exclusion]]:
+    wanted = Wanted(
+        method=str(case.order.facts.get("method", "ship")),
+        country=str(case.contacts.get("ship_to", {}).get("country", "")),
+        excluded=_excluded(case),
+    )
+    exclusions: list[Exclusion] = []
+    asked: list[LocationRule] = []
+    for rule in sorted(case.rules.locations.values(), key=lambda rule: rule.id):
+        if not strategy.asks(rule):
+            exclusions.append(Exclusion(rule.id, "strategy", f"the strategy {strategy.id} does not ask it"))
+            continue
+        exclusion = eligible(Facts(rule.id, rule.can, rule.country, rule.capacity_per_day), wanted)
+        if exclusion is None:
+            asked.append(rule)
+        else:
+            exclusions.append(exclusion)
+    own: dict[tuple[str, str], Decimal] = {}
+    if case.order.confirmed_at is None:
+        for line in lines:
+            for reservation in soft(case, line):
+                key = (reservation.sku, reservation.location)
+                own[key] = own.get(key, ZERO) + reservation.quantity
+    where = {"sku": tuple(demands), "location": tuple(rule.id for rule in asked)}
+    stock = {(row["sku"], row["location"]): row for row in case.snapshot.rows("stock", where)} if asked else {}
+    candidates = []
+    for rule in asked:
+        available = {}
+        for sku in demands:
+            row = stock.get((sku, rule.id))
+            free = row["on_hand"] - row["soft"] - row["firm"] - rule.safety(sku) if row else ZERO
+            units = free + own.get((sku, rule.id), ZERO)
+            if units > 0:
+                available[sku] = units
+        if available:
+            candidates.append(_candidate(case, rule, available))
+        else:
+            exclusions.append(Exclusion(rule.id, "no_stock", "nothing of this order is free there"))
+    return candidates, exclusions
+
+
+def _candidate(case: Case, rule: LocationRule, available: dict[str, Decimal]) -> Candidate:
+    fixed = {"order": rule.cost_order}
+    distance = distance_km(rule, case.contacts.get("ship_to", {}))
+    if distance is not None:
+        fixed["distance"] = distance * case.rules.cost_per_km
+    return Candidate(rule.id, available, fixed, rule.cost_line, rule.cost_unit, rule.priority)
+
+
+def distance_km(rule: LocationRule, address: dict[str, Any]) -> Decimal | None:
+    """Great-circle kilometres, whole; None where either place is unknown."""
+    if rule.latitude is None or rule.longitude is None or "latitude" not in address or "longitude" not in address:
+        return None
+    here = math.radians(rule.latitude), math.radians(rule.longitude)
+    there = math.radians(Decimal(address["latitude"])), math.radians(Decimal(address["longitude"]))
+    half = (
+        math.sin((there[0] - here[0]) / 2) ** 2
+        + math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
+    )
+    return Decimal(round(2 * 6371 * math.asin(math.sqrt(min(1.0, half)))))
+
+
+def _excluded(case: Case) -> dict[str, str]:
+    found = {}
+    for exclusion in case.order.facts.get("exclusions", ()):
+        until = instant(exclusion["until"])
+        if until is not None and until > case.now:
+            found[exclusion["location"]] = f"{exclusion['reason']}, until {exclusion['until']}"
+    return found
+
+
+def exclude_location(case: Case, location: str, reason: str) -> None:
+    """Do not ask a location again for this order for a while: it has just said that it cannot."""
+    over = case.now + dt.timedelta(hours=case.rules.silence_hours)
+    until = instant_text(over)
+    if int(case.order.facts.get("resourced", 0)) < RESOURCE_LIMIT:  # then a person decides, and time changes nothing
+        case.task("allocate", case.order.id, over, "exclusion", location)
+    others = [item for item in case.order.facts.get("exclusions", ()) if item["location"] != location]
+    entry = {"location": location, "reason": reason, "until": until}
+    case.order.facts = {**case.order.facts, "exclusions": [*others, entry]}
+
+
+def source_again(case: Case, why: str) -> None:
+    """Ask for the remainder to be sourced again, a bounded number of times."""
+    count = int(case.order.facts.get("resourced", 0)) + 1
+    case.order.facts = {**case.order.facts, "resourced": count}
+    if count > RESOURCE_LIMIT:
+        case.raise_exception(
+            f"resource-limit/{case.order.id}",
+            "resource_limit",
+            "An order was sourced again too often",
+            f"{count} locations in a row could not deliver ({why}).",
+            "Check the stock of its SKUs, then release or cancel the order.",
+            f"hub orders show {case.order.id} --why",
+        )
+        return
+    case.task("resource", case.order.id, case.now, str(count))
+
+
+def keep(case: Case, sourcing: Sourcing) -> None:
+    """Store the decision with everything that explains it."""
+    result = sourcing.result
+    chosen = result.chosen
+    document = {
+        "rule": sourcing.rule,
+        "revision": case.rules.revision,
+        "demands": {demand.sku: decimal_text(demand.quantity) for demand in sourcing.demands},
+        "candidates": [
+            {
+                "location": candidate.id,
+                "available": {sku: decimal_text(units) for sku, units in sorted(candidate.available.items())},
+                "cost": {name: decimal_text(amount) for name, amount in candidate.fixed.items()},
+                "per_line": decimal_text(candidate.per_line),
+                "per_unit": decimal_text(candidate.per_unit),
+                "priority": candidate.priority,
+            }
+            for candidate in sourcing.candidates
+        ],
+        "exclusions": [{"location": e.location, "code": e.code, "detail": e.detail} for e in sourcing.exclusions],
+        "plan": _plan(chosen),
+        "second_best": _plan(result.second) if result.second else None,
+        "greedy": {"cost": decimal_text(result.greedy.cost), "locations": list(result.greedy.locations)},
+        "proven": result.proven,
+        "bound": [decimal_text(part) for part in result.bound],
+        "nodes": result.nodes,
+    }
+    row = {
+        "id": case.new_id("sd", case.order.id),
+        "order_id": case.order.id,
+        "cause": case.cause,
+        "document": document,
+        "at": case.now,
+    }
+    case.decision.writes.insert("sourcing_decisions", row)
+    if not chosen.unfilled:
+        case.clear_exception(f"unfillable/{case.order.id}", "allocated")
+    elif case.order.facts.get("resourced"):
+        _nothing_left(case, chosen)
+    fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
+    tell(case, fact, locations=",".join(chosen.locations))
+
+
+def _nothing_left(case: Case, plan: Plan) -> None:
+    missing = ", ".join(f"{decimal_text(units)} of {sku}" for sku, units in sorted(plan.unfilled.items()))
+    case.raise_exception(
+        f"unfillable/{case.order.id}",
+        "unfillable",
+        "No location can deliver what another gave back",
+        f"{missing} wait for stock.",
+        "They are allocated when stock comes. Or tell the customer and cancel them.",
+        f"hub orders show {case.order.id} --why",
+    )
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "quantities": [
+            {"sku": sku, "location": location, "quantity": decimal_text(units)}
+            for (sku, location), units in sorted(plan.quantities.items())
+        ],
+        "unfilled": {sku: decimal_text(units) for sku, units in sorted(plan.unfilled.items())},
+        "cost": decimal_text(plan.cost),
+        "terms": [[name, decimal_text(amount)] for name, amount in plan.terms],
+    }
