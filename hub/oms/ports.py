@@ -91,6 +91,15 @@ class Strategy:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyRule:
+    """What the buyers of a channel are written about: `templates` by name. `locale` where the order names none."""
+
+    templates: frozenset[str]
+    brand: str = ""
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingRule:
     id: str
     when: str
@@ -122,3 +131,5 @@ class Rules:
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")
+    notify: Mapping[str, NotifyRule] = field(default_factory=dict)
+    """By channel; nobody is written to by a channel that is not in it."""

@@ -55,6 +55,11 @@ class Query(enum.StrEnum):
 PAYLOAD: dict[Capability, str] = {
     Capability.PUSH_INVENTORY: "StockLevel",
     Capability.PUSH_SHIPMENT: "Shipment",
+    Capability.PUSH_ORDER_STATUS: "OrderStatusPush",
+    Capability.PUSH_CANCELLATION: "CancellationPush",
+    Capability.PUSH_REFUND: "RefundPush",
+    Capability.PUSH_RETURN: "ReturnPush",
+    Capability.NOTIFY: "Notification",
     Capability.ACKNOWLEDGE: "GroupAcknowledgement",
     Capability.SUBMIT_ORDER: "PostedOrder",
     Capability.UPDATE_ORDER: "PostedOrder",
