@@ -65,7 +65,7 @@ def notify(case: Case, template: str, key: str, **data: str) -> None:
 def push_order_status(case: Case, status: str, key: str, lines: Quantities = (), **data: str) -> None:
     """Tell the channel where the order, or some of it, stands: ready_for_pickup, handed_over, not_collected,
     promise_moved, delayed. `key` names the fact; `data` may name location, fulfilment_order, promised_at, note."""
-    record = {**_of_order(case), "status": status, "occurred_at": instant_text(case.now), **data}
+    record: Record = {**_of_order(case), "status": status, "occurred_at": instant_text(case.now), **data}
     record["lines"] = _lines(lines)
     _push(case, "push_order_status", f"status/{key}/{status}", "status", record)
 
@@ -74,14 +74,14 @@ def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> N
     """Tell the channel that quantities of its order, cancelled in the ledger already, will not come. `whole`: that
     leaves nothing of the order at all."""
     whole = all(line.live <= 0 for line in case.order.lines)
-    record = {**_of_order(case), "whole": whole, "reason": reason, "lines": _lines(lines)}
+    record: Record = {**_of_order(case), "whole": whole, "reason": reason, "lines": _lines(lines)}
     _push(case, "push_cancellation", f"cancellation/{key}", "money", record, echo="RefundEvent")
 
 
 def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, reason: str) -> None:
     """Have the channel pay back an amount in the order's currency, or tell it that we have. `lines` say what for."""
     order = case.order
-    record = {**_of_order(case), "refund": refund_id, "amount": decimal_text(amount), "reason": reason}
+    record: Record = {**_of_order(case), "refund": refund_id, "amount": decimal_text(amount), "reason": reason}
     record["lines"] = _lines(lines)
     if order.currency:
         record["currency"] = order.currency
@@ -90,7 +90,7 @@ def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, 
 
 def push_return(case: Case, return_id: str, status: str, lines: Quantities) -> None:
     """Tell the channel how a return stands: requested, approved, refused, received, settled, closed, cancelled."""
-    record = {**_of_order(case), "return": return_id, "status": status, "lines": _lines(lines)}
+    record: Record = {**_of_order(case), "return": return_id, "status": status, "lines": _lines(lines)}
     _push(
         case,
         "push_return",
