@@ -128,6 +128,9 @@ def _head(order: dict[str, Any]) -> None:
     if order["attributes"]:
         said = ", ".join(f"{name}={cell(value)}" for name, value in sorted(order["attributes"].items()))
         click.echo(f"  attributes  {said if len(said) <= WIDEST else said[: WIDEST - 3] + '...'}")
+    for link in order["links"]:
+        other = link["number"] or link["external_id"]
+        click.echo(f"  {link['role'].replace('_', ' '):<11} {other}  ({link['id']}, {link['status']})")
     for customer in order["customers"]:
         gone = " (merged into another there)" if customer["valid_to"] else ""
         click.echo(f"  customer    {customer['external_id']} at {customer['system']}{gone}")

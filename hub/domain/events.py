@@ -17,6 +17,7 @@ class Fact(enum.StrEnum):
     ORDER_CLOSED = "hub.order.closed.v1"
     ORDER_POSTED = "hub.order.posted.v1"
     ORDER_REFUNDED = "hub.order.refunded.v1"
+    ORDER_LINKED = "hub.order.linked.v1"
     WORK_PLANNED = "hub.fulfilment_order.planned.v1"
     WORK_SENT = "hub.fulfilment_order.sent.v1"
     WORK_REPORTED = "hub.fulfilment_order.reported.v1"

@@ -14,6 +14,8 @@ from typing import Any
 from hub.domain.quantity import AT_LOCATION, DECREASE, ENDED, LEFT, Bucket, Ledger
 
 ZERO = Decimal(0)
+MADE_HERE = "made_here"
+"""The fact of an order that the hub made out of another; its channel does not know it."""
 
 
 class OrderStatus(enum.StrEnum):
@@ -156,6 +158,11 @@ class Order:
     def known(self) -> bool:
         """False for a tombstone: a cancellation came first, the order itself has not been seen."""
         return not self.facts.get("tombstone", False)
+
+    @property
+    def made_here(self) -> bool:
+        """The hub made it out of another order: its channel does not know it."""
+        return MADE_HERE in self.facts
 
     def line(self, line_id: str) -> OrderLine | None:
         return next((line for line in self.lines if line.id == line_id), None)

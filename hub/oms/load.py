@@ -51,6 +51,10 @@ class Case:
     _packages: list[CarriedPackage] | None = None
     _labels: list[CarrierLabel] | None = None
     counter: int = 0
+    linked: list[Case] = field(default_factory=list)
+    """Orders made in the same decision (hub.oms.linked); they are saved with this one."""
+    part: str = ""
+    """Tells the ids of one cause's several orders apart; empty for the first."""
 
     @property
     def channel(self) -> Channel | None:
@@ -144,7 +148,8 @@ class Case:
     def new_id(self, prefix: str, *parts: str) -> str:
         """An id that computing the same cause again mints again."""
         self.counter += 1
-        return derived_id(prefix, self.cause, str(self.counter), *parts)
+        told_apart = (self.part,) if self.part else ()
+        return derived_id(prefix, self.cause, *told_apart, str(self.counter), *parts)
 
     def task(
         self, kind: str, subject: str, due_at: dt.datetime, *parts: str, payload: Mapping[str, Any] | None = None

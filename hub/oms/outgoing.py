@@ -160,7 +160,7 @@ def cancel_work(case: Case, work: FulfilmentOrder, asked: CancelRequest) -> None
 def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     """Tell the channel what left in a package and how to follow it."""
     order, channel = case.order, case.channel
-    if channel is None or "push_shipment" not in channel.capabilities:
+    if channel is None or "push_shipment" not in channel.capabilities or order.made_here:
         return
     lines: list[Record] = []
     for part in package.lines:

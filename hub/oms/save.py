@@ -33,6 +33,8 @@ _STATUS_FACTS = {
 
 def save(case: Case) -> Decision:
     """Write what changed. The order's row always guards the rest, so that two decisions about it never mix."""
+    for other in case.linked:
+        save(other)
     order, writes = case.order, case.decision.writes
     _forget_what_is_over(case)
     _source_what_is_less(case)
@@ -56,8 +58,9 @@ def save(case: Case) -> Decision:
         writes.update("orders", {"id": order.id, "version": order.version}, values)
     writes.extend(body)
     _tell_status(case, str(row["status"]), None if before is None else str(before["status"]))
-    case.decision.subject = case.decision.subject or order.id
-    case.decision.held = order.held
+    if not case.part:
+        case.decision.subject = case.decision.subject or order.id
+        case.decision.held = order.held
     return case.decision
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.domain.link import LinkRole, OrderLink, role_of
 from hub.domain.masking import masked, private_texts
 from hub.store.tables import BUCKETS
 from hub.views.query import rows
@@ -104,6 +105,7 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
         {"id": order["document"].get("customer", "")},
         instants=("valid_to",),
     )
+    order["links"] = _links(connection, order_id)
     order["holds"] = rows(
         connection,
         """SELECT id, line_id, kind, rule, path, hint, placed_at, released_at, released_by FROM holds
@@ -180,6 +182,23 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     for event in order["timeline"]:
         event["data"] = json.loads(event["data"])
     return order
+
+
+def _links(connection: Connection, order_id: str) -> list[dict[str, Any]]:
+    """The orders that belong to this one, with what this one is to each."""
+    found = rows(
+        connection,
+        """SELECT k.order_id, k.other_order_id, k.role, k.at, o.id, o.number, o.external_id, o.status
+             FROM order_links k JOIN orders o
+               ON o.id = CASE WHEN k.order_id = :id THEN k.other_order_id ELSE k.order_id END
+            WHERE k.order_id = :id OR k.other_order_id = :id ORDER BY k.at, k.id""",
+        {"id": order_id},
+        instants=("at",),
+    )
+    for row in found:
+        kept = OrderLink(row.pop("order_id"), row.pop("other_order_id"), LinkRole(row["role"]))
+        row["role"] = role_of(order_id, kept).value
+    return found
 
 
 def _attributes(connection: Connection, order_id: str) -> dict[str, Any]:

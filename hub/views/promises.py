@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hub.domain.link import INVERSE
 from hub.domain.quantity import MOVES, OBSERVED_ONLY, Bucket
 from hub.store.tables import BUCKETS
 from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
@@ -25,8 +26,12 @@ class Promise:
     sql: str
 
 
+def _listed(known: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in known)
+
+
 def _states(table: str, column: str, known: Iterable[str]) -> str:
-    shown = ", ".join(f"'{state}'" for state in known)
+    shown = _listed(known)
     return f"SELECT id AS subject, 'state ' || {column} AS detail FROM {table} WHERE {column} NOT IN ({shown})"
 
 
@@ -282,6 +287,13 @@ PROMISES: tuple[Promise, ...] = (
         "Every order's timeline begins with its capture",
         "SELECT o.id AS subject, 'has no capture on its timeline' AS detail FROM orders o"
         " WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.order_id = o.id AND e.type LIKE 'hub.order.%')",
+    ),
+    Promise(
+        "links_whole",
+        "A link between two orders has both, and is of a kind that is known",
+        "SELECT k.id AS subject, k.role || ' between orders of which one is not there' AS detail FROM order_links k"
+        f" WHERE k.role NOT IN ({_listed(INVERSE)}) OR (SELECT COUNT(*) FROM orders o"
+        " WHERE o.id IN (k.order_id, k.other_order_id)) <> 2",
     ),
     Promise(
         "money_invoiced",

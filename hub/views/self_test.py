@@ -61,9 +61,19 @@ _PACKAGE = (
     " updated_at) SELECT :id, :order_id, 'fo', 'dc', 'BOX', 'label_pending', '{}', created_at, updated_at"
     " FROM orders WHERE id = :order_id"
 )
+_LINK = (
+    "INSERT INTO order_links (id, order_id, other_order_id, role, at)"
+    " SELECT :id, id, 'or-gone', 'replaces', created_at FROM orders WHERE id = :order_id"
+)
 _SOME_ORDER = "SELECT '{name}' AS id, id AS order_id FROM orders WHERE status = 'closed' ORDER BY id LIMIT 1"
 
 CORRUPTIONS: tuple[Corruption, ...] = (
+    Corruption(
+        "an order is linked to one that does not exist",
+        "links_whole",
+        _SOME_ORDER.format(name="link-self-test"),
+        (_LINK,),
+    ),
     Corruption(
         "more comes back for a label than it cost",
         "labels_money",

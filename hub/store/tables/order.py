@@ -111,6 +111,19 @@ holds = Table(
     ),
 )
 
+order_links = Table(
+    "order_links",
+    metadata,
+    # Orders that belong together; one row a pair, written by the later one (hub.domain.link).
+    Column("id", Text, primary_key=True),  # <order id>/<role>/<other order id>
+    Column("order_id", Text, nullable=False),
+    Column("other_order_id", Text, nullable=False),
+    Column("role", Text, nullable=False),  # replaces | replacement_for | exchange_for | transfer_for | split_of
+    Column("at", Instant, nullable=False),
+    Index("ix_order_links_order", "order_id"),
+    Index("ix_order_links_other", "other_order_id"),
+)
+
 fulfilment_orders = Table(
     "fulfilment_orders",
     metadata,

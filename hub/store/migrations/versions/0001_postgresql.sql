@@ -454,6 +454,19 @@ CREATE TABLE order_lines (
 
 CREATE INDEX ix_order_lines_sku ON order_lines (sku);
 
+CREATE TABLE order_links (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    other_order_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_order_links PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_order_links_order ON order_links (order_id);
+
+CREATE INDEX ix_order_links_other ON order_links (other_order_id);
+
 CREATE TABLE orders (
     id TEXT NOT NULL,
     channel TEXT NOT NULL,
