@@ -1,5 +1,7 @@
 """The everyday run leaves tests marked `full("what it is")` out; the last line of a run names what it left."""
 
+from typing import Any
+
 import pytest
 
 LEFT_OUT = pytest.StashKey[list[str]]()
@@ -19,14 +21,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not marker.args:
             raise pytest.UsageError(f'{item.nodeid}: mark it full("what it is and how long"), for the closing line')
     config.stash[LEFT_OUT] = [str(marker.args[0]) for _, marker in long]
+    _tell_the_main_process(config)
     chosen = {item for item, _ in long}
     items[:] = [item for item in items if item not in chosen]
     config.hook.pytest_deselected(items=[item for item, _ in long])
 
 
+def _tell_the_main_process(config: pytest.Config) -> None:
+    """Where the suite runs in several processes, each leaves the same tests out and the main one prints for all."""
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    said = getattr(node, "workeroutput", {})  # none of a process that died
+    node.config.stash[LEFT_OUT] = said.get("left_out", node.config.stash.get(LEFT_OUT, []))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if LEFT_OUT in config.stash:
+    if LEFT_OUT in config.stash and not hasattr(config, "workeroutput"):
         print(closing_line(config.stash[LEFT_OUT], full=bool(config.getoption("--full"))))
 
 

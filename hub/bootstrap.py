@@ -38,9 +38,10 @@ RUNTIME_MODULES = tuple(
     "alembic apscheduler click connexion flask jmespath jsonschema jsonschema_rs lxml msgspec paramiko psycopg "
     "psycopg_pool requests sqlalchemy uvicorn yaml zeep".split()
 )
-TEST_MODULES = ("hypothesis", "pytest", "pytest_randomly", "pytest_timeout", "responses", "schemathesis")
+TEST_MODULES = ("hypothesis", "pytest", "pytest_randomly", "pytest_timeout", "responses", "schemathesis", "xdist")
 
 LOCK_WAIT_SECONDS = 1800
+MOST_TEST_PROCESSES = 4  # each starts systems, browsers and databases of its own
 
 
 def ensure_environment(arguments: List[str]) -> None:
@@ -78,10 +79,18 @@ def run_checkout_command(command: str, arguments: List[str]) -> None:
     environ, options = surroundings(os.environ, checkout)
     if command == "test":
         os.chdir(checkout)
-        replace_process([sys.executable, "-m", "pytest"] + options + arguments, environ)
+        replace_process([sys.executable, "-m", "pytest"] + options + side_by_side(arguments) + arguments, environ)
     if not os.path.isfile(os.path.join(checkout, "tests", command, "cli.py")):
         raise Refusal("hub {0} is not part of this checkout: tests/{0}/cli.py is missing.".format(command))
     replace_process([sys.executable, "-m", "tests.{}.cli".format(command)] + arguments, environ)
+
+
+def side_by_side(arguments: List[str]) -> List[str]:
+    """Options that run the whole suite in a process a core, each file in one; what is named runs alone."""
+    cores = os.cpu_count() or 1
+    if cores == 1 or any(not argument.startswith("-") or argument.startswith("-n") for argument in arguments):
+        return []
+    return ["-n", str(min(cores, MOST_TEST_PROCESSES)), "--dist", "loadfile"]
 
 
 def surroundings(environ: Mapping[str, str], checkout: str) -> "tuple[Dict[str, str], List[str]]":

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -278,6 +279,23 @@ def test_tests_see_neither_the_users_hub_nor_a_checkout_not_to_write_to(tmp_path
     assert bootstrap.surroundings({}, "/checkout") == ({"PYTHONPATH": "/checkout"}, [])
 
 
+@pytest.mark.parametrize(
+    ("cores", "arguments", "options"),
+    [
+        (2, ["--full"], ["-n", "2", "--dist", "loadfile"]),
+        (64, [], ["-n", "4", "--dist", "loadfile"]),
+        (1, [], []),
+        (2, ["tests/unit"], []),
+        (2, ["-n0"], []),
+    ],
+)
+def test_only_the_whole_suite_runs_in_a_process_a_core(
+    cores: int, arguments: list[str], options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert bootstrap.side_by_side(arguments) == options
+
+
 def test_uv_is_used_where_there_is_one(checkout: Checkout, tmp_path: Path) -> None:
     uv = f'[ "$1 $2 $3" = "pip install --python" ] || exit 2; python=$4; shift 4; exec {BARE_PYTHON} -m pip'
     programs = programs_on_path(tmp_path, uv=f'{uv} --python "$python" install "$@"')
@@ -379,7 +397,9 @@ def ordinary_user(tmp_path: Path) -> tuple[str, int | None]:
     """An interpreter and a user id that file permissions hold for: root may write everywhere."""
     if os.geteuid() != 0:
         return BARE_PYTHON, None
-    for path in (tmp_path, *tmp_path.parents[:2]):
+    closed = [path for path in (tmp_path, *tmp_path.parents) if path.stat().st_mode & 0o005 != 0o005]
+    for path in closed:
+        assert path.is_relative_to(tempfile.gettempdir()), f"{path} is not the tests' own to open"
         path.chmod(0o755)
     for python in (BARE_PYTHON, "/usr/bin/python3"):
         if runs_for_nobody(python):
