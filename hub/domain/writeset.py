@@ -54,9 +54,11 @@ class Delete:
 class StockChange:
     """Change the counters of one (sku, location) row of `stock`.
 
-    `soft`, `firm` and `on_hand` are added. With `reserve=True` the change needs `on_hand - soft - firm - safety >=
-    soft + firm added` beforehand (never oversold); otherwise it is unconditional except that counters of reservations
-    never go below zero (a conflict). A missing row is created by unconditional changes and refuses a reserve.
+    All counters are added. `quarantine`, `damaged` and `in_transit` hold goods beside `on_hand` that nobody can be
+    promised; they never go below zero (a conflict). With `reserve=True` the change needs `on_hand - soft - firm -
+    safety >= soft + firm added` beforehand (never oversold) and changes no goods beside `on_hand`; otherwise it is
+    unconditional except that counters of reservations never go below zero (a conflict). A missing row is created by
+    unconditional changes and refuses a reserve.
     """
 
     sku: str
@@ -64,6 +66,9 @@ class StockChange:
     soft: Decimal = Decimal(0)
     firm: Decimal = Decimal(0)
     on_hand: Decimal = Decimal(0)
+    quarantine: Decimal = Decimal(0)
+    damaged: Decimal = Decimal(0)
+    in_transit: Decimal = Decimal(0)
     safety: Decimal = Decimal(0)
     reserve: bool = False
 

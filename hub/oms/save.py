@@ -152,7 +152,8 @@ def _source_what_is_less(case: Case) -> None:
 
 
 def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
-    """One change a (sku, location), sorted: what is reserved more on balance must be there, the rest always applies."""
+    """One change a (sku, location), sorted: what is reserved more on balance must be there, the rest always applies.
+    Goods beside on hand are a change of their own."""
     merged: dict[tuple[str, str], StockChange] = {}
     for change in changes:
         key = (change.sku, change.location)
@@ -163,6 +164,9 @@ def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
             soft=known.soft + change.soft,
             firm=known.firm + change.firm,
             on_hand=known.on_hand + change.on_hand,
+            quarantine=known.quarantine + change.quarantine,
+            damaged=known.damaged + change.damaged,
+            in_transit=known.in_transit + change.in_transit,
             safety=max(known.safety, change.safety),
         )
     result = []
@@ -172,6 +176,9 @@ def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
             reserve = change.soft + change.firm > 0
             safety = change.safety if reserve else ZERO
             result.append(StockChange(*key, change.soft, change.firm, change.on_hand, safety=safety, reserve=reserve))
+        if change.quarantine or change.damaged or change.in_transit:
+            beside = {name: getattr(change, name) for name in ("quarantine", "damaged", "in_transit")}
+            result.append(StockChange(*key, **beside))
     return result
 
 

@@ -58,6 +58,8 @@ _ERP = frozenset(
         Capability.UPDATE_ORDER,
         Capability.CANCEL_ORDER,
         Capability.POST_INVOICE,
+        Capability.POST_CREDIT_NOTE,
+        Capability.POST_GOODS_MOVEMENT,
     }
 )
 """What goes to the ERP that the policies name, where they name one."""

@@ -65,6 +65,8 @@ PAYLOAD: dict[Capability, str] = {
     Capability.UPDATE_ORDER: "PostedOrder",
     Capability.CANCEL_ORDER: "OrderCancellation",
     Capability.POST_INVOICE: "Invoice",
+    Capability.POST_CREDIT_NOTE: "CreditNote",
+    Capability.POST_GOODS_MOVEMENT: "GoodsMovement",
     Capability.SEND_FULFILMENT_REQUEST: "FulfilmentOrder",
     Capability.CANCEL_FULFILMENT_REQUEST: "FulfilmentCancellation",
     Capability.UPSERT_CUSTOMER: "Customer",

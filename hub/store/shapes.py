@@ -307,8 +307,34 @@ STOCK_CHANGE_KNOWN = (
 )
 """Counters that shrink need a standing row: an insert of a negative counter is refused before the conflict is seen."""
 
+STOCK_BESIDE = (
+    "INSERT INTO stock (quarantine, damaged, in_transit, updated_at, sku, location) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (sku, location) DO UPDATE SET quarantine = stock.quarantine + excluded.quarantine,"
+    " damaged = stock.damaged + excluded.damaged, in_transit = stock.in_transit + excluded.in_transit,"
+    " updated_at = excluded.updated_at"
+)
+STOCK_BESIDE_KNOWN = (
+    "UPDATE stock SET quarantine = quarantine + ?, damaged = damaged + ?, in_transit = in_transit + ?, updated_at = ?"
+    " WHERE sku = ? AND location = ?"
+)
+"""Goods beside on hand change seldom: statements of their own leave the others as short as they were."""
 
-def stock_statement(change: StockChange, now: int) -> tuple[str, Params]:
+
+def stock_statements(change: StockChange, now: int) -> list[tuple[str, Params]]:
+    """One statement, or two where goods on hand and beside it change together. Raises ValueError for a reserve that
+    changes more than it may."""
+    beside = (change.quarantine, change.damaged, change.in_transit)
+    if not any(beside):
+        return [_counters_statement(change, now)]
+    if change.reserve:
+        raise ValueError("a reserve changes no goods beside those on hand")
+    params = (*map(exact_to_database, beside), now, _text(change.sku), _text(change.location))
+    statement = (STOCK_BESIDE if min(beside) >= 0 else STOCK_BESIDE_KNOWN), params
+    counted = change.soft or change.firm or change.on_hand
+    return [_counters_statement(change, now), statement] if counted else [statement]
+
+
+def _counters_statement(change: StockChange, now: int) -> tuple[str, Params]:
     soft, firm = exact_to_database(change.soft), exact_to_database(change.firm)
     params: Params = (soft, firm, exact_to_database(change.on_hand), now, _text(change.sku), _text(change.location))
     if change.reserve:

@@ -27,6 +27,8 @@ from hub.domain.writeset import Applied, Delete, Insert, Outcome, StockChange, U
 from hub.store.bodies import BodyShelf
 from hub.store.errors import VALUE_ERRORS, Fault, driver_errors, fault_of
 from hub.store.shapes import (
+    STOCK_BESIDE,
+    STOCK_BESIDE_KNOWN,
     STOCK_CHANGE,
     STOCK_CHANGE_KNOWN,
     STOCK_RESERVE,
@@ -35,7 +37,7 @@ from hub.store.shapes import (
     Sequences,
     delete_statement,
     insert_shape,
-    stock_statement,
+    stock_statements,
     table_shape,
     update_statement,
 )
@@ -86,10 +88,10 @@ def _prepare_one(
         elif operation.__class__ is Update:
             _prepare_update(prepared, operation)
         elif operation.__class__ is StockChange:
-            sql, params = stock_statement(operation, instant)
             prepared.stock.append((operation.sku, operation.location))
             says = f"stock of {operation.sku} at {operation.location}"
-            prepared.statements.append(Statement(sql, params, 1, says, several=False))
+            for sql, params in stock_statements(operation, instant):
+                prepared.statements.append(Statement(sql, params, 1, says, several=False))
         elif operation.__class__ is Delete:
             sql, params = delete_statement(operation)
             prepared.touched.append((operation.table, None))
@@ -255,7 +257,7 @@ def _run(
         stock = ()
 
 
-_STOCK = frozenset({STOCK_RESERVE, STOCK_CHANGE, STOCK_CHANGE_KNOWN})
+_STOCK = frozenset({STOCK_RESERVE, STOCK_CHANGE, STOCK_CHANGE_KNOWN, STOCK_BESIDE, STOCK_BESIDE_KNOWN})
 
 
 def _grouped(tx: Transaction, prepared: Sequence[PreparedSet], stock: Sequence[Step]) -> bool:

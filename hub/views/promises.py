@@ -82,6 +82,19 @@ def _reserved(state: str) -> str:
     )
 
 
+def _beside_journal(bucket: str) -> Promise:
+    """Goods beside on hand have no counts, so every one of them stands in the journal."""
+    words = bucket.replace("_", " ")
+    return Promise(
+        f"stock_{bucket}",
+        f"Stock in {words} equals its journal" if bucket != "damaged" else "Damaged stock equals its journal",
+        f"SELECT s.sku || ' at ' || s.location AS subject, '{words} ' || s.{bucket} || ', journal ' ||"
+        " COALESCE(e.total, 0) AS detail FROM stock s LEFT JOIN (SELECT sku, location, SUM(COALESCE(delta, 0)) AS total"
+        f" FROM stock_events WHERE bucket = '{bucket}' GROUP BY sku, location) e ON e.sku = s.sku AND"
+        f" e.location = s.location WHERE s.{bucket} <> COALESCE(e.total, 0)",
+    )
+
+
 PROMISES: tuple[Promise, ...] = (
     Promise(
         "receipt_states",
@@ -174,6 +187,7 @@ PROMISES: tuple[Promise, ...] = (
         " FROM stock_events WHERE bucket = 'on_hand' GROUP BY sku, location) e ON e.sku = s.sku AND"
         " e.location = s.location WHERE s.on_hand <> COALESCE(e.total, 0)",
     ),
+    *(_beside_journal(bucket) for bucket in ("quarantine", "damaged", "in_transit")),
     Promise(
         "delivery_states",
         "A delivery is in one of its states",

@@ -218,6 +218,16 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         (f"UPDATE stock SET on_hand = on_hand + {ONE} WHERE sku = :id AND location = :location",),
         "{id} at {location}",
     ),
+    *(
+        Corruption(
+            f"stock in {bucket} appears without a journal entry",
+            f"stock_{bucket}",
+            "SELECT sku AS id, location FROM stock ORDER BY sku, location LIMIT 1",
+            (f"UPDATE stock SET {bucket} = {bucket} + {ONE} WHERE sku = :id AND location = :location",),
+            subject="{id} at {location}",
+        )
+        for bucket in ("quarantine", "damaged", "in_transit")
+    ),
     Corruption(
         "a live reservation is invented",
         "reserved_per_line",

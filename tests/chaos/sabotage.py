@@ -172,7 +172,7 @@ def _double_reserve() -> None:
     import hub.oms.source as source
     import hub.store.writesets as writesets
     from hub.domain.writeset import StockChange
-    from hub.store.shapes import stock_statement as statement
+    from hub.store.shapes import stock_statements as statements
 
     candidates = source._candidates
 
@@ -198,10 +198,10 @@ def _double_reserve() -> None:
             case.snapshot = seen
 
     def unconditional(operation: StockChange, instant: int) -> Any:
-        return statement(replace(operation, reserve=False), instant)
+        return statements(replace(operation, reserve=False), instant)
 
     _patch(source, "_candidates", generous)
-    _patch(writesets, "stock_statement", unconditional)
+    _patch(writesets, "stock_statements", unconditional)
 
 
 def _float_money() -> None:

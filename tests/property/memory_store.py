@@ -34,6 +34,8 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "pushed_stock": ("subject",),
 }
 
+STOCK_COUNTERS = ("on_hand", "soft", "firm", "quarantine", "damaged", "in_transit")
+
 
 class Conflict(Exception):
     """A precondition failed; nothing of the write set was applied."""
@@ -92,7 +94,7 @@ class MemoryStore:
         rows = self.tables.setdefault(operation.table, [])
         row = copy.deepcopy(dict(operation.row))
         if operation.table == "stock":
-            row = {"on_hand": ZERO, "soft": ZERO, "firm": ZERO, "as_of": None, "sequence": None, **row}
+            row = {**dict.fromkeys(STOCK_COUNTERS, ZERO), "as_of": None, "sequence": None, **row}
         keys: list[tuple[str, ...]] = [("id",)] if "id" in row else []
         keys += [UNIQUE[operation.table]] if operation.table in UNIQUE else []
         if any(_matches(known, {name: row[name] for name in key}) for known in rows for key in keys):
@@ -107,15 +109,15 @@ class MemoryStore:
         if row is None:
             if change.reserve:
                 raise Conflict(f"{change.sku} is not at {change.location}")
-            row = {"sku": change.sku, "location": change.location, "on_hand": ZERO, "soft": ZERO, "firm": ZERO}
+            row = {"sku": change.sku, "location": change.location, **dict.fromkeys(STOCK_COUNTERS, ZERO)}
             row |= {"as_of": None, "sequence": None, "updated_at": None}
             rows.append(row)
         free = row["on_hand"] - row["soft"] - row["firm"] - change.safety
         if change.reserve and free < change.soft + change.firm:
             raise Conflict(f"{change.sku} at {change.location}: {free} free")
-        for name in ("on_hand", "soft", "firm"):
+        for name in STOCK_COUNTERS:
             row[name] += getattr(change, name)
-        if row["soft"] < 0 or row["firm"] < 0:
+        if any(row[name] < 0 for name in STOCK_COUNTERS if name != "on_hand"):
             raise Conflict(f"{change.sku} at {change.location}: a counter below zero")
 
     def _check(self) -> None:

@@ -208,6 +208,24 @@ def test_reservations_never_become_negative(store: SqlStore) -> None:
     must_apply(store, stock(firm=Decimal(-1), on_hand=Decimal(-1)))
 
 
+def test_goods_beside_those_on_hand_are_counted_and_never_below_zero(store: SqlStore) -> None:
+    must_apply(store, stock(on_hand=Decimal(5), quarantine=Decimal(2), in_transit=Decimal(1)))
+    must_apply(store, stock(quarantine=Decimal(-1), damaged=Decimal(1)))
+    must_apply(store, stock(on_hand=Decimal(1), in_transit=Decimal(-1)))
+    assert kinds(store, [stock(quarantine=Decimal(-2)), stock("UNKNOWN", damaged=Decimal(-1))]) == ["conflict"] * 2
+    assert kinds(store, [stock(soft=Decimal(7), reserve=True)]) == ["conflict"], "nobody is promised what is beside"
+    with store.read() as snapshot:
+        row = snapshot.row("stock", {"sku": "SKU-1", "location": "east"})
+    assert row is not None
+    counters = [row[name] for name in ("on_hand", "quarantine", "damaged", "in_transit")]
+    assert counters == [Decimal(6), Decimal(1), Decimal(1), Decimal(0)]
+
+
+def test_a_reserve_changes_no_goods_beside_those_on_hand(store: SqlStore) -> None:
+    with pytest.raises(ValueError, match="a reserve"):
+        kinds(store, [stock(soft=Decimal(1), quarantine=Decimal(1), reserve=True)])
+
+
 def test_stock_shipped_beyond_the_books_is_recorded_as_negative_on_hand(store: SqlStore) -> None:
     must_apply(store, stock(on_hand=Decimal(-1)))
     with store.read() as snapshot:

@@ -15,11 +15,17 @@ stock = Table(
     Column("on_hand", Exact, nullable=False, server_default="0"),
     Column("soft", Exact, nullable=False, server_default="0"),
     Column("firm", Exact, nullable=False, server_default="0"),
+    Column("quarantine", Exact, nullable=False, server_default="0"),  # came back, not decided what becomes of it
+    Column("damaged", Exact, nullable=False, server_default="0"),  # there, and not to be sold
+    Column("in_transit", Exact, nullable=False, server_default="0"),  # on its way here from another location
     Column("as_of", Instant),  # of the latest snapshot inside on_hand
     Column("sequence", Text),
     Column("updated_at", Instant),
     CheckConstraint("soft >= 0", name="soft_not_negative"),
     CheckConstraint("firm >= 0", name="firm_not_negative"),
+    CheckConstraint("quarantine >= 0", name="quarantine_not_negative"),
+    CheckConstraint("damaged >= 0", name="damaged_not_negative"),
+    CheckConstraint("in_transit >= 0", name="in_transit_not_negative"),
 )
 
 stock_events = Table(
@@ -28,9 +34,9 @@ stock_events = Table(
     Column("id", Text, primary_key=True),  # business key
     Column("sku", Text, nullable=False),
     Column("location", Text, nullable=False),
-    Column("bucket", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # snapshot | movement | shipment | adjustment
-    Column("delta", Exact),  # applied to on_hand; 0 where journalled without effect
+    Column("bucket", Text, nullable=False),  # on_hand | quarantine | damaged | in_transit
+    Column("kind", Text, nullable=False),  # snapshot | movement | shipment | adjustment | return
+    Column("delta", Exact),  # applied to the bucket; 0 where journalled without effect
     Column("absolute", Exact),  # of a snapshot
     Column("source", Text, nullable=False),
     Column("source_time", Instant, nullable=False),
