@@ -676,12 +676,18 @@ CREATE TABLE stock (
     on_hand BIGINT DEFAULT '0' NOT NULL,
     soft BIGINT DEFAULT '0' NOT NULL,
     firm BIGINT DEFAULT '0' NOT NULL,
+    quarantine BIGINT DEFAULT '0' NOT NULL,
+    damaged BIGINT DEFAULT '0' NOT NULL,
+    in_transit BIGINT DEFAULT '0' NOT NULL,
     as_of BIGINT,
     sequence TEXT,
     updated_at BIGINT,
     CONSTRAINT pk_stock PRIMARY KEY (sku, location),
     CONSTRAINT ck_stock_soft_not_negative CHECK (soft >= 0),
-    CONSTRAINT ck_stock_firm_not_negative CHECK (firm >= 0)
+    CONSTRAINT ck_stock_firm_not_negative CHECK (firm >= 0),
+    CONSTRAINT ck_stock_quarantine_not_negative CHECK (quarantine >= 0),
+    CONSTRAINT ck_stock_damaged_not_negative CHECK (damaged >= 0),
+    CONSTRAINT ck_stock_in_transit_not_negative CHECK (in_transit >= 0)
 );
 
 CREATE TABLE stock_events (
