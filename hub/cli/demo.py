@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from hub.cli.failure import FAILED, REFUSED, Failure
-from hub.cli.output import emit_json, emit_object, json_option
+from hub.cli.failure import FAILED, REFUSED, USAGE, Failure
+from hub.cli.output import emit_json, emit_object, emit_table, json_option
 from hub.runtime.place import Place
 
 DEFAULT_ORDERS = 40
@@ -57,16 +57,29 @@ class _Bar:
     show_default=True,
     help="How many; the story comes first, ordinary orders fill up",
 )
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME",
+    help="One order a story instead, with its timeline; `all`, or `list` for their names. Can be given several times",
+)
 @click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of an empty start")
 @click.option("--port", type=click.IntRange(1, 65535), help="The hub's port (default 8770, or the next free one)")
 @json_option
 @click.pass_obj
-def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, as_json: bool) -> None:
-    """The hub and seven emulated systems on this machine, and orders that go through them."""
+def demo(
+    place: Place, leave: bool, orders: int, scenarios: tuple[str, ...], keep: bool, port: int | None, as_json: bool
+) -> None:
+    """The hub and emulated systems on this machine, and orders that go through them."""
     from hub.demo.processes import ProcessFailed
     from hub.demo.running import DemoLock, NotADemo, prepare_home, take_lock
     from hub.demo.stage import PortTaken, choose_port
 
+    if "list" in scenarios:
+        _list_scenarios(as_json)
+        return
+    wanted = _tales(scenarios, orders)
     demo_place = place if place.demo else Place(Place.of(None, None, True).config, place.home / "demo", True)
     lock = take_lock(demo_place.home)
     if not isinstance(lock, DemoLock):
@@ -81,7 +94,8 @@ def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, a
     try:
         prepare_home(demo_place.home, database=database, keep=keep)
         chosen = choose_port(port, _say)
-        _show(demo_place, lock, database, chosen, orders, stopping, leave=leave, as_json=as_json)
+        stories = bool(scenarios)
+        _show(demo_place, lock, database, chosen, wanted, stopping, leave=leave, as_json=as_json, stories=stories)
     except PortTaken as error:
         raise Failure(f"{error} Take another with --port, or leave it out.", REFUSED) from error
     except NotADemo as error:
@@ -90,6 +104,29 @@ def demo(place: Place, leave: bool, orders: int, keep: bool, port: int | None, a
         raise Failure(f"The demo could not go on: {error}\nEverything it had started was ended.", FAILED) from error
     finally:
         lock.release()
+
+
+def _tales(scenarios: tuple[str, ...], orders: int) -> list[Any]:
+    """What is played: the whole story, or one order a scenario."""
+    from hub.demo.scenarios import SCENARIOS, scenario_tales
+    from hub.demo.story import tales
+
+    if not scenarios:
+        return list(tales(orders))
+    unknown = [name for name in scenarios if name != "all" and name not in SCENARIOS]
+    if unknown:
+        raise Failure(f"There is no scenario {unknown[0]!r}. There are: all, {', '.join(SCENARIOS)}.", USAGE)
+    return list(scenario_tales(scenarios))
+
+
+def _list_scenarios(as_json: bool) -> None:
+    from hub.demo.scenarios import SCENARIOS
+
+    rows = [{"scenario": name, "what": "; ".join(tale.title for tale in told)} for name, told in SCENARIOS.items()]
+    if as_json:
+        emit_json(rows)
+        return
+    emit_table(rows, (("scenario", "SCENARIO"), ("what", "WHAT HAPPENS")), empty="No scenarios.")
 
 
 def _running(facts: dict[str, Any], as_json: bool) -> None:
@@ -109,16 +146,16 @@ def _show(
     lock: Any,
     database: str,
     port: int,
-    orders: int,
+    wanted: list[Any],
     stopping: threading.Event,
     *,
     leave: bool,
     as_json: bool,
+    stories: bool,
 ) -> None:
     from hub.demo.play import Interrupted, Play
-    from hub.demo.report import order_items, summary, text
+    from hub.demo.report import order_items, stories_told, story_text, summary, text
     from hub.demo.stage import stage
-    from hub.demo.story import tales
 
     _say(f"Order Hub demo     data in {place.home}")
     with stage(place.home, place.config, seed=SEED, port=port, say=_say) as opened:
@@ -128,11 +165,11 @@ def _show(
             "metrics": f"{opened.url}/metrics",
         }
         lock.write({"pid": os.getpid(), "url": opened.url, "home": str(place.home), "links": links})
-        factor = max(1, orders // 50)
+        factor = max(1, len(wanted) // 50)
         _say(f"Goods              {opened.furnish(factor)} articles at 3 places")
         bar = _Bar()
-        _say(f"Sending {orders} orders")
-        play = Play(opened, tales(orders), database=database, stopping=stopping, progress=bar)
+        _say(f"Sending {len(wanted)} orders")
+        play = Play(opened, wanted, database=database, stopping=stopping, progress=bar)
         try:
             outcome = play.perform()
         except Interrupted:
@@ -141,9 +178,12 @@ def _show(
         bar.end()
         faults = {name: dict(system.status()["faults"]) for name, system in opened.systems.items()}
         found = summary(outcome, place.home, database, faults)
+        told = stories_told(outcome, place.home, database) if stories else []
         if as_json:
-            emit_json(order_items(outcome), summary=found)
+            emit_json(order_items(outcome), summary=found, **({"stories": told} if stories else {}))
         else:
+            for line in story_text(told):
+                click.echo(line)
             for line in text(outcome, found, _command()):
                 click.echo(line)
         for one in outcome.unsettled():

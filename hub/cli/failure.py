@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FAILED = 1
+USAGE = 2
 UNREACHABLE = 4
 REFUSED = 5
 

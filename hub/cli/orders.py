@@ -11,6 +11,7 @@ from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, e
 from hub.cli.session import act, ask, database_of, reading
 from hub.runtime.place import Place
 from hub.views.explain import explain
+from hub.views.timeline import timeline
 
 WIDEST = 300
 """Characters of the line of attributes; `--json` shows all."""
@@ -201,10 +202,8 @@ def _why(order: dict[str, Any]) -> None:
 
 def _timeline(order: dict[str, Any]) -> None:
     click.echo("Timeline")
-    for event in order["timeline"]:
-        fact = event["type"].removeprefix("hub.").removesuffix(".v1")
-        told = f"  {cell(event['data'])}" if event["data"] else ""
-        click.echo(f"  {cell(event['at'])}  {fact}{told}")
+    for at, fact, told in timeline(order):
+        click.echo(f"  {cell(at)}  {fact}  {told}".rstrip())
 
 
 def _action(name: str, text: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.demo.goods import LOCATIONS
 from hub.demo.seen import Seen, SeenOrder, look
 from hub.demo.stage import Stage
-from hub.demo.story import Step, Tale, missing
+from hub.demo.story import HUB, Step, Tale, missing
 from hub.demo.systems import GOOD, SHOP, SYSTEMS
 
 LOOK_SECONDS = 0.15
@@ -39,6 +39,8 @@ class Played:
     total: str = ""
     steps: list[Step] = field(default_factory=list)
     seen: SeenOrder | None = None
+    answers: dict[str, str] = field(default_factory=dict)
+    """What steps at the hub answered, for the steps after them."""
 
     @property
     def missing(self) -> str:
@@ -159,12 +161,16 @@ class Play:
                 self._do(one, one.steps.pop(0))
 
     def _do(self, one: Played, step: Step) -> None:
-        work = one.seen.work[0].id if one.seen is not None and one.seen.work else ""
-        names = {"$order": one.order, "$work": work}
-        payload: dict[str, Any] = {
-            name: names.get(value, value) if isinstance(value, str) else value for name, value in step.payload.items()
-        }
-        self._stage.systems[step.system].control(step.verb, payload)
+        assert one.seen is not None, "nothing is done to what has not arrived"
+        work = one.seen.work[-1].id if one.seen.work else ""
+        names = {"$order": one.seen.id if step.system == HUB else one.order, "$work": work}
+        names |= {f"${name}": value for name, value in one.answers.items()}
+        payload = _filled(step.payload, names)
+        if step.system == HUB:
+            said = self._stage.act(step.verb, **payload)
+            one.answers |= {name: value for name, value in said.items() if isinstance(value, str)}
+        else:
+            self._stage.systems[step.system].control(step.verb, payload)
 
     def _misbehave(self) -> None:
         for system in SYSTEMS:
@@ -176,3 +182,14 @@ class Play:
     def _behave(self) -> None:
         for system in self._stage.systems.values():
             system.set_faults(**GOOD)
+
+
+def _filled(payload: Any, names: Mapping[str, str]) -> Any:
+    """The payload with the names of things in place of "$name"."""
+    if isinstance(payload, str):
+        return names.get(payload, payload)
+    if isinstance(payload, Mapping):
+        return {name: _filled(value, names) for name, value in payload.items()}
+    if isinstance(payload, list | tuple):
+        return [_filled(value, names) for value in payload]
+    return payload

@@ -12,7 +12,9 @@ from hub.demo.play import Outcome, Played
 from hub.demo.seen import SeenOrder
 from hub.demo.systems import SYSTEMS
 from hub.store.reading import open_reading
+from hub.views.orders import show_order
 from hub.views.query import rows
+from hub.views.timeline import timeline
 
 LEFT = ("shipped", "delivered", "ready_for_pickup", "handed_over")
 
@@ -188,7 +190,42 @@ def _ledger(path: Path, kinds: Mapping[str, str]) -> dict[str, int]:
     return {words: int(counts[kind]) for kind, words in kinds.items() if counts.get(kind)}
 
 
+def stories_told(outcome: Outcome, home: Path, database: str) -> list[dict[str, Any]]:
+    """Each order with every fact about it, oldest first, in the order the scenarios are listed."""
+    told = []
+    with open_reading(database, home=home) as connection:
+        for one in outcome.played:
+            order = show_order(connection, one.seen.id) if one.seen is not None else None
+            facts = [] if order is None else list(timeline(order))
+            told.append(
+                {
+                    "story": one.tale.name,
+                    "what": one.tale.title,
+                    "number": one.number,
+                    "outcome": outcome_of(one.seen),
+                    "missing": one.missing or None,
+                    "timeline": [{"at": at, "fact": fact, "told": words} for at, fact, words in facts],
+                }
+            )
+    return told
+
+
 # For people.
+
+
+def story_text(told: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One block an order: what it shows, and its timeline in seconds since it was captured."""
+    lines: list[str] = []
+    for story in told:
+        lines.append(f"{story['story']}: {story['what']}  ({story['number']}, {story['outcome']})")
+        first = story["timeline"][0]["at"] if story["timeline"] else None
+        for entry in story["timeline"]:
+            seconds = (entry["at"] - first).total_seconds()
+            lines.append(f"  {seconds:7.2f} s  {entry['fact']:<32} {entry['told']}".rstrip())
+        if story["missing"]:
+            lines.append(f"  NOT SETTLED: {story['missing']}")
+        lines.append("")
+    return lines
 
 
 def text(outcome: Outcome, found: Mapping[str, Any], command: str = "hub") -> list[str]:

@@ -15,13 +15,18 @@ When = Callable[[SeenOrder], bool]
 Json = Mapping[str, Any]
 
 
+HUB = "hub"
+"""Where a person at the hub does something, by its name in hub/actions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What somebody outside does once `when` holds. "$order" in the payload stands for the channel's id, "$work" for
-    the fulfilment order's."""
+    """What somebody outside, or a person at the hub, does once `when` holds. "$order" in the payload stands for the
+    channel's id (at the hub: the hub's), "$work" for the fulfilment order's, and "$name" for what an earlier step at
+    the hub answered under that name."""
 
     system: str
-    """The connection of the system it is done in."""
+    """The connection of the system it is done in, or HUB."""
     verb: str
     payload: Json
     when: When
