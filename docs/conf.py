@@ -12,10 +12,11 @@ author = "The Order Hub maintainers"
 project_copyright = "2026, The Order Hub maintainers"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autosectionlabel"]
+extensions = ["myst_parser", "sphinx.ext.autosectionlabel", "sphinxcontrib.mermaid"]
 autosectionlabel_prefix_document = True
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]  # the same fence is drawn where a repository is browsed
 exclude_patterns = ["_build"]
 nitpicky = True
 

@@ -421,9 +421,22 @@ def _words(value: object) -> str:
 
 
 def _moves(moves: Mapping[Any, Iterable[Any]]) -> str:
-    return table(
+    listed = table(
         ("from", "to"), [(code(source), codes(sorted(targets)) or "the end") for source, targets in moves.items()]
     )
+    return f"{_diagram(moves)}\n{listed}"
+
+
+def _diagram(moves: Mapping[Any, Iterable[Any]]) -> str:
+    """A state diagram in Mermaid's words, which the pages and most viewers of a repository draw."""
+    ends = [state for state, targets in moves.items() if not set(targets)]
+    reached = {target for targets in moves.values() for target in targets}
+    begins = [state for state in moves if state not in reached] or list(moves)[:1]
+    lines = ["stateDiagram-v2", "    direction LR"]
+    lines += [f"    [*] --> {state}" for state in begins]
+    lines += [f"    {source} --> {target}" for source, targets in moves.items() for target in sorted(targets)]
+    lines += [f"    {state} --> [*]" for state in ends]
+    return "\n".join(["```mermaid", *lines, "```", ""])
 
 
 # Exceptions and errors.
