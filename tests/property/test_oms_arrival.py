@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -17,72 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.memory_store import Bench, channel, location, order_record, rules
-
-Observation = Callable[[Bench], object]
-GRACE = 3600
-
-
-def version(number: int) -> str:
-    return f"2026-11-02T09:0{number}:00.000000Z"
-
-
-def restated(number: int, *lines: tuple[str, str, int], **changes: Any) -> Observation:
-    record = order_record(*lines, source_version=version(number), **changes)
-    return lambda bench: bench.order(record)
-
-
-def refunded(key: str, line_id: str, units: int) -> Observation:
-    record = {
-        "external_id": key,
-        "fact_key": key,
-        "order_external_id": "4507",
-        "currency": "USD",
-        "amount": str(units * 10),
-        "lines": [{"external_line_id": line_id, "quantity": str(units), "restock": "cancel"}],
-    }
-    return lambda bench: bench.fact("refunds", record)
-
-
-def cancel_asked(key: str, *lines: tuple[str, int]) -> Observation:
-    record: dict[str, Any] = {"fact_key": key, "order_external_id": "4507"}
-    if lines:
-        record["lines"] = [{"external_line_id": line_id, "quantity": str(units)} for line_id, units in lines]
-    return lambda bench: bench.fact("cancel_requests", record)
-
-
-def played(observations: Sequence[Observation]) -> dict[str, Any]:
-    """Everything that must not depend on arrival, after the grace is over."""
-    shop = channel(grace_seconds=GRACE)
-    network = (location("east"), location("west", priority=2, cost_order=Decimal("3.00")))
-    bench = Bench(rules(*network, channels={"shop": shop}))
-    for sku, east, west in (("TEE", 3, 9), ("CAP", 2, 1)):
-        bench.stock(sku, "east", east)
-        bench.stock(sku, "west", west)
-    for observe in observations:
-        observe(bench)
-        bench.run("allocate")
-        bench.later(seconds=1)
-    bench.later(seconds=GRACE)
-    bench.run("allocate", "confirm")
-    order = bench.the_order()
-    facts = {
-        name: value for name, value in order["document"].items() if name not in ("cancelled", "sourced_for", "raised")
-    }
-    stamps = ("version", "created_at", "updated_at", "confirmed_at", "grace_until", "document", "effects")
-    return {
-        "order": {name: value for name, value in order.items() if name not in stamps},
-        "facts": facts,
-        "lines": bench.lines(),
-        "stock": [
-            {name: row[name] for name in ("sku", "location", "on_hand", "soft", "firm")}
-            for row in bench.store.rows("stock", {}, order_by=("sku", "location"))
-        ],
-        "open holds": [hold["id"] for hold in bench.store.rows("holds", {"released_at": None}, order_by=("id",))],
-        "keys": sorted(bench.effects),
-        "payments": sorted(str(row["amount"]) for row in bench.store.rows("payments", {})),
-        "contacts": {row["role"]: row["data"] for row in bench.store.rows("contacts", {})},
-    }
-
+from tests.property.observations import Observation, cancel_asked, played, refunded, restated, version
 
 def same_for_every_arrival(observations: Sequence[Observation]) -> dict[str, Any]:
     expected = played(observations)
