@@ -74,11 +74,12 @@ def allocate(case: Case) -> None:
     lines = [line for line in order.lines if line.ours and line.sku and not order.open_holds(line.id)]
     pool = {line.id: _pool(case, line) for line in lines}
     fresh = any(line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED] for line in lines)
-    if not fresh and _sourced_for(case) == _inputs(lines, pool):
+    stands = not fresh and _sourced_for(case) == _inputs(lines, pool)
+    if stands and not order.may_confirm(case.now):
         return
     wanted = [line for line in lines if pool[line.id] > 0]
     if wanted:
-        _source(case, wanted, pool)
+        _source(case, wanted, pool, stands=stands)
     order.facts = {**order.facts, "sourced_for": _inputs(lines, pool)}
     count_unassigned(case)
     if order.confirmed_at is not None:
@@ -111,14 +112,28 @@ def _sourced_for(case: Case) -> str | None:
     return str(found) if found is not None else None
 
 
-def _source(case: Case, lines: list[OrderLine], pool: dict[str, Decimal]) -> None:
+def _source(case: Case, lines: list[OrderLine], pool: dict[str, Decimal], *, stands: bool) -> None:
+    """`stands`: the order wants what it was sourced for. Its grace is over, so the stock of now decides; the decision
+    that was kept stays, if that comes to the same."""
     sourcing = find_plan(case, lines, pool)
+    if stands and sourcing.plan.quantities == _reserved(case, lines):
+        return
     _reserve_plan(case, lines, pool, sourcing.plan)
     if any(move.target is Bucket.BACKORDERED for line in lines for move in line.ledger.moves):
         payload = {"look_again": True}
         case.task("allocate", case.order.id, case.now + LOOK_AGAIN, "look-again", payload=payload)
     _when_nothing(case, lines, sourcing.plan)
     keep(case, sourcing)
+
+
+def _reserved(case: Case, lines: list[OrderLine]) -> dict[tuple[str, str], Decimal]:
+    """(SKU, location) -> what is kept softly there for these lines."""
+    held: dict[tuple[str, str], Decimal] = {}
+    for line in lines:
+        for reservation in soft(case, line):
+            key = (reservation.sku, reservation.location)
+            held[key] = held.get(key, ZERO) + reservation.quantity
+    return held
 
 
 def _when_nothing(case: Case, lines: list[OrderLine], plan: Plan) -> None:

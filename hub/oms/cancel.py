@@ -16,6 +16,7 @@ from hub.domain.order import Effects
 from hub.domain.quantity import AT_LOCATION, LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.holds import release
+from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.outgoing import cancel_order, update_order
 from hub.oms.ports import Rules
@@ -115,6 +116,7 @@ def settle_cancel(case: Case, reason: str) -> None:
     from_holds(case)
     too_late = reconcile(case, reason or "cancelled")
     too_late_to_cancel(case, too_late)
+    expect_a_reason(case, too_late, changed=False)
     if case.order.confirmed_at is not None:
         tell_erp(case, reason)
     if case.order.known:

@@ -23,6 +23,7 @@ from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, channel_has_cancelled, from_holds, tell_erp, too_late_to_cancel
 from hub.oms.holds import sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
+from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
@@ -201,6 +202,9 @@ def _apply(case: Case, incoming: Incoming) -> None:
         order.facts = {**order.facts, "cancelled": {**said, "reason": case.discreet(said["reason"])}}
         too_late_to_cancel(case, too_late)
         from_holds(case)
+    else:
+        before = _wanted(incoming.previous or {})
+        expect_a_reason(case, too_late, before != _wanted(record))
     if order.confirmed_at is not None:
         tell_erp(case, reason)
         tell_if_invoiced_above_total(case)

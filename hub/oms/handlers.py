@@ -15,6 +15,7 @@ from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
+from hub.oms.less_wanted import handle_less_wanted
 from hub.oms.ports import Rules
 from hub.oms.publish import handle_push_stock
 from hub.oms.refund import handle_refund
@@ -58,6 +59,7 @@ def build(rules: Rules) -> Handlers:
             "release_holds": handle_release_holds(rules),
             "reservation_expiry": handle_reservation_expiry(rules),
             "silence": handle_silence(rules),
+            "less_wanted": handle_less_wanted(rules),
         },
         queries={"rate": rate_query(rules)},
     )

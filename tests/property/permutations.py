@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.quantity import LEFT, Bucket
+from hub.oms.less_wanted import EXPLAINED_WITHIN, RAISED
 from tests.property.memory_store import Bench, order_record
 from tests.property.observations import (
     GRACE,
@@ -29,7 +30,6 @@ from tests.property.observations import (
     furnished,
     item,
     partial,
-    picture,
     played,
     refunded,
     restated,
@@ -114,7 +114,7 @@ def before_sending(story: Story) -> tuple[int, list[dict[str, Any]]]:
     return runs, diverged
 
 
-TOLD = ("cancel-too-late/", "shipped-twice/", "cancelled-shipped/", "shipped-unexpected/", "unexpected-report/")
+TOLD = (RAISED, "cancel-too-late/", "shipped-twice/", "cancelled-shipped/", "shipped-unexpected/")
 OUTCOMES = {
     "cancelled, nothing left": "everything is cancelled and nothing has left",
     "shipped as wanted": "what is wanted has left, nothing else, and nothing is open",
@@ -134,11 +134,11 @@ def with_sending(story: Story, most: int) -> tuple[int, Counter[str], list[dict[
     outcomes: Counter[str] = Counter()
     broken = []
     for arrival in itertools.permutations(names):
-        for sent, left in _moments(len(arrival)):
+        for sent, left in moments_of(len(arrival)):
             runs += 1
             where = {"arrival": list(arrival), "sent_after": sent, "shipped_after": left}
             try:
-                bench = _sent_between([story[name] for name in arrival], sent, left)
+                bench = sent_between([story[name] for name in arrival], sent, left)
                 outcome = outcome_of(bench, wanted)
             except AssertionError as error:
                 broken.append({**where, "broken": str(error).splitlines()[0]})
@@ -149,12 +149,12 @@ def with_sending(story: Story, most: int) -> tuple[int, Counter[str], list[dict[
     return runs, outcomes, broken
 
 
-def _moments(arrivals: int) -> Iterator[tuple[int, int]]:
+def moments_of(arrivals: int) -> Iterator[tuple[int, int]]:
     """(after how many arrivals the work goes out, after how many it ships)."""
     yield from itertools.combinations_with_replacement(range(1, arrivals + 1), 2)
 
 
-def _sent_between(observations: Sequence[Observation], sent: int, left: int) -> Bench:
+def sent_between(observations: Sequence[Observation], sent: int, left: int) -> Bench:
     bench = furnished()
     location_of_work = Location(bench)
     for number, observe in enumerate(observations, start=1):
@@ -173,6 +173,8 @@ def _sent_between(observations: Sequence[Observation], sent: int, left: int) -> 
         location_of_work.answers()
         location_of_work.ships()
         bench.run("allocate", "resource", "confirm")
+    bench.later(seconds=EXPLAINED_WITHIN.total_seconds())
+    bench.run("less_wanted")
     return bench
 
 
@@ -202,7 +204,9 @@ class Location:
                 self._fact("fulfilment_responses", fulfilment_order=work["id"], status="acknowledged")
         for work in self._work():
             for request in work["document"]["cancel_requests"]:
-                if not any(name in asked for asked in request["lines"] for name in ("accepted", "refused", "overtaken")):
+                if not any(
+                    name in asked for asked in request["lines"] for name in ("accepted", "refused", "overtaken")
+                ):
                     self._fact(
                         "fulfilment_responses",
                         fulfilment_order=work["id"],

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 from tests.property.observations import Observation, cancel_asked, played, refunded, restated, version
 
+
 def same_for_every_arrival(observations: Sequence[Observation]) -> dict[str, Any]:
     expected = played(observations)
     for arrival in itertools.permutations(observations):

@@ -68,7 +68,7 @@ def asks_to_cancel(bench: Bench, units: int | None = None) -> None:
 
 
 def open_exceptions(bench: Bench) -> list[str]:
-    return sorted(key.partition("/")[0] for key in bench.the_order()["document"]["raised"])
+    return sorted(key.partition("/")[0] for key in bench.the_order()["document"].get("raised", ()))
 
 
 def on_hand(bench: Bench, at: str = "east") -> Decimal:
@@ -192,6 +192,37 @@ def test_nobody_is_sent_to_cancel_at_the_channel_what_has_left() -> None:
     assert open_exceptions(bench) == ["cancel-too-late"]
     bench.fact("cancel_requests", {"fact_key": "d", "order_external_id": "4507", "executed": False})
     assert open_exceptions(bench) == ["cancel-too-late"]
+
+
+def lowered(bench: Bench, units: int) -> None:
+    """The channel says that of the line only so many are wanted now."""
+    record = order_record(("L1", "TEE", 3), source_version="2026-11-02T13:00:00.000000Z")
+    record["lines"][0]["current_quantity"] = str(units)
+    bench.order(record)
+
+
+def test_what_the_channel_takes_back_after_it_left_is_told_when_nothing_explains_it() -> None:
+    bench = working()
+    ships(bench, 3)
+    lowered(bench, 1)
+    assert open_exceptions(bench) == []
+    bench.later(hours=1)
+    bench.run("less_wanted")
+    assert open_exceptions(bench) == ["less-wanted"]
+    returned = [{"external_line_id": "L1", "quantity": "2", "restock": "return"}]
+    bench.fact("refunds", {"external_id": "r", "fact_key": "r", "order_external_id": "4507", "lines": returned})
+    assert open_exceptions(bench) == []
+
+
+def test_a_refund_that_says_why_less_is_wanted_leaves_nobody_to_be_told() -> None:
+    bench = working()
+    ships(bench, 3)
+    lowered(bench, 1)
+    returned = [{"external_line_id": "L1", "quantity": "2", "restock": "return"}]
+    bench.fact("refunds", {"external_id": "r", "fact_key": "r", "order_external_id": "4507", "lines": returned})
+    bench.later(hours=1)
+    bench.run("less_wanted")
+    assert open_exceptions(bench) == []
 
 
 def test_what_left_in_part_is_still_to_be_cancelled_at_the_channel() -> None:
