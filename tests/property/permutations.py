@@ -204,9 +204,7 @@ class Location:
                 self._fact("fulfilment_responses", fulfilment_order=work["id"], status="acknowledged")
         for work in self._work():
             for request in work["document"]["cancel_requests"]:
-                if not any(
-                    name in asked for asked in request["lines"] for name in ("accepted", "refused", "overtaken")
-                ):
+                if not any(answer in asked for asked in request["lines"] for answer in ANSWERS):
                     self._fact(
                         "fulfilment_responses",
                         fulfilment_order=work["id"],
@@ -234,6 +232,7 @@ class Location:
                 )
 
 
+ANSWERS = ("accepted", "refused", "overtaken")
 HELD = ("released", "accepted", "picked", "packed")
 
 
@@ -265,7 +264,7 @@ def outcome_of(bench: Bench, wanted: Mapping[str, Mapping[str, Decimal]]) -> str
 def run(stories: Mapping[str, Story], most: int, told: Callable[[str], object]) -> dict[str, Any]:
     """The report that `--json` prints."""
     started = time.monotonic()
-    items = []
+    items: list[dict[str, Any]] = []
     outcomes: Counter[str] = Counter()
     for name, story in stories.items():
         runs, diverged = before_sending(story)
