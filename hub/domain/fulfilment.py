@@ -1,8 +1,8 @@
 """A fulfilment order: the work of one location with one method, and the cancel requests beside it.
 
 planned > sent > acknowledged | rejected | unknown; acknowledged > in_progress > packed > completed |
-partially_completed; cancelled. Commands of ours obey the table; what a location reports fast-forwards (most report only
-"shipped").
+partially_completed; cancelled. What is picked up stands ready before it is completed, a transfer is in transit. Commands
+of ours obey the table; what a location reports fast-forwards (most report only "shipped").
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class WorkState(enum.StrEnum):
     REJECTED = "rejected"
     IN_PROGRESS = "in_progress"
     PACKED = "packed"
+    READY = "ready"
+    IN_TRANSIT = "in_transit"
     COMPLETED = "completed"
     PARTIALLY_COMPLETED = "partially_completed"
     CANCELLED = "cancelled"
@@ -38,7 +40,9 @@ WORK_MOVES: Mapping[WorkState, frozenset[WorkState]] = {
     W.UNKNOWN: frozenset({W.SENT, W.ACKNOWLEDGED, W.REJECTED, W.CANCELLED}),
     W.ACKNOWLEDGED: frozenset({W.IN_PROGRESS, W.REJECTED, W.CANCELLED}),
     W.IN_PROGRESS: frozenset({W.PACKED, W.REJECTED, W.CANCELLED}),
-    W.PACKED: frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED, W.CANCELLED}),
+    W.PACKED: frozenset({W.READY, W.IN_TRANSIT, W.COMPLETED, W.PARTIALLY_COMPLETED, W.CANCELLED}),
+    W.READY: frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED, W.CANCELLED}),
+    W.IN_TRANSIT: frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED}),
     W.COMPLETED: frozenset(),
     W.PARTIALLY_COMPLETED: frozenset(),
     W.REJECTED: frozenset(),
@@ -46,17 +50,37 @@ WORK_MOVES: Mapping[WorkState, frozenset[WorkState]] = {
 }
 """Legal steps of a fulfilment order."""
 
-PROGRESS = (W.PLANNED, W.UNKNOWN, W.SENT, W.ACKNOWLEDGED, W.IN_PROGRESS, W.PACKED)
+PROGRESS = (
+    W.PLANNED,
+    W.UNKNOWN,
+    W.SENT,
+    W.ACKNOWLEDGED,
+    W.IN_PROGRESS,
+    W.PACKED,
+    W.READY,
+    W.IN_TRANSIT,
+)
 """The forward order of open states; an observation never takes one back."""
 
 FINISHED = frozenset({W.COMPLETED, W.PARTIALLY_COMPLETED, W.REJECTED, W.CANCELLED})
+
+
+class Method(enum.StrEnum):
+    """How goods get from a location to whoever gets them. `transfer`: to another location of ours."""
+
+    SHIP = "ship"
+    PICKUP = "pickup"
+    TRANSFER = "transfer"
+
+
 
 
 @dataclass(slots=True)
 class WorkLine:
     """One line of a fulfilment order. `buckets`: where its quantity stands, in the order line's own words.
 
-    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked.
+    `returned` is what the location gave back (short, rejected), `extra` what it shipped beyond what was asked. Of a
+    transfer, shipped is what is on its way, delivered what its destination received.
     """
 
     line_id: str
@@ -77,6 +101,11 @@ class WorkLine:
     def shipped(self) -> Decimal:
         return self[Bucket.SHIPPED]
 
+    @property
+    def left(self) -> Decimal:
+        """What has left the location, whatever became of it."""
+        return sum((self[bucket] for bucket in (Bucket.SHIPPED, *_ARRIVED)), ZERO)
+
     def shift(self, source: Bucket, target: Bucket | None, quantity: Decimal) -> None:
         """Move a quantity; `target` None: the location gave it back."""
         if quantity < 0 or self[source] < quantity:
@@ -96,6 +125,9 @@ class WorkLine:
                 taken.append((source, part))
                 quantity -= part
         return taken
+
+
+_ARRIVED = (Bucket.HANDED_OVER, Bucket.DELIVERED, Bucket.LOST)
 
 
 class Answer(enum.StrEnum):
@@ -129,7 +161,8 @@ class Asked:
 class CancelRequest:
     """Quantities that should not leave a location. Quantity comes back only when the location accepts.
 
-    `purpose`: cancel (not wanted) | resource (wanted from elsewhere) | by_hand (the channel has shipped it already).
+    `purpose`: cancel (not wanted) | resource (wanted from elsewhere) | by_hand (the channel has shipped it already) |
+    no_show (nobody came for it).
     """
 
     id: str
@@ -157,6 +190,8 @@ class FulfilmentOrder:
     external_id: str | None
     lines: list[WorkLine]
     cancel_requests: list[CancelRequest] = field(default_factory=list)
+    destination: str = ""
+    """The location a transfer goes to."""
 
     def line(self, line_id: str) -> WorkLine | None:
         return next((line for line in self.lines if line.line_id == line_id), None)
@@ -195,15 +230,19 @@ class FulfilmentOrder:
 
     def settle(self, rejected: bool = False) -> None:
         """Derive the state from the lines: finished when nothing is left at the location."""
+        ready = Bucket.READY_FOR_PICKUP
         if any(line.at_location for line in self.lines):
-            if any(line.shipped for line in self.lines):
+            if any(line.left for line in self.lines):
                 self.reach(W.IN_PROGRESS)
-            if all(not line.at_location or line[Bucket.PACKED] == line.at_location for line in self.lines):
+            if all(line[Bucket.PACKED] + line[ready] == line.at_location for line in self.lines):
                 self.reach(W.PACKED)
+            if all(line[ready] == line.at_location for line in self.lines):
+                self.reach(W.READY)
             return
-        shipped = sum((line.shipped for line in self.lines), ZERO)
-        if shipped:
-            whole = all(line.shipped >= line.quantity for line in self.lines)
+        if self.method == Method.TRANSFER and any(line.shipped for line in self.lines):
+            self.reach(W.IN_TRANSIT)
+        elif any(line.left for line in self.lines):
+            whole = all(line.left - line[Bucket.LOST] >= line.quantity for line in self.lines)
             self.state = W.COMPLETED if whole else W.PARTIALLY_COMPLETED
         elif rejected or self.state is W.REJECTED:
             self.state = W.REJECTED

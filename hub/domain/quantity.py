@@ -75,15 +75,17 @@ FORWARD: Mapping[Bucket, tuple[Bucket, ...]] = {
 OBSERVED_ONLY: frozenset[tuple[Bucket, Bucket]] = frozenset(
     {
         (B.CANCELLED, B.SHIPPED),
+        (B.CANCELLED, B.HANDED_OVER),
+        (B.READY_FOR_PICKUP, B.SHIPPED),
         (B.LOST, B.DELIVERED),
         (B.LOST, B.RETURNED_TO_SENDER),
         (B.DELIVERED, B.RETURNED_TO_SENDER),
     }
 )
-"""Moves that happen in the world though no decision may make them: cancelled goods that left all the same, lost ones
-that turned up, delivered ones that the carrier brought back."""
+"""Moves that happen in the world though no decision may make them: cancelled goods that left all the same, goods that
+stood ready and were sent instead, lost ones that turned up, delivered ones that the carrier brought back."""
 
-AT_LOCATION = (B.RELEASED, B.ACCEPTED, B.PICKED, B.PACKED)
+AT_LOCATION = (B.RELEASED, B.ACCEPTED, B.PICKED, B.PACKED, B.READY_FOR_PICKUP)
 """Quantities in a location's hands: they come back only when the location says so."""
 
 GONE = frozenset({B.SHIPPED, B.HANDED_OVER, B.DELIVERED})

@@ -59,21 +59,9 @@ def handle_response(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime],
     return apply_response
 
 
-def open_work(
-    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, work_id: str
-) -> tuple[Case, FulfilmentOrder] | None:
-    """The order and its fulfilment order of that id, or None."""
-    row = snapshot.row("fulfilment_orders", {"id": work_id})
-    case = None if row is None else open_case(snapshot, rules, now, cause, row["order_id"])
-    if case is None:
-        return None
-    work = next((work for work in case.work if work.id == work_id), None)
-    return None if work is None else (case, work)
-
-
 def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any]) -> None:
     """Apply one report to the work and the lines behind it."""
-    quantities = _quantities(record.get("lines") or ())
+    quantities = quantities_of(case, work, record.get("lines") or ())
     case.clear_exception(f"silence/{work.id}", "answered")
     if said in _PROGRESS:
         _progress(case, work, said, quantities)
@@ -83,12 +71,12 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
         _give_back(case, work, quantities, case.discreet(str(record.get("reason", "short"))), rejected=False)
     elif said == "rejected":
         why = case.discreet(str(record.get("reason", "rejected")))
-        _give_back(case, work, quantities or _all(work), why, rejected=True)
+        _give_back(case, work, quantities or all_of(work), why, rejected=True)
     else:
         answer = Answer.ACCEPTED if said == "cancel_accepted" else Answer.REFUSED
         request = work.cancel_request(str(record.get("cancel_request", "")))
         if request is None:
-            _unexpected(case, work, f"it answered a cancel request that is not ours ({said})")
+            unexpected(case, work, f"it answered a cancel request that is not ours ({said})")
         else:
             answer_cancel(case, work, request, {line: (answer, units) for line, units in quantities.items()}, answer)
     tell(case, Fact.WORK_REPORTED, case.cause, fulfilment_order=work.id, status=said)
@@ -97,8 +85,8 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
 def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str, Decimal]) -> None:
     state, bucket = _PROGRESS[said]
     lower = AT_LOCATION[: AT_LOCATION.index(bucket)]
-    for line_id, units in (quantities or _all(work)).items():
-        pair = _pair(case, work, line_id)
+    for line_id, units in (quantities or all_of(work)).items():
+        pair = named_line(case, work, line_id)
         if pair is None:
             continue
         part, line = pair
@@ -114,7 +102,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
     """A location cannot deliver: its reservation ends, the quantity is open again and sourced elsewhere."""
     freed = ZERO
     for line_id, units in quantities.items():
-        pair = _pair(case, work, line_id)
+        pair = named_line(case, work, line_id)
         if pair is None:
             continue
         part, line = pair
@@ -126,9 +114,9 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
             left -= moved
             freed += moved
         if left > 0:
-            _unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
+            unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
     work.settle(rejected=rejected)
-    _end_requests(work, Answer.ACCEPTED)
+    end_requests(work, Answer.ACCEPTED)
     if freed <= 0:
         return
     tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
@@ -153,14 +141,14 @@ def answer_cancel(
     if not answers and otherwise is not None:
         answers = {line.line_id: (otherwise, line.waiting) for line in request.lines}
     for line_id, (answer, units) in answers.items():
-        asked, pair = request.line(line_id), _pair(case, work, line_id)
+        asked, pair = request.line(line_id), pair(case, work, line_id)
         if asked is None or pair is None:
-            _unexpected(case, work, f"it answered for a line ({line_id}) that was not asked about")
+            unexpected(case, work, f"it answered for a line ({line_id}) that was not asked about")
             continue
         if answer is Answer.ACCEPTED:
             missing = accept(case, work, request, *pair, units)
             if missing > 0:
-                _unexpected(case, work, f"it gave up {decimal_text(missing)} of {pair[1].sku} that it no longer has")
+                unexpected(case, work, f"it gave up {decimal_text(missing)} of {pair[1].sku} that it no longer has")
         else:
             refused = asked.answer(answer, units)
             if refused and request.purpose != "resource":
@@ -188,56 +176,6 @@ def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: D
         "Tell the customer, or stop the parcel with the carrier.",
         f"hub orders show {case.order.id}",
     )
-
-
-def _end_requests(work: FulfilmentOrder, answer: Answer) -> Decimal:
-    """Cancel requests for more than a location still has have their answer in what it did: what it gave back by itself
-    is as good as accepted, what left has overtaken them. Returns the units that nobody wants and that were answered."""
-    unwanted = ZERO
-    for request in work.cancel_requests:
-        for asked in request.lines:
-            part = work.line(asked.line_id)
-            held = part.at_location if part else ZERO
-            if asked.waiting > held:
-                units = asked.answer(answer, asked.waiting - held)
-                unwanted += units if request.purpose == "cancel" else ZERO
-    return unwanted
-
-
-def overtake(case: Case, work: FulfilmentOrder) -> None:
-    """After a shipment: what has left cannot be cancelled any more, and somebody counted on it."""
-    overtaken(case, _end_requests(work, Answer.OVERTAKEN))
-
-
-def _pair(case: Case, work: FulfilmentOrder, line_id: str) -> tuple[WorkLine, OrderLine] | None:
-    part, line = work.line(line_id), case.order.line(line_id)
-    if part is None or line is None:
-        _unexpected(case, work, f"it named a line ({line_id}) that it was not given")
-        return None
-    return part, line
-
-
-def _unexpected(case: Case, work: FulfilmentOrder, what: str) -> None:
-    case.raise_exception(
-        f"unexpected-report/{work.id}",
-        "unexpected_report",
-        f"{work.location} reported what cannot be",
-        f"Fulfilment order {work.id}: {what}.",
-        "Compare the location's record with the order's timeline.",
-        f"hub orders show {case.order.id}",
-    )
-
-
-def _quantities(lines: Sequence[dict[str, Any]]) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = {}
-    for said in lines:
-        line_id = str(said["line"])
-        found[line_id] = found.get(line_id, ZERO) + max(Decimal(str(said.get("quantity", "0"))), ZERO)
-    return found
-
-
-def _all(work: FulfilmentOrder) -> dict[str, Decimal]:
-    return {line.line_id: line.at_location for line in work.lines}
 
 
 def handle_silence(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:

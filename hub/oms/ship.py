@@ -1,7 +1,7 @@
-"""Shipping: a location (or a channel, by hand) says that goods have left.
+"""Goods leave: a location has shipped them or handed them to their buyer, or a channel shipped by hand.
 
 One write set moves the ledger, consumes the reservation and takes the goods from stock, then tells the channel and the
-ERP. Skipped steps are implied; more than was asked, or what was cancelled, is kept as shipped and raises an exception.
+ERP. Skipped steps are implied; more than was asked, or what was cancelled, is kept as gone and raises an exception.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
 from hub.domain.shipment import Package, PackageLine, Shipment
 from hub.domain.snapshot import Snapshot
-from hub.domain.stock import Mark, Means, movement_effect
-from hub.domain.writeset import StockChange
-from hub.oms.fulfil import open_work, overtake
+from hub.oms.goods import take_from_stock
 from hub.oms.invoice import invoice
 from hub.oms.label import drop_unneeded
 from hub.oms.load import Case, find_case, order_key, work_key
@@ -32,6 +30,7 @@ from hub.oms.reserve import consume_firm, count_unassigned, trim
 from hub.oms.save import save, tell
 from hub.oms.times import instant
 from hub.oms.tracking import carried, depart
+from hub.oms.work import open_work, overtake
 
 ZERO = Decimal(0)
 _AT_LOCATION_NEAREST = tuple(reversed(AT_LOCATION))
@@ -49,13 +48,31 @@ def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             waits_for = work_key(str(work_id))
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the fulfilment order is not known")
         case, work = found
-        _ship(case, work, incoming.record)
+        leave(case, work, incoming.record)
         return save(case)
 
     return apply_notice
 
 
-def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
+def hand_over(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
+    """The buyer has it: `record` is a FulfilmentResponse. No lines named: everything that the location still has."""
+    stated = record.get("lines") or [
+        {"line": part.line_id, "sku": part.sku, "quantity": decimal_text(part.at_location)}
+        for part in work.lines
+        if part.at_location > 0
+    ]
+    notice = {
+        "external_id": record["fact_key"],
+        "shipped_at": record.get("occurred_at"),
+        "packages": [{"package": record["fact_key"], "lines": stated}],
+        "proof": case.discreet(str(record.get("proof", ""))),
+        "by": case.discreet(str(record.get("by", ""))),
+    }
+    leave(case, work, notice, Bucket.HANDED_OVER)
+
+
+def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Bucket = Bucket.SHIPPED) -> None:
+    """Apply what a ShipmentNotice (or a handover in its form) says has left the location for its buyer."""
     shipped_at = instant(record.get("shipped_at")) or case.now
     case.clear_exception(f"silence/{work.id}", "shipped")
     packages: list[Package] = []
@@ -72,7 +89,7 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
                 trouble.append(f"{decimal_text(units)} of {sku or 'something'} that is not on the order")
             elif units > 0:
                 before = line.ledger.over_shipped
-                trouble += _ship_line(case, work, line, units)
+                trouble += _leave_line(case, work, line, units, target)
                 counted = units - (line.ledger.over_shipped - before)
             if sku and units > 0:
                 taken[sku] = taken.get(sku, ZERO) + units
@@ -103,12 +120,13 @@ def _ship(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
         service=service,
         packages=tuple(packages),
     )
-    _take_from_stock(case, work, taken, shipped_at)
+    take_from_stock(case, work.location, work.connection, taken, shipped_at)
     overtake(case, work)
     work.settle()
-    case.decision.writes.insert("shipments", _row(case, shipment))
-    tell(case, Fact.SHIPMENT_SHIPPED, shipment.id, shipment=shipment.id, location=shipment.location)
-    depart(case, shipment)
+    case.decision.writes.insert("shipments", _row(case, shipment, record))
+    _tell(case, work, shipment, target)
+    if target is Bucket.SHIPPED:
+        depart(case, shipment)
     drop_unneeded(case, work, "the location shipped without it")
     if trouble:
         _unexpected(case, work, trouble)
@@ -130,8 +148,16 @@ def _line(case: Case, work: FulfilmentOrder, said: dict[str, Any]) -> OrderLine 
     return case.order.line(open_first[0].line_id) if open_first else None
 
 
-def _ship_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decimal) -> list[str]:
-    """Move what has left to shipped, from the nearest bucket; returns what was not as it should be."""
+def _tell(case: Case, work: FulfilmentOrder, shipment: Shipment, target: Bucket) -> None:
+    """Who sold and who fulfilled both stand in the fact, so that both are credited."""
+    fact = Fact.SHIPMENT_SHIPPED if target is Bucket.SHIPPED else Fact.WORK_HANDED_OVER
+    data = {"shipment": shipment.id, "location": shipment.location, "fulfilment_order": work.id}
+    sold_by = case.order.facts.get("sold_by")
+    tell(case, fact, shipment.id, **data, **({"sold_by": str(sold_by)} if sold_by else {}))
+
+
+def _leave_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decimal, target: Bucket) -> list[str]:
+    """Move what has left to its bucket, from the nearest one; returns what was not as it should be."""
     trouble = []
     part = work.line(line.id)
     if part is None:
@@ -139,21 +165,21 @@ def _ship_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decima
         work.lines.append(part)
     left = units
     for bucket, moved in part.take(_AT_LOCATION_NEAREST, left):
-        part.shift(bucket, Bucket.SHIPPED, moved)
-        line.ledger.advance(bucket, Bucket.SHIPPED, moved)
+        part.shift(bucket, target, moved)
+        line.ledger.advance(bucket, target, moved)
         consume_firm(case, work.id, line.id, moved)
         left -= moved
     cancelled = min(part[Bucket.CANCELLED], line.ledger[Bucket.CANCELLED], left)
     if cancelled > 0:
-        part.shift(Bucket.CANCELLED, Bucket.SHIPPED, cancelled)
-        line.ledger.advance(Bucket.CANCELLED, Bucket.SHIPPED, cancelled)
+        part.shift(Bucket.CANCELLED, target, cancelled)
+        line.ledger.advance(Bucket.CANCELLED, target, cancelled)
         left -= cancelled
         trouble.append(f"{decimal_text(cancelled)} of {line.sku} that were cancelled")
     late = min(part.returned, left)
     for bucket, moved in line.ledger.take((*DECREASE, Bucket.CANCELLED), late):
-        line.ledger.advance(bucket, Bucket.SHIPPED, moved)
+        line.ledger.advance(bucket, target, moved)
         part.returned -= moved
-        part.buckets[Bucket.SHIPPED] = part.shipped + moved
+        part.buckets[target] = part[target] + moved
         left -= moved
         trouble.append(f"{decimal_text(moved)} of {line.sku} that it had said it could not ship")
     trim(case, line)
@@ -164,43 +190,8 @@ def _ship_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decima
     return trouble
 
 
-def _take_from_stock(case: Case, work: FulfilmentOrder, taken: dict[str, Decimal], shipped_at: dt.datetime) -> None:
-    """Take the goods off the location's stock, unless a newer count has done so; journal it either way."""
-    rule = case.location(work.location)
-    means = rule.stock_means if rule else Means.ON_HAND
-    where = {"sku": tuple(sorted(taken)), "location": work.location}
-    known = {row["sku"]: row for row in case.snapshot.rows("stock", where)} if taken else {}
-    for sku in sorted(taken):
-        row = known.get(sku)
-        snapshot = Mark(row["as_of"]) if row and row["as_of"] is not None else None
-        delta = -taken[sku]
-        # A source that excludes work in progress does not say when goods left: on hand still holds them here.
-        effect = delta if means != Means.ON_HAND else movement_effect(delta, Mark(shipped_at), snapshot)
-        if effect:
-            case.stock.append(StockChange(sku, work.location, on_hand=effect))
-            if row is not None:
-                # A count that is applied meanwhile may hold this shipment already: then it is decided anew.
-                uncounted = {"sku": sku, "location": work.location, "as_of": row["as_of"]}
-                case.decision.writes.update("stock", uncounted, {"updated_at": case.now})
-        case.journal.append(
-            {
-                "id": case.new_id("se", sku, work.location),
-                "sku": sku,
-                "location": work.location,
-                "bucket": "on_hand",
-                "kind": "shipment",
-                "delta": effect,
-                "absolute": None,
-                "source": work.connection,
-                "source_time": shipped_at,
-                "reason": f"shipped for {case.order.id}",
-                "cause": case.cause,
-                "sequence": f"{case.now.isoformat()}/{case.cause}",
-            }
-        )
-
-
-def _row(case: Case, shipment: Shipment) -> dict[str, Any]:
+def _row(case: Case, shipment: Shipment, record: dict[str, Any]) -> dict[str, Any]:
+    handed = {name: record[name] for name in ("proof", "by") if record.get(name)}
     return {
         "id": shipment.id,
         "order_id": shipment.order_id,
@@ -224,6 +215,7 @@ def _row(case: Case, shipment: Shipment) -> dict[str, Any]:
                 }
                 for package in shipment.packages
             ],
+            **handed,
         },
         "created_at": case.now,
     }
