@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hub.domain.fulfilment import Answer, CancelRequest, FulfilmentOrder, WorkLine
+from hub.domain.fulfilment import Answer, CancelRequest, FulfilmentOrder, WorkLine, WorkState
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.oms.load import Case
@@ -27,7 +27,9 @@ def accept(
             line.hand_shipped += moved
         else:
             line.ledger.move(source, Bucket.CANCELLED, moved)
-        if request.purpose == "resource":
+        if request.purpose == "no_show":
+            line.cancelled_by_facts += moved
+        elif request.purpose == "resource":
             line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
         release_firm(case, work.id, part.line_id, moved)
         accepted -= moved
@@ -42,7 +44,8 @@ def accept_if_never_sent(case: Case, work: FulfilmentOrder, request: CancelReque
     """
     whole = all(work.waiting(line.line_id) == line.at_location for line in work.lines)
     key = f"{work.connection}/send_fulfilment_request/fulfilment-order/{work.id}@{work.version}"
-    if not whole or (work.connection and not never_sent(case, key)):
+    unheard = never_sent(case, key) if work.connection else work.state is WorkState.PLANNED
+    if not whole or not unheard:
         return False
     for asked in request.lines:
         part, line = work.line(asked.line_id), case.order.line(asked.line_id)

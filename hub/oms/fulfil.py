@@ -1,4 +1,5 @@
-"""What a location says of its work: acknowledged, in progress, packed, short, rejected, or the answer to a request.
+"""What a location says of its work: acknowledged, in progress, packed, ready, handed over, short, rejected, received,
+not collected, or the answer to a request.
 
 Nothing a location reports is refused. What cannot be (quantities it does not have, an answer nobody asked for) is
 applied as far as it goes and raises an exception. Quantity comes back only by its word, never by its silence.
@@ -7,30 +8,33 @@ applied as far as it goes and raises an exception. Quantity comes back only by i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import Decision, DueTask, Incoming, Verdict
 from hub.domain.events import Fact
-from hub.domain.fulfilment import FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkLine, WorkState
+from hub.domain.fulfilment import FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkState
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.accept import accept
-from hub.oms.cancel import overtaken, tell_erp
+from hub.oms.cancel import tell_erp
 from hub.oms.label import drop_unneeded, packed
-from hub.oms.load import Case, open_case, work_key
+from hub.oms.load import Case, work_key
 from hub.oms.outgoing import is_suppressed
+from hub.oms.pickup import became_ready, give_up, not_collected, tell_turned_down, turned_down
 from hub.oms.ports import Rules
 from hub.oms.reconcile import ask, reconcile
 from hub.oms.reserve import count_unassigned, release_firm
 from hub.oms.save import save, tell
+from hub.oms.ship import hand_over
 from hub.oms.source import exclude_location, source_again
+from hub.oms.work import all_of, end_requests, is_pickup, named_line, open_work, quantities_of, unexpected
 
 ZERO = Decimal(0)
-_RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED)
+_RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED, Bucket.READY_FOR_PICKUP)
 """From where a location can give back; what is packed comes back through a cancel request."""
 
 _PROGRESS = {
@@ -38,6 +42,7 @@ _PROGRESS = {
     "in_progress": (WorkState.IN_PROGRESS, Bucket.ACCEPTED),
     "picked": (WorkState.IN_PROGRESS, Bucket.PICKED),
     "packed": (WorkState.IN_PROGRESS, Bucket.PACKED),
+    "ready_for_pickup": (WorkState.IN_PROGRESS, Bucket.READY_FOR_PICKUP),
 }
 
 
@@ -67,6 +72,10 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
         _progress(case, work, said, quantities)
         if said == "packed":
             packed(case, work, record)
+    elif said == "handed_over":
+        hand_over(case, work, record)
+    elif said == "not_collected":
+        not_collected(case, work, quantities or all_of(work), case.discreet(str(record.get("reason", "not collected"))))
     elif said == "short":
         _give_back(case, work, quantities, case.discreet(str(record.get("reason", "short"))), rejected=False)
     elif said == "rejected":
@@ -84,7 +93,7 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
 
 def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str, Decimal]) -> None:
     state, bucket = _PROGRESS[said]
-    lower = AT_LOCATION[: AT_LOCATION.index(bucket)]
+    lower, before = AT_LOCATION[: AT_LOCATION.index(bucket)], work.state
     for line_id, units in (quantities or all_of(work)).items():
         pair = named_line(case, work, line_id)
         if pair is None:
@@ -94,25 +103,29 @@ def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str
             part.shift(source, bucket, moved)
             line.ledger.advance(source, bucket, moved)
     work.reach(state)
-    if said == "packed":
+    if bucket in (Bucket.PACKED, Bucket.READY_FOR_PICKUP):
         work.settle()
+        became_ready(case, work, before)
 
 
 def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal], reason: str, rejected: bool) -> None:
     """A location cannot deliver: its reservation ends, the quantity is open again and sourced elsewhere."""
     freed = ZERO
+    lines = []
     for line_id, units in quantities.items():
         pair = named_line(case, work, line_id)
         if pair is None:
             continue
         part, line = pair
-        left = units
+        left, before = units, freed
         for source, moved in part.take(_RETURNABLE, units):
             part.shift(source, None, moved)
             line.ledger.move(source, Bucket.OPEN, moved)
             release_firm(case, work.id, line_id, moved)
             left -= moved
             freed += moved
+        if freed > before:
+            lines.append((line, freed - before))
         if left > 0:
             unexpected(case, work, f"it is short of {decimal_text(left)} of line {line.number} that it no longer has")
     work.settle(rejected=rejected)
@@ -122,10 +135,13 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
     tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
     drop_unneeded(case, work, reason)
     exclude_location(case, work.location, reason)
+    if is_pickup(work):
+        tell_turned_down(case, work, freed, reason, *turned_down(case, work, lines, reason))
     reconcile(case)
     count_unassigned(case)
     if any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
-        source_again(case, reason)
+        if not is_pickup(work) or case.rules.pickup.on_reject != "ask":
+            source_again(case, reason)
     else:
         tell_erp(case, reason)
 
@@ -140,13 +156,16 @@ def answer_cancel(
     """Apply per-line answers. No line named: `otherwise` answers everything that still waits."""
     if not answers and otherwise is not None:
         answers = {line.line_id: (otherwise, line.waiting) for line in request.lines}
+    given_up = []
     for line_id, (answer, units) in answers.items():
-        asked, pair = request.line(line_id), pair(case, work, line_id)
+        asked, pair = request.line(line_id), named_line(case, work, line_id)
         if asked is None or pair is None:
             unexpected(case, work, f"it answered for a line ({line_id}) that was not asked about")
             continue
         if answer is Answer.ACCEPTED:
+            before = pair[0][Bucket.CANCELLED]
             missing = accept(case, work, request, *pair, units)
+            given_up.append((pair[1], pair[0][Bucket.CANCELLED] - before))
             if missing > 0:
                 unexpected(case, work, f"it gave up {decimal_text(missing)} of {pair[1].sku} that it no longer has")
         else:
@@ -156,6 +175,8 @@ def answer_cancel(
     work.settle()
     case.clear_exception(f"silence/{work.id}", "answered")
     drop_unneeded(case, work, request.reason)
+    if request.purpose == "no_show":
+        give_up(case, work, [(line, units) for line, units in given_up if units > 0], request.reason)
     tell(case, Fact.WORK_CANCEL_ANSWERED, case.cause, fulfilment_order=work.id, cancel_request=request.id)
     reconcile(case)
     count_unassigned(case)
@@ -168,6 +189,8 @@ def answer_cancel(
 
 
 def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: Decimal) -> None:
+    if request.purpose == "no_show":
+        return  # what the store told us last stands; its exception says what can be done
     case.raise_exception(
         f"cancel-refused/{work.id}",
         "cancel_refused",

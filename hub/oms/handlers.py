@@ -16,6 +16,7 @@ from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
+from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
 from hub.oms.publish import handle_push_stock
 from hub.oms.refund import handle_refund
@@ -60,6 +61,8 @@ def build(rules: Rules) -> Handlers:
             "reservation_expiry": handle_reservation_expiry(rules),
             "silence": handle_silence(rules),
             "less_wanted": handle_less_wanted(rules),
+            "no_show": handle_no_show(rules),
+            "pickup_reminder": handle_reminder(rules),
         },
         queries={"rate": rate_query(rules)},
     )

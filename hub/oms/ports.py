@@ -100,6 +100,18 @@ class NotifyRule:
 
 
 @dataclass(frozen=True, slots=True)
+class PickupRule:
+    """What happens to goods that are collected. `no_show`: restock_and_refund | keep. `on_reject`, when the store cannot
+    give them: cancel | ship_instead | ask. `receive_within`: how long goods may be on their way to a store."""
+
+    hold_for: dt.timedelta = dt.timedelta(days=7)
+    remind_after: dt.timedelta | None = dt.timedelta(days=3)
+    no_show: str = "restock_and_refund"
+    on_reject: str = "cancel"
+    receive_within: dt.timedelta = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingRule:
     id: str
     when: str
@@ -131,5 +143,6 @@ class Rules:
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")
+    pickup: PickupRule = PickupRule()
     notify: Mapping[str, NotifyRule] = field(default_factory=dict)
     """By channel; nobody is written to by a channel that is not in it."""
