@@ -254,6 +254,17 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         invoice_on=erp.text("invoice_on"),
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
+        pickup=_pickup(top.object("pickup")),
+    )
+
+
+def _pickup(pickup: Fields) -> model.Pickup:
+    return model.Pickup(
+        hold_for=pickup.duration("hold_for"),
+        remind_after=pickup.duration("remind_after"),
+        no_show=pickup.text("no_show"),
+        on_reject=pickup.text("on_reject"),
+        receive_within=pickup.duration("receive_within"),
     )
 
 

@@ -317,6 +317,18 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Pickup:
+    """Goods that are collected. ``remind_after`` 0: nobody is reminded; ``no_show``: restock_and_refund or keep;
+    ``on_reject``: cancel, ship_instead or ask."""
+
+    hold_for: timedelta
+    remind_after: timedelta
+    no_show: str
+    on_reject: str
+    receive_within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """policies.yaml. Maps by connection id have methods that know the default."""
 
@@ -338,6 +350,7 @@ class Policies:
     invoice_on: str
     correlate_within: timedelta
     acknowledge_within: timedelta
+    pickup: Pickup
 
     def grace(self, connection: str) -> timedelta:
         """How long new orders of a channel wait before anything is sent."""

@@ -1,8 +1,8 @@
 """A fulfilment order: the work of one location with one method, and the cancel requests beside it.
 
 planned > sent > acknowledged | rejected | unknown; acknowledged > in_progress > packed > completed |
-partially_completed; cancelled. What is picked up stands ready before it is completed, a transfer is in transit. Commands
-of ours obey the table; what a location reports fast-forwards (most report only "shipped").
+partially_completed; cancelled. What is picked up stands ready before it is completed, a transfer is in transit.
+Commands of ours obey the table; what a location reports fast-forwards (most report only "shipped").
 """
 
 from __future__ import annotations
@@ -71,8 +71,6 @@ class Method(enum.StrEnum):
     SHIP = "ship"
     PICKUP = "pickup"
     TRANSFER = "transfer"
-
-
 
 
 @dataclass(slots=True)

@@ -104,11 +104,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the order wants of a location. `excluded`: location -> why it must not be asked again for now."""
+    """What the order wants of a location. `excluded`: location -> why it must not be asked again for now. `store`:
+    where its buyer collects it."""
 
     method: str
     country: str
     excluded: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
 
 
 Predicate = Callable[[Facts, Wanted], str | None]
@@ -123,6 +125,11 @@ def _method(facts: Facts, wanted: Wanted) -> str | None:
     return None if needed in facts.can else f"the location does not {needed}"
 
 
+def _store(facts: Facts, wanted: Wanted) -> str | None:
+    elsewhere = wanted.method == "pickup" and facts.location != wanted.store
+    return f"it is collected at {wanted.store or 'a store that is not known'}" if elsewhere else None
+
+
 def _capacity(facts: Facts, wanted: Wanted) -> str | None:
     return "its capacity for today is used up" if facts.capacity_left is not None and facts.capacity_left <= 0 else None
 
@@ -134,6 +141,7 @@ def _calendar(facts: Facts, wanted: Wanted) -> str | None:
 ELIGIBILITY: tuple[tuple[str, Predicate], ...] = (
     ("excluded", _refused_before),
     ("method", _method),
+    ("other_store", _store),
     ("capacity", _capacity),
     ("calendar", _calendar),
 )

@@ -23,6 +23,7 @@ class Rule(enum.StrEnum):
     TOTALS = "totals"
     MAPPING = "mapping"
     NO_STOCK = "no_stock"
+    NO_STORE = "no_store"
     NO_LINES = "no_lines"
     PENDING = "pending"
 

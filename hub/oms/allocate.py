@@ -22,6 +22,7 @@ from hub.domain.validation import Rule
 from hub.oms.cancel import tell_erp
 from hub.oms.confirm import confirm_when_due, plan_work
 from hub.oms.expire import ask_for_expiry
+from hub.oms.groups import DeliveryGroup, groups, no_store
 from hub.oms.holds import HUB, place, release
 from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
@@ -71,6 +72,13 @@ def allocate(case: Case) -> None:
     if not case.acts or order.cancelled or order.open_holds():
         count_unassigned(case)
         return
+    homeless = no_store(case)
+    if homeless:
+        numbers = ", ".join(str(line.number) for line in homeless)
+        hint = f"line {numbers} is collected at a store, but at none that we know; map its location (location_map)"
+        place(case, new_hold(case, "validation", Rule.NO_STORE, "pickup_location", hint, None, "pickup_location"))
+        count_unassigned(case)
+        return
     lines = [line for line in order.lines if line.ours and line.sku and not order.open_holds(line.id)]
     pool = {line.id: _pool(case, line) for line in lines}
     fresh = any(line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED] for line in lines)
@@ -78,8 +86,8 @@ def allocate(case: Case) -> None:
     if stands and not order.may_confirm(case.now):
         return
     wanted = [line for line in lines if pool[line.id] > 0]
-    if wanted:
-        _source(case, wanted, pool, stands=stands)
+    for group, of_group in groups(case, wanted).items():
+        _source(case, group, of_group, pool, stands=stands)
     order.facts = {**order.facts, "sourced_for": _inputs(lines, pool)}
     count_unassigned(case)
     if order.confirmed_at is not None:
@@ -112,10 +120,12 @@ def _sourced_for(case: Case) -> str | None:
     return str(found) if found is not None else None
 
 
-def _source(case: Case, lines: list[OrderLine], pool: dict[str, Decimal], *, stands: bool) -> None:
+def _source(
+    case: Case, group: DeliveryGroup, lines: list[OrderLine], pool: dict[str, Decimal], *, stands: bool
+) -> None:
     """`stands`: the order wants what it was sourced for. Its grace is over, so the stock of now decides; the decision
     that was kept stays, if that comes to the same."""
-    sourcing = find_plan(case, lines, pool)
+    sourcing = find_plan(case, group, lines, pool)
     if stands and sourcing.plan.quantities == _reserved(case, lines):
         return
     _reserve_plan(case, lines, pool, sourcing.plan)

@@ -48,6 +48,7 @@ _LINE_DETAILS = (
     "promised_by",
     "ship_by",
     "cancel_by",
+    "pickup_location",
 )
 _FACTS = (
     "aliases",
@@ -56,6 +57,8 @@ _FACTS = (
     "fulfilment_state",
     "method",
     "service_level",
+    "pickup_location",
+    "sold_by",
     "adjustments",
     "shipping_charges",
     "taxes_included",

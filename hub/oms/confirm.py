@@ -6,11 +6,12 @@ import datetime as dt
 from decimal import Decimal
 
 from hub.domain.events import Fact
-from hub.domain.fulfilment import FulfilmentOrder, WorkLine, WorkState
+from hub.domain.fulfilment import FulfilmentOrder, Method, WorkLine, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.reservation import Reservation
 from hub.oms.customer import upsert_customer
+from hub.oms.groups import COLLECTED, DeliveryGroup, group_of
 from hub.oms.load import Case, work_key
 from hub.oms.outgoing import send_work, submit_order
 from hub.oms.reserve import make_firm, soft
@@ -40,18 +41,26 @@ def hand_over_what_needs_no_shipping(case: Case) -> None:
 
 
 def plan_work(case: Case) -> None:
-    """One fulfilment order a location for everything allocated; its request leaves with this write set."""
+    """One fulfilment order a location and method for everything allocated; its request leaves with this write set."""
     order = case.order
-    by_location: dict[str, list[Reservation]] = {}
+    by_place: dict[tuple[str, str, str], list[Reservation]] = {}
     for line in order.lines:
         if not order.open_holds(line.id):
             for reservation in soft(case, line):
-                by_location.setdefault(reservation.location, []).append(reservation)
-    for location in sorted(by_location):
-        _plan_at(case, location, by_location[location])
+                place = (reservation.location, *_way(group_of(case, line), reservation.location))
+                by_place.setdefault(place, []).append(reservation)
+    for location, method, destination in sorted(by_place):
+        _plan_at(case, location, method, destination, by_place[(location, method, destination)])
 
 
-def _plan_at(case: Case, location: str, reservations: list[Reservation]) -> None:
+def _way(group: DeliveryGroup, location: str) -> tuple[str, str]:
+    """How goods of a group leave a location, and for which other location of ours, if any."""
+    if group.method not in COLLECTED:
+        return group.method, ""
+    return (Method.PICKUP, "") if location == group.store else (Method.TRANSFER, group.store)
+
+
+def _plan_at(case: Case, location: str, method: str, destination: str, reservations: list[Reservation]) -> None:
     order, rule = case.order, case.location(location)
     number = sum(1 for work in case.work if work.location == location) + 1
     work_id = derived_id("fo", order.id, location, str(number))
@@ -70,11 +79,12 @@ def _plan_at(case: Case, location: str, reservations: list[Reservation]) -> None
         order_id=order.id,
         location=location,
         connection=(rule.wms or "") if rule else "",
-        method=str(order.facts.get("method", "ship")),
+        method=method,
         state=WorkState.PLANNED,
         version=1,
         external_id=None,
         lines=lines,
+        destination=destination,
     )
     case.work.append(work)
     send_work(case, work)

@@ -16,7 +16,6 @@ from hub.domain.decision import Decision, DueTask, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkState
 from hub.domain.money import decimal_text
-from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.accept import accept

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import EffectRequest
-from hub.domain.fulfilment import CancelRequest, FulfilmentOrder
+from hub.domain.fulfilment import CancelRequest, FulfilmentOrder, Method
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import Charge
@@ -114,11 +114,21 @@ def work_record(case: Case, work: FulfilmentOrder, key: str) -> Record:
         location=work.location,
         external_location_id=rule.wms_code if rule else None,
         method=work.method,
+        destination=work.destination or None,
+        external_destination_id=goes_to.wms_code if (goes_to := case.location(work.destination)) else None,
         service_level=order.facts.get("service_level"),
-        ship_to=case.contacts.get("ship_to"),
+        ship_to=_address_for(case, work),
         currency=order.currency,
         lines=lines,
     )
+
+
+def _address_for(case: Case, work: FulfilmentOrder) -> Record | None:
+    """Where a parcel goes: to the buyer, for a transfer to the other location; what is collected goes nowhere."""
+    if work.method == Method.TRANSFER:
+        destination = case.location(work.destination)
+        return dict(destination.address) if destination and destination.address else None
+    return case.contacts.get("ship_to")
 
 
 def is_suppressed(case: Case, work: FulfilmentOrder) -> bool:

@@ -101,8 +101,8 @@ class NotifyRule:
 
 @dataclass(frozen=True, slots=True)
 class PickupRule:
-    """What happens to goods that are collected. `no_show`: restock_and_refund | keep. `on_reject`, when the store cannot
-    give them: cancel | ship_instead | ask. `receive_within`: how long goods may be on their way to a store."""
+    """What happens to goods that are collected. `no_show`: restock_and_refund | keep. `on_reject`, when the store
+    cannot give them: cancel | ship_instead | ask. `receive_within`: how long goods may be on their way to a store."""
 
     hold_for: dt.timedelta = dt.timedelta(days=7)
     remind_after: dt.timedelta | None = dt.timedelta(days=3)

@@ -14,9 +14,9 @@ from hub.domain.order import OrderLine
 from hub.oms.load import Case
 
 
-def choose_strategy(case: Case) -> tuple[str, str]:
-    """(strategy id, id of the rule that chose it, "fallback" where none matched)."""
-    facts = facts_of(case) if case.rules.routing else {}
+def choose_strategy(case: Case, method: str) -> tuple[str, str]:
+    """(strategy id, id of the rule that chose it, "fallback" where none matched) for what is delivered in one way."""
+    facts = {**facts_of(case), "method": method} if case.rules.routing else {}
     for rule in case.rules.routing:
         if rule.use in case.rules.strategies and _compiled(rule.when).search(facts):
             return rule.use, rule.id

@@ -142,6 +142,7 @@ def work_row(work: FulfilmentOrder) -> Row:
         "external_id": work.external_id,
         "document": {
             "lines": [_work_line(line) for line in work.lines],
+            **({"destination": work.destination} if work.destination else {}),
             "cancel_requests": [
                 {
                     "id": request.id,
@@ -176,6 +177,7 @@ def work_from(row: Mapping[str, Any]) -> FulfilmentOrder:
             )
             for request in document["cancel_requests"]
         ],
+        destination=document.get("destination", ""),
     )
 
 

@@ -16,6 +16,7 @@ from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.sourcing import Candidate, Demand, Exclusion, Facts, Objective, Plan, Sourced, Wanted, eligible, source
+from hub.oms.groups import DeliveryGroup
 from hub.oms.load import Case
 from hub.oms.ports import LocationRule, Strategy
 from hub.oms.reserve import soft
@@ -43,13 +44,13 @@ class Sourcing:
         return self.result.chosen
 
 
-def find_plan(case: Case, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> Sourcing:
-    """Where `pool` (line id -> units) of these lines should come from; lines of one SKU are one demand."""
+def find_plan(case: Case, group: DeliveryGroup, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> Sourcing:
+    """Where `pool` (line id -> units) of a group's lines should come from; lines of one SKU are one demand."""
     demands: dict[str, Decimal] = {}
     for line in lines:
         assert line.sku
         demands[line.sku] = demands.get(line.sku, ZERO) + pool[line.id]
-    strategy_id, rule_id = choose_strategy(case)
+    strategy_id, rule_id = choose_strategy(case, group.method)
     strategy = case.rules.strategies[strategy_id]
     objective = Objective(
         mode=strategy.objective,
@@ -58,19 +59,20 @@ def find_plan(case: Case, lines: Sequence[OrderLine], pool: Mapping[str, Decimal
         line_from_one_location=strategy.line_from_one_location,
         split_penalty=strategy.split_penalty,
     )
-    candidates, exclusions = _candidates(case, strategy, lines, demands)
+    candidates, exclusions = _candidates(case, strategy, group, lines, demands)
     wanted = tuple(Demand(sku, quantity) for sku, quantity in sorted(demands.items()))
     result = source(wanted, candidates, objective)
     return Sourcing(f"{rule_id}/{strategy_id}", wanted, tuple(candidates), tuple(exclusions), result)
 
 
 def _candidates(
-    case: Case, strategy: Strategy, lines: Sequence[OrderLine], demands: dict[str, Decimal]
+    case: Case, strategy: Strategy, group: DeliveryGroup, lines: Sequence[OrderLine], demands: dict[str, Decimal]
 ) -> tuple[list[Candidate], list[Exclusion]]:
     wanted = Wanted(
-        method=str(case.order.facts.get("method", "ship")),
+        method=group.method,
         country=str(case.contacts.get("ship_to", {}).get("country", "")),
         excluded=_excluded(case),
+        store=group.store,
     )
     exclusions: list[Exclusion] = []
     asked: list[LocationRule] = []

@@ -29,8 +29,8 @@ ZERO = Decimal(0)
 CHUNK = 500
 EXCLUDED_BY_MEANS: dict[str, tuple[str, ...]] = {
     Means.ON_HAND: (),
-    Means.NET_OF_ACKNOWLEDGED: (WorkState.ACKNOWLEDGED, WorkState.IN_PROGRESS, WorkState.PACKED),
-    Means.NET_OF_PICKED: (WorkState.IN_PROGRESS, WorkState.PACKED),
+    Means.NET_OF_ACKNOWLEDGED: (WorkState.ACKNOWLEDGED, WorkState.IN_PROGRESS, WorkState.PACKED, WorkState.READY),
+    Means.NET_OF_PICKED: (WorkState.IN_PROGRESS, WorkState.PACKED, WorkState.READY),
 }
 """States of work whose reservations a snapshot of that meaning already excludes."""
 

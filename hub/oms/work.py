@@ -1,4 +1,4 @@
-"""A fulfilment order on the desk: finding it with its order, its lines, and the cancel requests that its reports end."""
+"""A fulfilment order on the desk: finding it with its order, its lines, and the cancel requests its reports end."""
 
 from __future__ import annotations
 

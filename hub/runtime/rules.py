@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location
-from hub.oms.ports import Channel, LabelRule, LocationRule, RoutingRule, Rules, Strategy
+from hub.oms.ports import Channel, LabelRule, LocationRule, PickupRule, RoutingRule, Rules, Strategy
 from hub.sdk.capabilities import Capability
 
 DEFAULT_STOCK_MEANS = "on_hand"
+CHOSEN_STORE = "chosen_store"
+"""The strategy that exists without being written: eligibility knows the store, there is nothing to choose."""
 SHORTEST_WINDOW_SECONDS = 0.1
 
 
@@ -25,16 +27,19 @@ def rules_of(bundle: Bundle) -> Rules:
         },
         locations={location.id: _location(bundle, location) for location in bundle.locations.values()},
         strategies={
-            name: Strategy(
-                id=name,
-                objective=strategy.objective,
-                max_shipments=strategy.max_shipments,
-                ship_complete=strategy.ship_complete,
-                split_penalty=strategy.split_penalty,
-                locations=strategy.locations,
-                types=strategy.types,
-            )
-            for name, strategy in bundle.routing.strategies.items()
+            CHOSEN_STORE: Strategy(CHOSEN_STORE),
+            **{
+                name: Strategy(
+                    id=name,
+                    objective=strategy.objective,
+                    max_shipments=strategy.max_shipments,
+                    ship_complete=strategy.ship_complete,
+                    split_penalty=strategy.split_penalty,
+                    locations=strategy.locations,
+                    types=strategy.types,
+                )
+                for name, strategy in bundle.routing.strategies.items()
+            },
         },
         routing=tuple(RoutingRule(rule.id, rule.when, rule.use) for rule in bundle.routing.rules),
         fallback=bundle.routing.fallback,
@@ -48,6 +53,13 @@ def rules_of(bundle: Bundle) -> Rules:
         follows_packages=any("tracking" in connection.streams for connection in bundle.connections.values())
         or any(location.labels is not None for location in bundle.locations.values()),
         push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
+        pickup=PickupRule(
+            hold_for=policies.pickup.hold_for,
+            remind_after=policies.pickup.remind_after or None,
+            no_show=policies.pickup.no_show,
+            on_reject=policies.pickup.on_reject,
+            receive_within=policies.pickup.receive_within,
+        ),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
     )
 

@@ -280,7 +280,7 @@ PROMISES: tuple[Promise, ...] = (
         " JOIN order_lines l ON l.order_id = o.id WHERE o.effects <> 'none' AND ((o.status = 'cancelled'"
         " AND l.cancelled"
         " <> l.ordered) OR (o.status = 'closed' AND l.open + l.allocated + l.backordered + l.preordered + l.released +"
-        " l.accepted + l.picked + l.packed > 0)) GROUP BY o.id, o.status",
+        " l.accepted + l.picked + l.packed + l.ready_for_pickup > 0)) GROUP BY o.id, o.status",
     ),
     Promise(
         "orders_explained",

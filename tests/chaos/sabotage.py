@@ -243,13 +243,14 @@ def _no_echo() -> None:
 def _free_on_silence() -> None:
     """A location that says nothing is taken to have nothing: its work is given to another."""
     import hub.oms.fulfil as fulfil
+    import hub.oms.work as desk
     from hub.domain.decision import Decision, Verdict
     from hub.domain.fulfilment import FINISHED, WorkState
     from hub.oms.save import save
 
     def handle_silence(rules: Any) -> Any:
         def silence(task: Any, snapshot: Any, now: Any) -> Decision:
-            found = fulfil.open_work(snapshot, rules, now, task.id, task.subject)
+            found = desk.open_work(snapshot, rules, now, task.id, task.subject)
             if found is None:
                 return Decision(Verdict.IGNORED)
             case, work = found

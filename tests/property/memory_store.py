@@ -379,7 +379,7 @@ class Bench:
             for work in self.store.rows("fulfilment_orders", {"order_id": line["order_id"]}):
                 for part in work["document"]["lines"]:
                     if part["line"] == line["id"]:
-                        names = ("released", "accepted", "picked", "packed")
+                        names = ("released", "accepted", "picked", "packed", "ready_for_pickup")
                         held += sum((Decimal(part["buckets"].get(name, "0")) for name in names), ZERO)
             assert reserved["firm"] == held, line
 

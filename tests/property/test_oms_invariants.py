@@ -19,7 +19,19 @@ from tests.property.memory_store import Bench, location, order_record, rules
 units = st.integers(0, 4)
 line_ids = st.sampled_from(["L1", "L2"])
 reports = st.sampled_from(
-    ["acknowledged", "in_progress", "picked", "packed", "short", "rejected", "cancel_accepted", "cancel_refused"]
+    [
+        "acknowledged",
+        "in_progress",
+        "picked",
+        "packed",
+        "ready_for_pickup",
+        "handed_over",
+        "not_collected",
+        "short",
+        "rejected",
+        "cancel_accepted",
+        "cancel_refused",
+    ]
 )
 step = st.one_of(
     st.tuples(st.just("restate"), units, units),
@@ -40,7 +52,9 @@ def play(bench: Bench, number: int, said: tuple[Any, ...]) -> None:
     work = bench.store.rows("fulfilment_orders", {}, order_by=("id",))
     if kind == "restate":
         version = f"2026-11-02T09:00:{number:02}.000000Z"
-        bench.order(order_record(("L1", "TEE", rest[0]), ("L2", "CAP", rest[1]), source_version=version))
+        record = order_record(("L1", "TEE", rest[0]), ("L2", "CAP", rest[1]), source_version=version)
+        record["lines"][1] |= {"method": "pickup", "pickup_location": "west"}
+        bench.order(record)
     elif kind == "report" and work:
         chosen = work[rest[0] % len(work)]
         record = {"fact_key": str(number), "fulfilment_order": chosen["id"], "status": rest[1]}
@@ -90,7 +104,8 @@ def shipped(number: int, lines: list[dict[str, str]]) -> dict[str, Any]:
 @given(steps=st.lists(step, max_size=14))
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_said_is_applied_and_still_adds_up(steps: list[tuple[Any, ...]]) -> None:
-    bench = Bench(rules(location("east"), location("west", priority=2)))
+    west = location("west", priority=2, can=frozenset({"ship", "pickup"}))
+    bench = Bench(rules(location("east"), west))
     for sku in ("TEE", "CAP"):
         bench.stock(sku, "east", 2)
         bench.stock(sku, "west", 2)

@@ -1,0 +1,59 @@
+"""Delivery groups: which lines of an order reach their buyer in which way, and at which store they are collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.domain.fulfilment import Method
+from hub.domain.order import OrderLine
+from hub.oms.load import Case
+
+COLLECTED = frozenset({"pickup", "ship_to_store"})
+"""Delivery methods whose goods are collected at a store."""
+
+SHIP_INSTEAD = "ship_instead"
+"""Order fact: ids of lines that a store could not serve and that are sent instead, because the policy says so."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeliveryGroup:
+    """Lines that reach their buyer in one way. `store`: where they are collected, "" where they are sent."""
+
+    method: str
+    store: str = ""
+
+
+def group_of(case: Case, line: OrderLine) -> DeliveryGroup:
+    """How a line reaches its buyer: what it says itself, else what its order says."""
+    facts, details = case.order.facts, line.details
+    method = str(details.get("method") or facts.get("method") or Method.SHIP)
+    if method not in COLLECTED or line.id in facts.get(SHIP_INSTEAD, ()):
+        return DeliveryGroup(Method.SHIP if method in COLLECTED else method)
+    return DeliveryGroup(method, store_of(case, line))
+
+
+def store_of(case: Case, line: OrderLine) -> str:
+    """Our id of the location a line is collected at, "" where its channel named none that we know."""
+    facts, moved = case.order.facts, case.order.facts.get("collected_at", {})
+    named = str(moved.get(line.id) or line.details.get("pickup_location") or facts.get("pickup_location") or "")
+    named = case.channel.location_map.get(named, named) if case.channel else named
+    rule = case.location(named)
+    return named if rule is not None and "pickup" in rule.can else ""
+
+
+def groups(case: Case, lines: Sequence[OrderLine]) -> Mapping[DeliveryGroup, list[OrderLine]]:
+    """Lines by how they reach their buyer, in a fixed order."""
+    found: dict[DeliveryGroup, list[OrderLine]] = {}
+    for line in lines:
+        found.setdefault(group_of(case, line), []).append(line)
+    return {group: found[group] for group in sorted(found)}
+
+
+def no_store(case: Case) -> list[OrderLine]:
+    """Lines that somebody wants to collect at a place where nothing can be collected."""
+    return [
+        line
+        for line in case.order.lines
+        if line.ours and (group := group_of(case, line)).method in COLLECTED and not group.store
+    ]

@@ -1,0 +1,229 @@
+"""Goods that their buyer comes for: reserved at that store, ready, handed over, or not collected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision
+from hub.oms.ports import NotifyRule, PickupRule
+from tests.property.memory_store import Bench, channel, location, order_record, rules
+
+TAKES = frozenset({"push_shipment", "push_order_status", "push_cancellation", "push_refund"})
+TEMPLATES = frozenset({"ready_for_pickup", "pickup_reminder", "not_collected", "pickup_cancelled"})
+
+
+def bench_of(**pickup: Any) -> Bench:
+    """A warehouse that ships and two stores, one of which sells nothing by post; the shop calls the first S-14."""
+    made = rules(
+        location("east"),
+        location("store-14", type="store", can=frozenset({"ship", "pickup"}), priority=5),
+        location("store-20", type="store", can=frozenset({"pickup"}), priority=5),
+        channels={"shop": channel(capabilities=TAKES, location_map={"S-14": "store-14"})},
+        pickup=PickupRule(**pickup),
+        notify={"shop": NotifyRule(TEMPLATES)},
+    )
+    bench = Bench(replace(made, takers={**made.takers, "notify": ("mail",)}))
+    for place in ("east", "store-14", "store-20"):
+        bench.stock("TEE", place, 10)
+    return bench
+
+
+def ordered(bench: Bench, quantity: int = 2, **changes: Any) -> None:
+    said = {"method": "pickup", "pickup_location": "S-14", "ship_to": {}, **changes}
+    bench.order(order_record(("L1", "TEE", quantity), **said))
+    bench.run("allocate", "confirm")
+
+
+def work_of(bench: Bench, number: int = 0) -> dict[str, Any]:
+    return bench.store.rows("fulfilment_orders", {}, order_by=("created_at", "id"))[number]
+
+
+def report(bench: Bench, status: str, lines: Sequence[tuple[str, str]] = (), **said: Any) -> Decision | None:
+    work = said.pop("work", None) or work_of(bench)
+    record: dict[str, Any] = {
+        "fact_key": f"{status}-{len(bench.decisions)}",
+        "fulfilment_order": work["id"],
+        "status": status,
+        **said,
+    }
+    if lines:
+        record["lines"] = [{"line": bench.line_id(line), "quantity": quantity} for line, quantity in lines]
+    return bench.fact("fulfilment_responses", record, connection=f"wms-{work['location']}")
+
+
+def on_hand(bench: Bench, place: str) -> tuple[int, int]:
+    row = bench.store.row("stock", {"sku": "TEE", "location": place})
+    assert row is not None
+    return int(row["on_hand"]), int(row["firm"])
+
+
+def test_a_pickup_is_reserved_at_the_chosen_store_though_another_is_nearer() -> None:
+    bench = bench_of()
+    ordered(bench)
+    assert (work_of(bench)["location"], work_of(bench)["method"]) == ("store-14", "pickup")
+    (sent,) = bench.sent("send_fulfilment_request")
+    assert (sent.record["method"], sent.record["location"]) == ("pickup", "store-14")
+
+
+def test_a_store_without_the_goods_gets_no_other_store_and_no_parcel() -> None:
+    bench = bench_of()
+    ordered(bench, 11)
+    assert bench.lines() == {"L1": {"released": Decimal(10), "backordered": Decimal(1)}}
+    assert {row["location"] for row in bench.store.rows("fulfilment_orders", {})} == {"store-14"}
+
+
+def test_an_order_for_a_store_that_nobody_knows_is_held_until_its_channel_names_one() -> None:
+    bench = bench_of()
+    ordered(bench, pickup_location="S-99")
+    assert bench.the_order()["status"] == "held"
+    (hold,) = bench.store.rows("holds", {})
+    assert hold["rule"] == "no_store"
+    ordered(bench, source_version="2026-11-02T09:05:00.000000Z")
+    assert bench.the_order()["status"] == "confirmed"
+    assert work_of(bench)["location"] == "store-14"
+
+
+def test_ready_is_told_to_buyer_and_channel_once_everything_stands_ready() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "picked")
+    report(bench, "ready_for_pickup", [("L1", "1")])
+    assert bench.lines() == {"L1": {"ready_for_pickup": Decimal(1), "picked": Decimal(1)}}
+    assert not bench.sent("push_order_status")
+    report(bench, "ready_for_pickup", [("L1", "1")])
+    assert work_of(bench)["state"] == "ready"
+    (told,) = bench.sent("push_order_status")
+    assert told.record["status"] == "ready_for_pickup"
+    assert told.record["lines"][0]["quantity"] == "2"
+    (mail,) = bench.sent("notify")
+    assert mail.record["template"] == "ready_for_pickup"
+    assert bench.the_order()["status"] == "confirmed"
+    assert on_hand(bench, "store-14") == (10, 2)
+
+
+def test_a_handover_takes_the_goods_from_stock_charges_them_and_closes_the_order() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    report(bench, "handed_over", proof="code 4411", by="till 3")
+    assert bench.lines() == {"L1": {"handed_over": Decimal(2)}}
+    assert (bench.the_order()["status"], work_of(bench)["state"]) == ("closed", "completed")
+    assert on_hand(bench, "store-14") == (8, 0)
+    (invoice,) = bench.sent("post_invoice")
+    assert invoice.record["amount"] == "20"
+    (shipment,) = bench.store.rows("shipments", {})
+    assert (shipment["document"]["proof"], shipment["document"]["by"]) == ("code 4411", "till 3")
+    (pushed,) = bench.sent("push_shipment")
+    assert "tracking_number" not in pushed.record
+
+
+def test_a_handover_that_nobody_announced_implies_all_steps_before_it() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "handed_over")
+    moves = bench.store.rows("quantity_moves", {"to_bucket": "ready_for_pickup"})
+    assert [move["implied"] for move in moves] == [True]
+    assert bench.the_order()["status"] == "closed"
+
+
+def test_after_its_time_the_store_is_asked_and_only_its_word_frees_and_pays_back() -> None:
+    bench = bench_of(hold_for=dt.timedelta(days=7))
+    ordered(bench)
+    bench.send()
+    report(bench, "ready_for_pickup")
+    bench.later(days=3)
+    bench.run()
+    assert [mail.record["template"] for mail in bench.sent("notify")] == ["ready_for_pickup", "pickup_reminder"]
+    bench.later(days=5)
+    bench.run()
+    assert "not_collected" in bench.raised()
+    assert bench.lines() == {"L1": {"ready_for_pickup": Decimal(2)}}
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    bench.reply(asked, accepted=True)
+    assert bench.lines() == {"L1": {"cancelled": Decimal(2)}}
+    assert bench.the_order()["status"] == "cancelled"
+    assert on_hand(bench, "store-14") == (10, 0)
+    (told,) = bench.sent("push_cancellation")
+    assert told.record["whole"] is True
+
+
+def test_a_buyer_who_comes_while_the_store_is_asked_gets_the_goods() -> None:
+    bench = bench_of(hold_for=dt.timedelta(days=7))
+    ordered(bench)
+    bench.send()
+    report(bench, "ready_for_pickup")
+    bench.later(days=8)
+    bench.run()
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    report(bench, "handed_over")
+    bench.reply(asked, lines=[{"line": bench.line_id("L1"), "answer": "overtaken", "quantity": "2"}])
+    assert bench.lines() == {"L1": {"handed_over": Decimal(2)}}
+    assert not bench.sent("push_cancellation")
+    assert "cancel_too_late" not in bench.raised()
+
+
+def test_where_the_policy_keeps_goods_a_person_is_told_and_nothing_moves() -> None:
+    bench = bench_of(no_show="keep")
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    bench.later(days=8)
+    bench.run()
+    assert "not_collected" in bench.raised()
+    assert not bench.sent("cancel_fulfilment_request")
+    report(bench, "not_collected")
+    assert bench.lines() == {"L1": {"cancelled": Decimal(2)}}
+
+
+def test_a_store_that_rejects_leads_to_a_cancellation_and_never_to_a_parcel() -> None:
+    bench = bench_of()
+    ordered(bench, ship_to=order_record()["ship_to"])
+    report(bench, "rejected", reason="the shelf is empty")
+    bench.run()
+    assert bench.lines() == {"L1": {"cancelled": Decimal(2)}}
+    assert "pickup_turned_down" in bench.raised()
+    assert len(bench.store.rows("fulfilment_orders", {})) == 1
+    assert len(bench.sent("push_cancellation")) == 1
+
+
+def test_a_store_that_rejects_leads_to_a_parcel_only_where_the_policy_says_so() -> None:
+    bench = bench_of(on_reject="ship_instead")
+    ordered(bench, ship_to=order_record()["ship_to"])
+    report(bench, "rejected", reason="the shelf is empty")
+    bench.run()
+    assert bench.lines() == {"L1": {"released": Decimal(2)}}
+    assert (work_of(bench, 1)["location"], work_of(bench, 1)["method"]) == ("east", "ship")
+    assert "pickup_turned_down" in bench.raised()
+
+
+def test_an_order_that_may_be_asked_about_waits_for_a_person() -> None:
+    bench = bench_of(on_reject="ask")
+    ordered(bench)
+    report(bench, "short", [("L1", "1")])
+    bench.run()
+    assert bench.lines() == {"L1": {"open": Decimal(1), "released": Decimal(1)}}
+    assert "pickup_turned_down" in bench.raised()
+
+
+def test_lines_to_collect_and_lines_to_send_of_one_order_go_their_own_ways() -> None:
+    bench = bench_of()
+    record = order_record(("L1", "TEE", 1), ("L2", "TEE", 1))
+    record["lines"][0] |= {"method": "pickup", "pickup_location": "store-20"}
+    bench.order(record)
+    bench.run("allocate", "confirm")
+    made = {(work["location"], work["method"]) for work in bench.store.rows("fulfilment_orders", {})}
+    assert made == {("store-20", "pickup"), ("east", "ship")}
+
+
+def test_goods_that_stood_ready_and_were_sent_instead_count_as_shipped() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    lines = [{"line": bench.line_id("L1"), "sku": "TEE", "quantity": "2"}]
+    notice = {"fact_key": "s-1", "external_id": "s-1", "fulfilment_order": work_of(bench)["id"]}
+    bench.fact("shipments", {**notice, "packages": [{"package": "1", "lines": lines}]}, connection="wms-store-14")
+    assert bench.lines() == {"L1": {"shipped": Decimal(2)}}
+    assert bench.the_order()["status"] == "closed"
