@@ -168,8 +168,8 @@ def _work(order: dict[str, Any]) -> None:
             f"  {delivery['destination']} {delivery['capability']}: {delivery['state']}, "
             f"{counted(delivery['attempts'], 'attempt')}{reference}{error}"
         )
-    for payment in order["payments"]:
-        click.echo(f"  money: {payment['kind']} {money(payment['amount'], payment['currency'])}")
+    for move in order["money_moves"]:
+        click.echo(f"  money: {move['kind']} {money(move['amount'], move['currency'])}")
 
 
 def _undecided(order: dict[str, Any]) -> str:

@@ -342,6 +342,10 @@ class Policies:
     totals_otherwise: str
     payment_default: str
     payment_managed_by: Mapping[str, str]
+    payment_gateways: Mapping[str, str]
+    capture_order: tuple[str, ...]
+    refund_order: tuple[str, ...]
+    reauthorise_before: timedelta
     promise_threshold: Mapping[str, Decimal]
     promise_share: Mapping[str, Decimal]
     promise_coalesce: timedelta

@@ -25,6 +25,7 @@ from hub.oms.holds import sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
+from hub.oms.pay import state_payments
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned
@@ -197,6 +198,8 @@ def _apply(case: Case, incoming: Incoming) -> None:
     elif order.cancelled:
         _conflicting_edit(case, incoming)
     channel_has_cancelled(case)
+    if record.get("payments") and case.acts:
+        state_payments(case, record["payments"])
     sync_holds(case, record, incoming.holds if incoming.newest else None)
     too_late = reconcile(case)
     if order.cancelled:

@@ -11,8 +11,10 @@ from hub.domain.payment import NOTHING, Charge, charge_for
 from hub.domain.quantity import ENDED, LEFT
 from hub.domain.shipment import Shipment
 from hub.domain.totals import line_value
+from hub.oms import pay
 from hub.oms.load import Case
 from hub.oms.outgoing import post_invoice
+from hub.oms.pay import manages_money
 
 ZERO = Decimal(0)
 
@@ -20,7 +22,8 @@ ZERO = Decimal(0)
 def invoice(case: Case, shipment: Shipment) -> None:
     """Post what this shipment is charged, and keep the ledger that makes all invoices add up to the source's total."""
     order = case.order
-    if not case.rules.takers.get("post_invoice") or order.currency is None or not case.acts:
+    posts = bool(case.rules.takers.get("post_invoice"))
+    if not (posts or manages_money(case)) or order.currency is None or not case.acts:
         return
     value, lines = ZERO, []
     for line in order.lines:
@@ -41,15 +44,18 @@ def invoice(case: Case, shipment: Shipment) -> None:
         # edited after its last shipment has something left to charge again.
         return
     charge = charge_for(whole, before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
-    post_invoice(case, shipment, charge, lines, last)
+    pay.charge(case, f"shipment/{shipment.id}", charge, shipment.id)
+    if posts:
+        post_invoice(case, shipment, charge, lines, last)
     facts = {**order.facts, "invoiced": _text(before + charge)}
     facts["invoiced_last"] = last
     order.facts = facts
     case.decision.writes.insert(
-        "payments",
+        "money_moves",
         {
-            "id": case.new_id("py", shipment.id),
+            "id": case.new_id("mm", shipment.id),
             "order_id": order.id,
+            "payment_id": None,
             "kind": "invoiced",
             "currency": order.currency,
             "amount": charge.amount,

@@ -17,10 +17,11 @@ from hub.domain.ids import derived_id, numbered_id
 from hub.domain.masking import masked, private_texts
 from hub.domain.order import Effects, Hold, Order, OrderLine
 from hub.domain.package import CarriedPackage, CarrierLabel
+from hub.domain.payment import Capture, Payment, Refund
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.writeset import StockChange
-from hub.oms import package_rows, rows
+from hub.oms import money_rows, package_rows, rows
 from hub.oms.ports import Channel, LocationRule, Rules
 from hub.oms.rows import Row
 
@@ -50,6 +51,9 @@ class Case:
     _contacts: dict[str, dict[str, Any]] | None = None
     _packages: list[CarriedPackage] | None = None
     _labels: list[CarrierLabel] | None = None
+    _payments: list[Payment] | None = None
+    _captures: list[Capture] | None = None
+    _refunds: list[Refund] | None = None
     counter: int = 0
     linked: list[Case] = field(default_factory=list)
     """Orders made in the same decision (hub.oms.linked); they are saved with this one."""
@@ -117,6 +121,42 @@ class Case:
                 found = self._read("labels", make, unmake, order_by=("created_at", "number", "id"))
             self._labels = found
         return self._labels
+
+    @property
+    def payments(self) -> list[Payment]:
+        """How the order is paid, as far as anybody said; the first by priority first."""
+        if self._payments is None:
+            make, unmake = money_rows.payment_from, money_rows.payment_row
+            self._payments = self._read("payments", make, unmake, order_by=("priority", "id")) if not self.new else []
+        return self._payments
+
+    @property
+    def captures(self) -> list[Capture]:
+        """What was charged or asked to be, oldest first."""
+        if self._captures is None:
+            make, unmake = money_rows.capture_from, money_rows.capture_row
+            self._captures = self._read("captures", make, unmake, order_by=("at", "id")) if not self.new else []
+        return self._captures
+
+    @property
+    def refunds(self) -> list[Refund]:
+        """What was given back or asked to be, oldest first."""
+        if self._refunds is None:
+            make, unmake = money_rows.refund_from, money_rows.refund_row
+            self._refunds = self._read("refunds", make, unmake, order_by=("at", "id")) if not self.new else []
+        return self._refunds
+
+    @property
+    def touched_payments(self) -> list[Payment]:
+        return self._payments or []
+
+    @property
+    def touched_captures(self) -> list[Capture]:
+        return self._captures or []
+
+    @property
+    def touched_refunds(self) -> list[Refund]:
+        return self._refunds or []
 
     @property
     def touched_packages(self) -> list[CarriedPackage]:

@@ -22,6 +22,8 @@ class Channel:
     location_map: Mapping[str, str] = field(default_factory=dict)
     share: Decimal = Decimal(1)
     threshold: Decimal = Decimal(0)
+    money: str = "channel"
+    """Who captures and refunds for its orders: hub | channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,11 @@ class Rules:
     pickup: PickupRule = PickupRule()
     notify: Mapping[str, NotifyRule] = field(default_factory=dict)
     """By channel; nobody is written to by a channel that is not in it."""
+    capture_order: tuple[str, ...] = ()
+    """Payment methods in the order in which they are charged, others after them by the channel's priority."""
+    refund_order: tuple[str, ...] = ()
+    """Payment methods in the order in which money goes back to them."""
+    gateways: Mapping[str, str] = field(default_factory=dict)
+    """Gateway as channels name it -> the connection that handles its payments, or "channel"."""
+    reauthorise_before: dt.timedelta = dt.timedelta(hours=24)
+    """So long before an authorisation ends a new one is asked for."""

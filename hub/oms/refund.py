@@ -1,6 +1,7 @@
-"""Refunds made at the channel: a money fact, and for lines taken back a cancellation.
+"""Refunds that others made, or tell of: a money fact, and for lines taken back a cancellation.
 
-A refund is never refused. One that exceeds what was charged is applied and raises an exception.
+A refund is never refused. One that exceeds what was captured is applied and raises an exception. One of ours that comes
+back is recognised: by our key, by the id it was answered with, else by order, money and amount.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
+from hub.domain.payment import CallState, Payment, Purpose, Refund, in_order, spread
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.cancel import settle_cancel
 from hub.oms.load import Case, find_case, order_key
+from hub.oms.pay import manages_money, of_order, open_payment, payment_key
+from hub.oms.payment_answers import journal_refund, refund_failed, refund_succeeded
 from hub.oms.ports import Rules
 from hub.oms.save import save, tell
-from hub.oms.times import instant
 
 ZERO = Decimal(0)
 
@@ -29,6 +32,8 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
 
     def apply_refund(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
         record = incoming.record
+        if "order_external_id" not in record:
+            return _of_payment(incoming, snapshot, rules, now)
         external_id, scope = str(record["order_external_id"]), str(record.get("scope", incoming.scope))
         case = find_case(snapshot, rules, now, incoming.id, incoming.connection, scope, external_id)
         waits_for = order_key(incoming.connection, scope, external_id)
@@ -50,7 +55,7 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
                 line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
         amount = Decimal(str(record.get("amount", "0")))
         if amount:
-            _money(case, incoming, amount)
+            _money(case, incoming, amount, None)
         settle_cancel(case, "refunded")
         tell(case, Fact.ORDER_REFUNDED, incoming.fact_key, amount=decimal_text(amount))
         return save(case)
@@ -58,33 +63,92 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
     return apply_refund
 
 
-def _money(case: Case, incoming: Incoming, amount: Decimal) -> None:
+def _of_payment(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime) -> Decision:
+    """A provider knows payments, not orders."""
+    record = incoming.record
+    external_id = str(record["payment_external_id"])
+    found = open_payment(snapshot, rules, now, incoming.id, incoming.connection, external_id)
+    if found is None:
+        waits_for = payment_key(incoming.connection, external_id)
+        return Decision(Verdict.WAITING, waits_for=waits_for, message="the payment is not known")
+    case, payment = found
+    amount = Decimal(str(record.get("amount", "0")))
+    if record.get("state") == "failed":
+        refund = _ours(case, incoming, amount, payment.currency)
+        if refund is not None:
+            words = case.discreet(str(record.get("note", "no reason given")))
+            refund_failed(case, refund, incoming.connection, words)
+    elif amount:
+        _money(case, incoming, amount, payment)
+        tell(case, Fact.ORDER_REFUNDED, incoming.fact_key, amount=decimal_text(amount))
+    return save(case)
+
+
+def _money(case: Case, incoming: Incoming, amount: Decimal, payment: Payment | None) -> None:
+    """Book what was given back, unless it is ours or another told of it before. `payment` None: of the order's."""
     order, record = case.order, incoming.record
-    currency = str(record.get("currency", order.currency))
-    known = case.snapshot.rows("payments", {"order_id": order.id, "kind": ("captured", "refunded")})
-    of_currency = [row for row in known if row["currency"] == currency]
-    refunded = sum((row["amount"] for row in of_currency if row["kind"] == "refunded"), amount)
-    captures = [row["amount"] for row in of_currency if row["kind"] == "captured"]
-    charged = sum(captures, ZERO) if captures else (order.total if currency == order.currency else None)
-    case.decision.writes.insert(
-        "payments",
-        {
-            "id": derived_id("py", order.id, "refund", incoming.fact_key),
-            "order_id": order.id,
-            "kind": "refunded",
-            "currency": currency,
-            "amount": amount,
-            "external_id": str(record["external_id"]),
-            "document": {"lines": len(record.get("lines") or ())},
-            "at": instant(record.get("occurred_at")) or case.now,
-        },
+    currency = str(record.get("currency") or (payment.currency if payment else order.currency))
+    external_id = str(record["external_id"])
+    known = _ours(case, incoming, amount, currency)
+    if known is not None:
+        refund_succeeded(case, known, incoming.connection, external_id)
+        return
+    payments = [payment] if payment is not None else in_order(of_order(case), case.rules.refund_order)
+    payments = [one for one in payments if one.currency == currency]
+    parts = spread(amount, [one.refundable for one in payments])
+    beyond = amount - sum(parts, ZERO)
+    if payments:
+        parts[0] += beyond
+    else:
+        payments, parts = [Payment("", order.id, incoming.connection, "channel", currency)], [amount]
+    key = f"observed/{incoming.connection}/{external_id}"
+    for number, (one, part) in enumerate(zip(payments, parts, strict=True)):
+        if part > 0:
+            row_id = derived_id("rf", order.id, key, str(number))
+            refund = Refund(row_id, order.id, one.id or None, currency, part, key, Purpose.OBSERVED, case.now)
+            refund.state, refund.external_id = CallState.SUCCEEDED, external_id
+            refund.facts = {"seen": {incoming.connection: external_id}}
+            case.refunds.append(refund)
+            if one.id:
+                one.see_refunded(part, external_id)
+            else:
+                journal_refund(case, refund, external_id)
+    if beyond > 0 and (payments[0].id or currency == order.currency):
+        _too_high(case, currency)
+
+
+def _too_high(case: Case, currency: str) -> None:
+    order = case.order
+    refunded = [one.amount for one in case.refunds if one.currency == currency and one.state is CallState.SUCCEEDED]
+    charged = sum((one.captured for one in of_order(case) if one.currency == currency), ZERO)
+    case.raise_exception(
+        f"refund-too-high/{order.id}",
+        "refund_too_high",
+        "More was refunded than was charged",
+        f"{decimal_text(sum(refunded, ZERO))} {currency} refunded, {decimal_text(charged)} charged.",
+        "Check the refunds at the channel and at the payment provider.",
+        f"hub orders show {order.id}",
     )
-    if charged is not None and refunded > charged:
-        case.raise_exception(
-            f"refund-too-high/{order.id}",
-            "refund_too_high",
-            "More was refunded than was charged",
-            f"{decimal_text(refunded)} {currency} refunded, {decimal_text(charged)} charged.",
-            "Check the refunds at the channel and at the payment provider.",
-            f"hub orders show {order.id}",
-        )
+
+
+def _ours(case: Case, incoming: Incoming, amount: Decimal, currency: str) -> Refund | None:
+    """The refund that this tells of, where it is known: by our key, by its id, else by its money.
+
+    What one connection has told of once is another refund when it tells of it again. Of what others observed, only a
+    second witness of the hub's own money is the same.
+    """
+    said_by, record = incoming.connection, incoming.record
+    reference, external_id = str(record.get("reference", "")), str(record["external_id"])
+    if reference:
+        parts = reference.split("/")
+        return next((one for one in case.refunds if one.id in parts), None)
+    seen = {one.id: one.facts.get("seen", {}).get(said_by) for one in case.refunds}
+    by_id = next((one for one in case.refunds if seen[one.id] == external_id), None)
+    if by_id is not None:
+        return by_id
+    for one in case.refunds:
+        fits = one.amount == amount and one.currency == currency and one.state is not CallState.FAILED
+        witness = one.purpose is not Purpose.OBSERVED or manages_money(case)
+        if fits and witness and seen[one.id] in (None, ""):
+            return one
+    return None

@@ -12,7 +12,7 @@ from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.quantity import Bucket
 from hub.domain.writeset import StockChange, WriteSet
-from hub.oms import package_rows, rows
+from hub.oms import money_rows, package_rows, rows
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
@@ -47,6 +47,7 @@ def save(case: Case) -> Decision:
     _save(case, body, "reservations", {r.id: rows.reservation_row(r) for r in case.touched_reservations})
     _save(case, body, "packages", {one.id: package_rows.package_row(one) for one in case.touched_packages})
     _save(case, body, "labels", {one.id: package_rows.label_row(one) for one in case.touched_labels})
+    _save_money(case, body)
     _save_contacts(case, body)
     _save_stock(case, body)
     if case.new:
@@ -105,6 +106,30 @@ def _save(case: Case, writes: WriteSet, table: str, wanted: Mapping[str, Row], s
             if stamped:
                 values["updated_at"] = case.now
             writes.update(table, {"id": row_id}, values)
+
+
+def _save_money(case: Case, writes: WriteSet) -> None:
+    """Payments with what was captured and refunded of them, and each money fact in the journal beside."""
+    _save(case, writes, "payments", {one.id: money_rows.payment_row(one) for one in case.touched_payments})
+    captures = {one.id: money_rows.capture_row(one) for one in case.touched_captures}
+    _save(case, writes, "captures", captures, stamped=False)
+    _save(case, writes, "refunds", {one.id: money_rows.refund_row(one) for one in case.touched_refunds}, stamped=False)
+    for payment in case.touched_payments:
+        for number, move in enumerate(payment.moves):
+            writes.insert(
+                "money_moves",
+                {
+                    "id": derived_id("mm", case.cause, payment.id, str(number)),
+                    "order_id": case.order.id,
+                    "payment_id": payment.id,
+                    "kind": move.kind.value,
+                    "currency": payment.currency,
+                    "amount": move.amount,
+                    "external_id": move.external_id,
+                    "document": {},
+                    "at": case.now,
+                },
+            )
 
 
 def _save_contacts(case: Case, writes: WriteSet) -> None:

@@ -61,6 +61,10 @@ def rules_of(bundle: Bundle) -> Rules:
             receive_within=policies.pickup.receive_within,
         ),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
+        capture_order=policies.capture_order,
+        refund_order=policies.refund_order,
+        gateways=policies.payment_gateways,
+        reauthorise_before=policies.reauthorise_before,
     )
 
 
@@ -98,6 +102,7 @@ def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
         location_map=location_map,
         share=bundle.policies.share(connection.id),
         threshold=bundle.policies.threshold(connection.id),
+        money=bundle.policies.payment_manager(connection.id),
     )
 
 

@@ -139,13 +139,16 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
         amounts=("quantity",),
         instants=("expires_at",),
     )
-    order["payments"] = rows(
+    order["money_moves"] = rows(
         connection,
-        "SELECT id, kind, currency, amount, external_id, at FROM payments WHERE order_id = :id ORDER BY at, id",
+        "SELECT id, payment_id, kind, currency, amount, external_id, at FROM money_moves WHERE order_id = :id"
+        " ORDER BY at, id",
         {"id": order_id},
         amounts=("amount",),
         instants=("at",),
     )
+    order["payments"] = payments_of(connection, order_id)
+    order["refunds"] = refunds_of(connection, order_id)
     order["sourcing"] = _documents(
         rows(
             connection,

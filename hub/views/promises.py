@@ -313,7 +313,7 @@ PROMISES: tuple[Promise, ...] = (
         "money_invoiced",
         "An order is not invoiced above its total, unless its source lowered that later and a person was told",
         "SELECT o.id AS subject, 'invoiced ' || SUM(p.amount) || ' of ' || o.total || ' (millionths)' AS detail"
-        " FROM orders o JOIN payments p ON p.order_id = o.id AND p.kind = 'invoiced' AND p.currency = o.currency"
+        " FROM orders o JOIN money_moves p ON p.order_id = o.id AND p.kind = 'invoiced' AND p.currency = o.currency"
         " WHERE NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
         " WHERE s.order_id = o.id AND e.kind = 'invoiced_above_total')"
         " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total",

@@ -335,9 +335,9 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "an order is invoiced above its total",
         "money_invoiced",
-        "SELECT o.id, p.id AS payment FROM orders o JOIN payments p ON p.order_id = o.id AND p.kind = 'invoiced'"
+        "SELECT o.id, p.id AS move FROM orders o JOIN money_moves p ON p.order_id = o.id AND p.kind = 'invoiced'"
         " LIMIT 1",
-        (f"UPDATE payments SET amount = amount + 100000 * {ONE} WHERE id = :payment",),
+        (f"UPDATE money_moves SET amount = amount + 100000 * {ONE} WHERE id = :move",),
     ),
     Corruption(
         "a shipment disappears",

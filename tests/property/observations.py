@@ -112,6 +112,6 @@ def picture(bench: Bench) -> dict[str, Any]:
         ],
         "open holds": [hold["id"] for hold in bench.store.rows("holds", {"released_at": None}, order_by=("id",))],
         "keys": sorted(bench.effects),
-        "payments": sorted(str(row["amount"]) for row in bench.store.rows("payments", {})),
+        "money": sorted(str(row["amount"]) for row in bench.store.rows("money_moves", {})),
         "contacts": {row["role"]: row["data"] for row in bench.store.rows("contacts", {})},
     }

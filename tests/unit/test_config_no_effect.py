@@ -15,8 +15,6 @@ READ_AS = {
     "strategies.NAME.time_budget": r"\.time_budget\b",
     "erp.invoice_on": r"\.invoice_on\b",
     "cancellation.after_release": r"\.cancel_after_release\b",
-    "payment.default": r"\.payment_manager\(|\.payment_default\b",
-    "payment.managed_by": r"\.payment_manager\(|\.payment_managed_by\b",
     "limits.NAME.concurrent": r"\blimit\.concurrent\b",
 }
 """By key: how code would read it from hub.config.model."""

@@ -203,7 +203,7 @@ def test_more_refunded_than_charged_is_applied_with_an_exception() -> None:
         refund = {"external_id": key, "fact_key": key, "order_external_id": "4507", "currency": "USD", "amount": "7"}
         bench.fact("refunds", refund)
     assert bench.raised() == ["refund_too_high"]
-    assert [row["amount"] for row in bench.store.rows("payments", {})] == [D(7), D(7)]
+    assert [row["amount"] for row in bench.store.rows("money_moves", {})] == [D(7), D(7)]
 
 
 def test_goods_that_came_back_are_not_cancelled_from_what_has_not_left() -> None:

@@ -217,21 +217,6 @@ labels = Table(
     ),
 )
 
-payments = Table(
-    "payments",
-    metadata,
-    # Money facts per order and currency: what the channel or the provider said, and what the hub did.
-    Column("id", Text, primary_key=True),
-    Column("order_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # authorised | captured | refunded | voided | invoiced
-    Column("currency", Text, nullable=False),
-    Column("amount", Exact, nullable=False),
-    Column("external_id", Text),
-    Column("document", Json, nullable=False),
-    Column("at", Instant, nullable=False),
-    Index("ix_payments_order", "order_id"),
-)
-
 sourcing_decisions = Table(
     "sourcing_decisions",
     metadata,

@@ -78,9 +78,9 @@ def _money(order: dict[str, Any]) -> dict[str, Any]:
     record = {name: document[name] for name in OF_TOTALS if name in document}
     found = check_totals({**record, "lines": lines})
     by_kind: dict[tuple[str, str], Decimal] = {}
-    for payment in order["payments"]:
-        key = (payment["kind"], payment["currency"])
-        by_kind[key] = by_kind.get(key, ZERO) + payment["amount"]
+    for move in order["money_moves"]:
+        key = (move["kind"], move["currency"])
+        by_kind[key] = by_kind.get(key, ZERO) + move["amount"]
     return {
         "terms": [(name, amount) for name, amount in found.terms if amount or name == "goods"],
         "difference": found.difference,

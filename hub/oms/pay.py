@@ -1,0 +1,351 @@
+"""Paying: charge what leaves, give back what is owed, let go of what is not needed, collect a difference.
+
+Where the hub manages the money it asks the provider, within what is authorised and captured; the answer moves the
+ledger. Where the channel does, what it owes is written down and it is told; its own refund settles that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import EffectRequest, TaskRequest
+from hub.domain.events import Fact
+from hub.domain.ids import derived_id
+from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.order import Effects, OrderLine
+from hub.domain.payment import CallState, Capture, Charge, Payment, Purpose, Refund, in_order, spread
+from hub.domain.snapshot import Snapshot
+from hub.oms.load import Case, open_case
+from hub.oms.ports import Rules
+from hub.oms.save import tell
+from hub.oms.tell import push_refund
+from hub.oms.times import instant, instant_text
+
+ZERO = Decimal(0)
+HUB, CHANNEL = "hub", "channel"
+Quantities = Sequence[tuple[OrderLine, Decimal]]
+
+
+def manages_money(case: Case) -> bool:
+    """The hub captures and refunds for the order's channel (its single payments may still be the channel's)."""
+    return case.channel is not None and case.channel.money == HUB
+
+
+def charge(case: Case, key: str, charge: Charge, shipment_id: str) -> None:
+    """Goods have left that cost this: capture what is not paid yet, on the payments in their declared order.
+
+    Called once a `key`, for every shipment and handover. What was paid in advance counts first.
+    """
+    if not manages_money(case) or not case.acts or not case.payments:
+        return
+    _owe(case, key, charge.amount)
+    capture_what_is_due(case, key, {"shipment": shipment_id})
+
+
+def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
+    """The customer owes more than the order came to (an exchange, an edit): charge the difference, once a `key`.
+
+    What no authorisation covers is authorised anew on the payment that allows it.
+    """
+    if amount <= 0 or not case.acts or key in _owed(case):
+        return
+    if not manages_money(case) or not case.payments:
+        case.raise_exception(
+            f"collect-at-channel/{case.order.id}/{key}",
+            "collect_at_channel",
+            "The customer owes a difference that only the channel can charge",
+            f"{decimal_text(amount)} {case.order.currency} for {reason}.",
+            "Have the channel charge it, then resolve this.",
+            f"hub orders show {case.order.id}",
+        )
+        return
+    _owe(case, key, amount)
+    capture_what_is_due(case, key, {"reason": reason})
+
+
+def capture_what_is_due(case: Case, key: str, facts: dict[str, Any]) -> None:
+    """Ask for the captures that are missing between what is owed and what was taken or is being taken."""
+    order = case.order
+    payments = of_order(case)
+    taken = sum((one.captured + one.capturing for one in payments), ZERO)
+    due = round_to_minor(sum(_owed(case).values(), ZERO), order.currency or "") - taken
+    if due <= 0:
+        case.clear_exception(f"capture-short/{order.id}", "everything owed is paid")
+        return
+    chargeable = [one for one in in_order(payments, case.rules.capture_order) if one.managed_by == HUB]
+    rooms = [ZERO if "voiding" in one.facts else one.open for one in chargeable]
+    parts = spread(due, rooms)
+    for payment, part in zip(chargeable, parts, strict=True):
+        if part > 0:
+            _capture(case, payment, part, key, facts)
+    short = due - sum(parts, ZERO)
+    if short > 0:
+        case.raise_exception(
+            f"capture-short/{order.id}",
+            "capture_short",
+            "What has left is not paid for",
+            f"{decimal_text(short)} {order.currency} of {decimal_text(due)} are owed and no authorisation is left to"
+            " take them from.",
+            "Get another authorisation from the customer; it is charged as soon as it is known.",
+            f"hub payments list --order {order.id}",
+        )
+
+
+def _capture(case: Case, payment: Payment, amount: Decimal, key: str, facts: dict[str, Any]) -> None:
+    payment.ask_capture(amount)
+    capture = Capture(case.new_id("cp", payment.id), case.order.id, payment.id, amount, key, case.now, facts=dict(facts))
+    case.captures.append(capture)
+    final = payment.open == 0
+    ask(case, payment, "capture", capture.id, amount, final=final)
+    told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(amount)}
+    tell(case, Fact.PAYMENT_CAPTURE_ASKED, capture.id, currency=payment.currency, **told)
+
+
+def give_back(
+    case: Case,
+    amount: Decimal,
+    key: str,
+    reason: str,
+    lines: Quantities = (),
+    purpose: Purpose = Purpose.CREDIT,
+) -> str | None:
+    """Give money back to the payments in their declared order, once a `key`. Returns the refund's id, or None where
+    nothing is left to give back. Never more than was captured: what lacks raises an exception."""
+    order = case.order
+    refund_id = derived_id("rf", order.id, key)
+    if any(one.key == key for one in case.refunds):
+        return refund_id
+    payments = in_order(of_order(case), case.rules.refund_order)
+    wanted = round_to_minor(amount, order.currency or "")
+    parts = spread(wanted, [one.refundable for one in payments])
+    given = sum(parts, ZERO)
+    if given < wanted:
+        case.raise_exception(
+            f"refund-not-covered/{order.id}/{key}",
+            "refund_not_covered",
+            "More is owed back than was paid",
+            f"{decimal_text(wanted)} {order.currency} for {reason}; {decimal_text(given)} can be given back.",
+            "Pay the rest another way, or correct the amount.",
+            f"hub payments list --order {order.id}",
+        )
+    facts: dict[str, Any] = {"reason": reason}
+    if lines:
+        facts["lines"] = [[line.id, decimal_text(units)] for line, units in lines]
+    number = 0
+    for payment, part in zip(payments, parts, strict=True):
+        if part <= 0:
+            continue
+        row_id = refund_id if number == 0 else derived_id("rf", refund_id, str(number))
+        of = payment.id or None
+        _refund(case, payment, Refund(row_id, order.id, of, payment.currency, part, key, purpose, case.now), facts)
+        facts = {"reason": reason}
+        number += 1
+    if not number:
+        return None
+    tell(case, Fact.REFUND_ASKED, refund_id, refund=refund_id, amount=decimal_text(given), reason=reason)
+    return refund_id
+
+
+def _refund(case: Case, payment: Payment, refund: Refund, facts: dict[str, Any]) -> None:
+    payment.ask_refund(refund.amount)
+    refund.facts = dict(facts)
+    case.refunds.append(refund)
+    if payment.managed_by == HUB:
+        ask(case, payment, "refund", refund.id, refund.amount, reason=str(facts["reason"]))
+        return
+    if case.channel is not None and "push_refund" in case.channel.capabilities:
+        tell_channel(case, refund)
+        return
+    case.raise_exception(
+        f"refund-at-channel/{refund.id}",
+        "refund_at_channel",
+        "The channel must give money back, and the hub cannot tell it so",
+        f"{decimal_text(refund.amount)} {refund.currency} for {facts['reason']}.",
+        "Refund it at the channel; this clears when the channel says so.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def tell_channel(case: Case, refund: Refund) -> None:
+    """Have the channel pay back, or tell it that we have."""
+    known = {line.id: line for line in case.order.lines}
+    said = refund.facts.get("lines", ())
+    lines = [(known[line_id], Decimal(units)) for line_id, units in said if line_id in known]
+    push_refund(case, refund.id, refund.amount, lines, str(refund.facts.get("reason", "")))
+
+
+def release_authorisation(case: Case, reason: str) -> None:
+    """Void what was authorised and will not be captured any more."""
+    for payment in case.payments:
+        if payment.managed_by != HUB:
+            continue
+        if payment.lapsed:
+            payment.give_up()
+        elif payment.open > 0 and payment.capturing == 0 and "voiding" not in payment.facts:
+            number = str(int(payment.facts.get("voids", 0)) + 1)
+            payment.facts = {**payment.facts, "voids": int(number), "voiding": decimal_text(payment.open)}
+            ask(case, payment, "void", f"void/{number}", payment.open, reason=reason)
+
+
+def ask(
+    case: Case, payment: Payment, capability: str, part: str, amount: Decimal, *, reason: str = "", final: bool = False
+) -> None:
+    """Ask the payment's provider. `part` makes the business key: the id of the capture or refund, or what else it is."""
+    order = case.order
+    key = f"payment/{payment.id}/{part}"
+    record: dict[str, Any] = {
+        "key": key,
+        "payment": payment.id,
+        "order": order.id,
+        "order_number": order.number or order.external_id,
+        "currency": payment.currency,
+        "amount": decimal_text(amount),
+    }
+    if payment.external_id:
+        record["payment_external_id"] = payment.external_id
+    if reason:
+        record["reason"] = reason
+    if capability == "capture":
+        record["final"] = final
+    source = payment.facts.get("source")
+    if capability == "authorise" and source:
+        record["source_external_id"] = source
+    case.decision.effects.append(
+        EffectRequest(
+            destination=payment.connection,
+            capability=capability,
+            key=key,
+            aggregate=payment.id,
+            lane="money",
+            record=record,
+            order_id=order.id,
+            echo="RefundEvent" if capability == "refund" else "PaymentEvent",
+            refs={"payment": payment.id},
+            suppressed=order.effects == Effects.OBSERVE,
+        )
+    )
+
+
+def of_order(case: Case) -> list[Payment]:
+    """Payments in the order's own currency; nothing is converted. Where nobody named one, what the channel says the
+    order came to counts as paid at the channel, by one payment that stands in no table."""
+    order = case.order
+    found = [one for one in case.payments if one.currency == order.currency]
+    if case.payments or not order.currency or not order.total:
+        return found
+    payment = Payment("", order.id, order.channel, CHANNEL, order.currency, captured=order.total, authorised=order.total)
+    for refund in case.refunds:
+        if refund.currency == order.currency and refund.payment_id is None:
+            if refund.state.open:
+                payment.refunding += refund.amount
+            elif refund.state is CallState.SUCCEEDED:
+                payment.see_refunded(refund.amount)
+    return [payment]
+
+
+def payment_key(connection: str, external_id: str) -> str:
+    """What a provider's word about a payment that nobody knows yet waits for."""
+    return f"payment|{connection}|{external_id}"
+
+
+def open_payment(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, connection: str, external_id: str
+) -> tuple[Case, Payment] | None:
+    """The order of a payment and the payment, by any id that its provider gave it; None where it is not known."""
+    found = snapshot.rows("payments", {"connection": connection, "external_id": external_id}, limit=1)
+    if found:
+        payment_id, order_id = str(found[0]["id"]), str(found[0]["order_id"])
+    else:
+        where = {"system": connection, "entity": "payment", "external_id": external_id}
+        older = snapshot.rows("cross_references", where, limit=1)
+        row = snapshot.row("payments", {"id": older[0]["internal_id"]}) if older else None
+        if row is None:
+            return None
+        payment_id, order_id = str(row["id"]), str(row["order_id"])
+    case = open_case(snapshot, rules, now, cause, order_id)
+    payment = next((one for one in case.payments if one.id == payment_id), None) if case else None
+    return None if case is None or payment is None else (case, payment)
+
+
+def state_payments(case: Case, stated: Sequence[Mapping[str, Any]]) -> None:
+    """What the channel says the order is paid with. Of money that the hub manages the channel knows how it began; what
+    becomes of it, its provider tells."""
+    order = case.order
+    known = {one.id: one for one in case.payments}
+    for position, said in enumerate(stated):
+        external_id = str(said["external_id"])
+        payment_id = derived_id("py", order.id, external_id)
+        payment = known.get(payment_id)
+        first = payment is None
+        if payment is None:
+            connection = _provider(case, str(said.get("gateway", "")))
+            payment = Payment(
+                payment_id,
+                order.id,
+                connection or order.channel,
+                HUB if connection else CHANNEL,
+                str(said.get("currency") or order.currency),
+                method=str(said.get("method", "")),
+                priority=int(said.get("priority", position)),
+                external_id=external_id,
+                facts={"gateway": said["gateway"]} if said.get("gateway") else {},
+            )
+            known[payment_id] = payment
+            case.payments.append(payment)
+            case.decision.wakes.append(payment_key(payment.connection, external_id))
+        _state_payment(payment, said, first)
+        if payment.expires_at is not None and payment.managed_by == HUB:
+            watch_expiry(case, payment)
+
+
+def _state_payment(payment: Payment, said: Mapping[str, Any], first: bool) -> None:
+    amount, state = Decimal(str(said["amount"])), str(said.get("state", "authorised"))
+    if state == "failed":
+        payment.failed = payment.authorised == 0
+        return
+    if state == "created":
+        return
+    payment.see_authorised(amount, payment.external_id)
+    if state == "captured" and (first or payment.managed_by == CHANNEL):
+        more = Decimal(str(said.get("captured", amount))) - payment.captured
+        if more > 0:
+            payment.see_captured(more, payment.external_id)
+    if state in ("voided", "expired") and (first or payment.managed_by == CHANNEL):
+        payment.see_voided(expired=state == "expired")
+    ends = instant(said.get("expires_at"))
+    if ends is not None and (payment.expires_at is None or ends > payment.expires_at):
+        payment.expires_at = ends
+
+
+def _provider(case: Case, gateway: str) -> str | None:
+    """The connection that handles payments of a gateway; None: the channel does."""
+    if not manages_money(case):
+        return None
+    named = case.rules.gateways.get(gateway)
+    if named is not None:
+        return None if named == CHANNEL else named
+    return next(iter(case.rules.takers.get("capture", ())), None)
+
+
+def watch_expiry(case: Case, payment: Payment) -> None:
+    """Look at an authorisation before it ends."""
+    assert payment.expires_at is not None
+    due_at = payment.expires_at - case.rules.reauthorise_before
+    ends = instant_text(payment.expires_at)
+    task = TaskRequest(
+        "authorisation_expiry", payment.id, due_at, f"authorisation_expiry/{payment.id}/{ends}", {"order": case.order.id}
+    )
+    case.decision.tasks.append(task)
+
+
+def _owed(case: Case) -> dict[str, Decimal]:
+    """What the customer owes so far, by what for."""
+    return {key: Decimal(amount) for key, amount in case.order.facts.get("owed", {}).items()}
+
+
+def _owe(case: Case, key: str, amount: Decimal) -> None:
+    owed = case.order.facts.get("owed", {})
+    case.order.facts = {**case.order.facts, "owed": {**owed, key: decimal_text(amount)}}
