@@ -126,8 +126,8 @@ class Payment:
 
     Always: `captured + capturing + voided <= authorised` and `refunded + refunding <= captured`. Commands that would
     break this raise NotCovered; observations raise what they prove wrong (`authorised`) or stand beside
-    (`over_refunded`), in whatever order they come. `lapsed`: what was voided last had expired. `dispute` is the state of
-    a dispute, the last word of its provider.
+    (`over_refunded`), in whatever order they come. `lapsed`: what was voided last had expired. `dispute` is the
+    last word about a dispute.
     """
 
     id: str

@@ -96,7 +96,9 @@ def capture_what_is_due(case: Case, key: str, facts: dict[str, Any]) -> None:
 
 def _capture(case: Case, payment: Payment, amount: Decimal, key: str, facts: dict[str, Any]) -> None:
     payment.ask_capture(amount)
-    capture = Capture(case.new_id("cp", payment.id), case.order.id, payment.id, amount, key, case.now, facts=dict(facts))
+    capture = Capture(
+        case.new_id("cp", payment.id), case.order.id, payment.id, amount, key, case.now, facts=dict(facts)
+    )
     case.captures.append(capture)
     final = payment.open == 0
     ask(case, payment, "capture", capture.id, amount, final=final)
@@ -193,7 +195,7 @@ def release_authorisation(case: Case, reason: str) -> None:
 def ask(
     case: Case, payment: Payment, capability: str, part: str, amount: Decimal, *, reason: str = "", final: bool = False
 ) -> None:
-    """Ask the payment's provider. `part` makes the business key: the id of the capture or refund, or what else it is."""
+    """Ask the payment's provider. `part` makes the business key: the capture's or refund's id, or what else it is."""
     order = case.order
     key = f"payment/{payment.id}/{part}"
     record: dict[str, Any] = {
@@ -236,7 +238,9 @@ def of_order(case: Case) -> list[Payment]:
     found = [one for one in case.payments if one.currency == order.currency]
     if case.payments or not order.currency or not order.total:
         return found
-    payment = Payment("", order.id, order.channel, CHANNEL, order.currency, captured=order.total, authorised=order.total)
+    payment = Payment(
+        "", order.id, order.channel, CHANNEL, order.currency, captured=order.total, authorised=order.total
+    )
     for refund in case.refunds:
         if refund.currency == order.currency and refund.payment_id is None:
             if refund.state.open:
@@ -336,7 +340,11 @@ def watch_expiry(case: Case, payment: Payment) -> None:
     due_at = payment.expires_at - case.rules.reauthorise_before
     ends = instant_text(payment.expires_at)
     task = TaskRequest(
-        "authorisation_expiry", payment.id, due_at, f"authorisation_expiry/{payment.id}/{ends}", {"order": case.order.id}
+        "authorisation_expiry",
+        payment.id,
+        due_at,
+        f"authorisation_expiry/{payment.id}/{ends}",
+        {"order": case.order.id},
     )
     case.decision.tasks.append(task)
 

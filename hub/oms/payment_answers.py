@@ -6,7 +6,6 @@ the others find it moved.
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +15,6 @@ from hub.domain.payment import CallState, Capture, Payment, Refund
 from hub.oms.load import Case
 from hub.oms.pay import HUB, manages_money, tell_channel
 from hub.oms.save import tell
-from hub.oms.times import instant
 
 ZERO = Decimal(0)
 CAPABILITIES = frozenset({"authorise", "reauthorise", "capture", "refund", "void"})
@@ -58,9 +56,7 @@ def payment_of(case: Case, payment_id: str | None) -> Payment | None:
     return next((one for one in case.payments if one.id == payment_id), None)
 
 
-def capture_succeeded(
-    case: Case, payment: Payment, capture: Capture, amount: Decimal, external_id: str | None
-) -> None:
+def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: Decimal, external_id: str | None) -> None:
     """The provider charged `amount` for a capture of ours."""
     if capture.state is CallState.SUCCEEDED:
         capture.external_id = capture.external_id or external_id
@@ -213,5 +209,3 @@ def _void_answered(case: Case, payment: Payment, accepted: bool, refused: bool, 
         "Void it at the provider; otherwise it lapses when it expires.",
         f"hub payments list --order {case.order.id}",
     )
-
-

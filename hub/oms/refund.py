@@ -66,7 +66,10 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
 def _of_payment(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime) -> Decision:
     """A provider knows payments, not orders."""
     record = incoming.record
-    external_id = str(record["payment_external_id"])
+    external_id = str(record.get("payment_external_id", ""))
+    if not external_id:
+        hint = "map order_external_id or payment_external_id"
+        return Decision(Verdict.PARKED, code="required", message="it names neither order nor payment", hint=hint)
     found = open_payment(snapshot, rules, now, incoming.id, incoming.connection, external_id)
     if found is None:
         waits_for = payment_key(incoming.connection, external_id)

@@ -73,6 +73,11 @@ PAYLOAD: dict[Capability, str] = {
     Capability.BUY_LABEL: "LabelRequest",
     Capability.VOID_LABEL: "LabelVoid",
     Capability.SEND_LABEL: "Label",
+    Capability.AUTHORISE: "Payment",
+    Capability.REAUTHORISE: "Payment",
+    Capability.CAPTURE: "Payment",
+    Capability.REFUND: "Payment",
+    Capability.VOID: "Payment",
 }
 """The canonical record (a schema in openapi/schemas) that the out-mapping of a capability starts from."""
 

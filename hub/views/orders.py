@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from hub.domain.link import LinkRole, OrderLink, role_of
 from hub.domain.masking import masked, private_texts
 from hub.store.tables import BUCKETS
+from hub.views.money import payments_of, refunds_of
 from hub.views.query import rows
 from hub.views.work import hint_for
 

@@ -96,7 +96,9 @@ refunds = Table(
     Column("amount", Exact, nullable=False),
     Column("state", Text, nullable=False),  # pending | succeeded | failed | unknown
     Column("key", Text, nullable=False),  # the return, the person's action, the observation it stands for
-    Column("purpose", Text, nullable=False),  # credit (goods, goodwill) | overpaid (money for what never left) | observed
+    Column(
+        "purpose", Text, nullable=False
+    ),  # credit (goods, goodwill) | overpaid (money for what never left) | observed
     Column("external_id", Text),
     Column("document", Json, nullable=False),  # reason, lines, who has told of it already
     Column("at", Instant, nullable=False),

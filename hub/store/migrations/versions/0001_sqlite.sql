@@ -79,6 +79,24 @@ CREATE INDEX ix_bodies_kept ON bodies (owner_kind, created_at) WHERE erased_at I
 
 CREATE INDEX ix_bodies_order ON bodies (order_id) WHERE order_id IS NOT NULL;
 
+CREATE TABLE captures (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    payment_id TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    external_id TEXT,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_captures PRIMARY KEY (id),
+    CONSTRAINT ck_captures_amount_positive CHECK (amount > 0)
+);
+
+CREATE INDEX ix_captures_external ON captures (external_id);
+
+CREATE INDEX ix_captures_order ON captures (order_id);
+
 CREATE TABLE connection_states (
     connection TEXT NOT NULL,
     paused BOOLEAN DEFAULT false NOT NULL,
@@ -407,6 +425,21 @@ CREATE INDEX ix_messages_subject ON messages (subject);
 
 CREATE INDEX ix_messages_waits ON messages (waits_for) WHERE waits_for IS NOT NULL;
 
+CREATE TABLE money_moves (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    payment_id TEXT,
+    kind TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    external_id TEXT,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_money_moves PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_money_moves_order ON money_moves (order_id);
+
 CREATE TABLE order_lines (
     id TEXT NOT NULL,
     order_id TEXT NOT NULL,
@@ -521,16 +554,78 @@ CREATE INDEX ix_packages_tracking_number ON packages (tracking_number) WHERE tra
 CREATE TABLE payments (
     id TEXT NOT NULL,
     order_id TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    managed_by TEXT NOT NULL,
+    method TEXT NOT NULL,
+    priority INTEGER NOT NULL,
     currency TEXT NOT NULL,
-    amount BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    authorised BIGINT DEFAULT '0' NOT NULL,
+    captured BIGINT DEFAULT '0' NOT NULL,
+    capturing BIGINT DEFAULT '0' NOT NULL,
+    voided BIGINT DEFAULT '0' NOT NULL,
+    refunded BIGINT DEFAULT '0' NOT NULL,
+    refunding BIGINT DEFAULT '0' NOT NULL,
+    over_refunded BIGINT DEFAULT '0' NOT NULL,
+    expires_at BIGINT,
     external_id TEXT,
     document TEXT NOT NULL,
-    at BIGINT NOT NULL,
-    CONSTRAINT pk_payments PRIMARY KEY (id)
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_payments PRIMARY KEY (id),
+    CONSTRAINT ck_payments_never_over_captured CHECK (captured + capturing + voided <= authorised),
+    CONSTRAINT ck_payments_never_over_refunded CHECK (refunded + refunding <= captured),
+    CONSTRAINT ck_payments_captured_not_negative CHECK (captured >= 0),
+    CONSTRAINT ck_payments_capturing_not_negative CHECK (capturing >= 0),
+    CONSTRAINT ck_payments_voided_not_negative CHECK (voided >= 0),
+    CONSTRAINT ck_payments_refunded_not_negative CHECK (refunded >= 0),
+    CONSTRAINT ck_payments_refunding_not_negative CHECK (refunding >= 0),
+    CONSTRAINT ck_payments_over_refunded_not_negative CHECK (over_refunded >= 0)
 );
 
+CREATE INDEX ix_payments_external ON payments (external_id, connection) WHERE external_id IS NOT NULL;
+
 CREATE INDEX ix_payments_order ON payments (order_id);
+
+CREATE TABLE payout_lines (
+    id TEXT NOT NULL,
+    payout_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    gross BIGINT NOT NULL,
+    fee BIGINT NOT NULL,
+    net BIGINT NOT NULL,
+    reference TEXT,
+    order_reference TEXT,
+    matched TEXT NOT NULL,
+    order_id TEXT,
+    internal_id TEXT,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_payout_lines PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_payout_lines_order ON payout_lines (order_id);
+
+CREATE INDEX ix_payout_lines_payout ON payout_lines (payout_id, number);
+
+CREATE INDEX ix_payout_lines_unmatched ON payout_lines (at) WHERE matched = 'nothing';
+
+CREATE TABLE payouts (
+    id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    lines_amount BIGINT NOT NULL,
+    paid_at BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_payouts PRIMARY KEY (id),
+    CONSTRAINT uq_payouts_connection_external_id UNIQUE (connection, external_id)
+);
+
+CREATE INDEX ix_payouts_paid ON payouts (paid_at, id);
 
 CREATE TABLE pushed_stock (
     subject TEXT NOT NULL,
@@ -581,6 +676,26 @@ CREATE TABLE receipts (
 );
 
 CREATE INDEX ix_receipts_pending ON receipts (id) WHERE state = 'pending';
+
+CREATE TABLE refunds (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    payment_id TEXT,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    external_id TEXT,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_refunds PRIMARY KEY (id),
+    CONSTRAINT ck_refunds_amount_positive CHECK (amount > 0)
+);
+
+CREATE INDEX ix_refunds_external ON refunds (external_id);
+
+CREATE INDEX ix_refunds_order ON refunds (order_id);
 
 CREATE TABLE reservations (
     id TEXT NOT NULL,
