@@ -173,6 +173,11 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         costs=model.Costs(costs.decimal("order"), costs.decimal("line"), costs.decimal("unit")),
         safety_stock=inner.decimal_map("safety_stock"),
         can=frozenset(inner.texts("can")),
+        low_stock=inner.decimal_map("low_stock"),
+        high_stock=inner.decimal_map("high_stock"),
+        movements_from=inner.texts("movements_from"),
+        stale_after=inner.duration("stale_after"),
+        shrink_limit=inner.decimal("shrink_limit"),
         labels=_labels(inner.maybe_object("labels")),
     )
 
@@ -234,7 +239,7 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
     top = _fields(checked, found) if checked is not None else _defaults(schema_of("policies"), {})
     grace, validation, totals = top.object("grace"), top.object("validation"), top.object("totals")
     payment, promise, erp = top.object("payment"), top.object("promise"), top.object("erp")
-    waiting = top.object("waiting")
+    waiting, backorders = top.object("waiting"), top.object("backorders")
     return model.Policies(
         grace_default=grace.duration("default"),
         grace_channels=grace.duration_map("channels"),
@@ -253,6 +258,16 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         promise_threshold=promise.decimal_map("threshold"),
         promise_share=promise.decimal_map("share"),
         promise_coalesce=promise.duration("coalesce"),
+        promise_pools=tuple(
+            model.StockPool(pool.text("channel"), pool.text("sku"), pool.decimal("units"))
+            for pool in promise.items("pools")
+        ),
+        promise_supply_within=promise.duration_map("supply_within"),
+        backorder_fairness=backorders.text("fairness"),
+        backorder_priority=tuple(
+            model.Rank(rank.text("when"), rank.integer("rank")) for rank in backorders.items("priority")
+        ),
+        backorder_auto_cancel_after=backorders.duration("auto_cancel_after"),
         cancel_after_release=top.object("cancellation").text("after_release"),
         erp=erp.maybe_text("submit_to"),
         invoice_on=erp.text("invoice_on"),

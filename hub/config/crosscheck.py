@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from hub.config.findings import Finding, did_you_mean
 from hub.config.limits_check import check_limits
 from hub.config.model import ConnectorInfo
+from hub.config.promise_check import check_promise
 from hub.config.routing_check import check_routing
 from hub.config.source import Path_
 from hub.config.tree import Tree, at, file_of, get, indexes, keys, stem_of, text
@@ -54,6 +55,7 @@ def check_tree(tree: Tree, connectors: Mapping[str, ConnectorInfo]) -> Iterator[
         yield from check_routing(tree.routing, locations)
     if tree.policies is not None:
         yield from _policies(tree.policies, known)
+        yield from check_promise(tree.policies, known, _told_stock(tree))
 
 
 def _connection(checked: Checked, connectors: Mapping[str, ConnectorInfo]) -> Iterator[Finding]:
@@ -179,12 +181,19 @@ def _location_maps(tree: Tree, locations: Mapping[str, int]) -> Iterator[Finding
                     yield at(checked, "HUB027", path, message, hint, key=True)
 
 
+def _told_stock(tree: Tree) -> set[str]:
+    """The channels that are told what they may sell."""
+    told = (checked for checked in tree.connections if "push_inventory" in keys(checked, ("effects_out",)))
+    return {name for checked in told if (name := text(checked, "id")) is not None}
+
+
 def _policies(checked: Checked, ids: set[str]) -> Iterator[Finding]:
     for path, also in (
         (("grace", "channels"), ()),
         (("payment", "managed_by"), ()),
         (("promise", "threshold"), ("default",)),
         (("promise", "share"), ("default",)),
+        (("promise", "supply_within"), ("default",)),
     ):
         for name in keys(checked, path):
             if name not in ids and name not in also:

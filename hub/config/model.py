@@ -277,6 +277,11 @@ class Location:
     safety_stock: Mapping[str, Decimal]
     can: frozenset[str]
     labels: Labels | None = None
+    low_stock: Mapping[str, Decimal] = field(default_factory=dict)
+    high_stock: Mapping[str, Decimal] = field(default_factory=dict)
+    movements_from: tuple[str, ...] = ()
+    stale_after: timedelta = timedelta(0)
+    shrink_limit: Decimal = Decimal(1)
 
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised here."""
@@ -329,6 +334,23 @@ class Pickup:
 
 
 @dataclass(frozen=True, slots=True)
+class StockPool:
+    """The last ``units`` of a SKU are ``channel``'s alone."""
+
+    channel: str
+    sku: str
+    units: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The place in the queue of orders for which ``when`` holds; smaller goes first."""
+
+    when: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """policies.yaml. Maps by connection id have methods that know the default."""
 
@@ -349,6 +371,11 @@ class Policies:
     promise_threshold: Mapping[str, Decimal]
     promise_share: Mapping[str, Decimal]
     promise_coalesce: timedelta
+    promise_pools: tuple[StockPool, ...]
+    promise_supply_within: Mapping[str, timedelta]
+    backorder_fairness: str
+    backorder_priority: tuple[Rank, ...]
+    backorder_auto_cancel_after: timedelta
     cancel_after_release: str
     erp: str | None
     invoice_on: str
@@ -367,6 +394,10 @@ class Policies:
     def threshold(self, connection: str) -> Decimal:
         """Units kept back from a channel."""
         return self.promise_threshold.get(connection, self.promise_threshold.get("default", Decimal(0)))
+
+    def supply_within(self, connection: str) -> timedelta:
+        """How far ahead a channel sells what is still to come."""
+        return self.promise_supply_within.get(connection, self.promise_supply_within.get("default", timedelta(0)))
 
     def share(self, connection: str) -> Decimal:
         """The part of the stock a channel may sell, 0 to 1."""

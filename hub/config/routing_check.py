@@ -27,7 +27,7 @@ def check_routing(checked: Checked, locations: Mapping[str, int] | None) -> Iter
         seen.add(str(name))
         when = get(checked, (*path, "when"))
         if isinstance(when, str):
-            yield from _condition(checked, (*path, "when"), when)
+            yield from check_condition(checked, (*path, "when"), when)
         yield from _strategy(checked, (*path, "use"), strategies)
     yield from _strategy(checked, ("fallback", "use"), strategies)
     yield from _order_of_rules(checked)
@@ -45,7 +45,8 @@ def _strategy(checked: Checked, path: Path_, strategies: set[str]) -> Iterator[F
         yield at(checked, "HUB012", path, f'there is no strategy "{use}"', did_you_mean(use, strategies))
 
 
-def _condition(checked: Checked, path: Path_, when: str) -> Iterator[Finding]:
+def check_condition(checked: Checked, path: Path_, when: str) -> Iterator[Finding]:
+    """A condition on order facts: readable, and without numbers that would be compared inexactly."""
     try:
         parsed = jmespath.compile(when).parsed
     except jmespath.exceptions.JMESPathError as error:

@@ -324,6 +324,18 @@ _ALL = (
         "Mend it, or change the test; one of the base is replaced by a test of its name, or left out: `skip: why`.",
         Example(_SITE_MAPPING, 'expect: { external_id: "1" }', 'expect: { external_id: "2" }'),
     ),
+    Rule(
+        "HUB033",
+        _ERROR,
+        "shares of the channels that sum above 1",
+        "Together they would be told more than there is, and the same goods sold twice.",
+        "Lower them, or declare how far it is meant: `promise.oversell_allowance`.",
+        Example(
+            "policies.yaml",
+            "promise: { threshold: { default: 0 }, coalesce: 5s }\n",
+            "promise: { share: { shopify-us: 0.7, edi-acme: 0.5 }, coalesce: 5s }\n",
+        ),
+    ),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.promise import Pool
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -24,6 +26,8 @@ class Channel:
     threshold: Decimal = Decimal(0)
     money: str = "channel"
     """Who captures and refunds for its orders: hub | channel."""
+    supply_within: dt.timedelta = dt.timedelta(0)
+    """How far ahead it sells what is still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,13 @@ class LocationRule:
     stock_means: str = "on_hand"
     safety_by_sku: Mapping[str, Decimal] = field(default_factory=dict)
     clock_skew: dt.timedelta = dt.timedelta(0)
+    low_stock: Mapping[str, Decimal] = field(default_factory=dict)
+    high_stock: Mapping[str, Decimal] = field(default_factory=dict)
+    movements_from: frozenset[str] = frozenset()
+    stale_after: dt.timedelta = dt.timedelta(0)
+    """A count older than this is believed no more; nothing for ever."""
+    shrink_limit: Decimal = Decimal(1)
+    """The part of what is known by which a complete count may be smaller."""
     labels: LabelRule | None = None
     """None: the location ships with labels of its own."""
     address: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +84,14 @@ class LocationRule:
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised or reserved here."""
         return self.safety_by_sku.get(sku, self.safety_stock)
+
+    def low(self, sku: str) -> Decimal | None:
+        """Units free for sale below which stock is low; None where nobody minds."""
+        return self.low_stock.get(sku, self.low_stock.get("default"))
+
+    def high(self, sku: str) -> Decimal | None:
+        """Units on hand above which there is too much; None where nobody minds."""
+        return self.high_stock.get(sku, self.high_stock.get("default"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,24 @@ class RoutingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SkuPool:
+    """A channel's protected pool of one SKU."""
+
+    sku: str
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Backorders:
+    """Who gets goods first of those who wait. `fairness`: fifo | promised_date | value | priority. `priority`: pairs of
+    a condition on order facts and its rank. `auto_cancel_after`: zero is never."""
+
+    fairness: str = "fifo"
+    priority: tuple[tuple[str, int], ...] = ()
+    auto_cancel_after: dt.timedelta = dt.timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Everything configured that a decision may depend on. `erp` are the connections that take submit_order."""
 
@@ -142,6 +179,8 @@ class Rules:
     silence_hours: float = 24.0
     follows_packages: bool = False
     """Some connection tells scans, or the hub buys labels: packages are worth a row of their own."""
+    pools: tuple[SkuPool, ...] = ()
+    backorders: Backorders = Backorders()
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")

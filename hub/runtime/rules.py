@@ -6,7 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location
-from hub.oms.ports import Channel, LabelRule, LocationRule, PickupRule, RoutingRule, Rules, Strategy
+from hub.domain.promise import Pool
+from hub.oms.ports import (
+    Backorders,
+    Channel,
+    LabelRule,
+    LocationRule,
+    PickupRule,
+    RoutingRule,
+    Rules,
+    SkuPool,
+    Strategy,
+)
 from hub.sdk.capabilities import Capability
 
 DEFAULT_STOCK_MEANS = "on_hand"
@@ -52,6 +63,12 @@ def rules_of(bundle: Bundle) -> Rules:
         totals_otherwise=policies.totals_otherwise,
         follows_packages=any("tracking" in connection.streams for connection in bundle.connections.values())
         or any(location.labels is not None for location in bundle.locations.values()),
+        pools=tuple(SkuPool(one.sku, Pool(one.channel, one.units)) for one in policies.promise_pools),
+        backorders=Backorders(
+            policies.backorder_fairness,
+            tuple((one.when, one.rank) for one in policies.backorder_priority),
+            policies.backorder_auto_cancel_after,
+        ),
         push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
         pickup=PickupRule(
             hold_for=policies.pickup.hold_for,
@@ -103,6 +120,7 @@ def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
         share=bundle.policies.share(connection.id),
         threshold=bundle.policies.threshold(connection.id),
         money=bundle.policies.payment_manager(connection.id),
+        supply_within=bundle.policies.supply_within(connection.id),
     )
 
 
@@ -130,6 +148,11 @@ def _location(bundle: Bundle, location: Location) -> LocationRule:
         clock_skew=location.clock_skew,
         can=location.can,
         stock_means=(stream.means if stream and stream.means else DEFAULT_STOCK_MEANS),
+        low_stock=location.low_stock,
+        high_stock=location.high_stock,
+        movements_from=frozenset(location.movements_from),
+        stale_after=location.stale_after,
+        shrink_limit=location.shrink_limit,
         labels=_labels(location),
         address=_address(location.name, address),
     )
