@@ -1,4 +1,4 @@
-"""Importing before going live: stock, orders as history, cross-references. Row by row, with a job that knows how far.
+"""Importing: stock, supply, orders as history, cross-references. Row by row, with a job that knows how far.
 
 What is written of a row and that it is behind the job are one commit, so that an import that was stopped goes on where
 it was, and the same file again does nothing. A row that cannot be taken is refused with its field and reason; the
@@ -27,6 +27,8 @@ from hub.formats import json
 from hub.mapping.errors import MappingError
 from hub.oms.handlers import build as build_handlers
 from hub.oms.people import adjust_stock
+from hub.oms.supply import state_supply
+from hub.oms.times import instant_text
 from hub.runtime.hub import Hub
 
 CANONICAL_ORDERS = "api/orders.in"
@@ -38,6 +40,7 @@ LARGEST = Decimal(10) ** 9
 NEVER = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 ENTITIES = ("order", "fulfilment_order", "item", "location", "shipment", "customer")
 ROLES = ("primary", "alias")
+SUPPLY_STATES = ("open", "closed", "cancelled")
 
 Row = Mapping[str, Any]
 """`index` counts rows of the file from 1, `row` is the line for people, `values` what stands there."""
@@ -195,6 +198,8 @@ def _plan_of(hub: Hub, kind: str, options: Mapping[str, Any]) -> Plan:
     """Raises Refused where there is no such kind, or its options do not fit."""
     if kind == "stock":
         return _stock
+    if kind == "supply":
+        return _supply
     if kind == "crossreferences":
         return _cross_reference
     if kind == "orders":
@@ -217,12 +222,7 @@ def _stock(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:
     sku, location, said = _text(row, "sku"), _text(row, "location"), _text(row, "quantity")
     if location not in hub.rules.locations:
         raise RowRefused("location", f"there is no location of this name; there are {', '.join(hub.rules.locations)}")
-    try:
-        quantity = Decimal(said)
-    except InvalidOperation as error:
-        raise RowRefused("quantity", "is no decimal number such as 12 or 1.5") from error
-    if not quantity.is_finite() or not 0 <= quantity < LARGEST or quantity != round(quantity, 6):
-        raise RowRefused("quantity", "is not between 0 and 999999999 with at most 6 digits after the point")
+    quantity = _quantity("quantity", said)
     known = writer.snapshot.row("stock", {"sku": sku, "location": location})
     delta = quantity - (known["on_hand"] if known is not None else Decimal(0))
     if not delta:
@@ -233,6 +233,53 @@ def _stock(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:
     if decision.verdict is not Verdict.APPLIED:
         raise RowRefused("", decision.message)
     return decision_rows(decision, writer)
+
+
+def _quantity(field: str, said: str) -> Decimal:
+    try:
+        quantity = Decimal(said)
+    except InvalidOperation as error:
+        raise RowRefused(field, "is no decimal number such as 12 or 1.5") from error
+    if not quantity.is_finite() or not 0 <= quantity < LARGEST or quantity != round(quantity, 6):
+        raise RowRefused(field, "is not between 0 and 999999999 with at most 6 digits after the point")
+    return quantity
+
+
+def _supply(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:
+    """A line of a purchase order as it stands now; the same id again takes its place."""
+    del why
+    values = row["values"]
+    sku, location, reference = _text(row, "sku"), _text(row, "location"), _text(row, "reference")
+    if location not in hub.rules.locations:
+        raise RowRefused("location", f"there is no location of this name; there are {', '.join(hub.rules.locations)}")
+    record = {
+        "external_id": str(values.get("external_id") or f"{reference}/{sku}/{location}"),
+        "reference": reference,
+        "sku": sku,
+        "expected_at": instant_text(_day(row, "expected_at")),
+        "quantity": str(_quantity("quantity", _text(row, "quantity"))),
+        "received": str(_quantity("received", str(values.get("received") or "0"))),
+        "status": str(values.get("status") or "open"),
+    }
+    if record["status"] not in SUPPLY_STATES:
+        raise RowRefused("status", f"is none of {', '.join(SUPPLY_STATES)}")
+    cause = f"{writer.cause}/{row['index']}"
+    decision = state_supply(writer.snapshot, hub.rules, writer.now, cause, "import", location, record)
+    return decision_rows(decision, writer)
+
+
+def _day(row: Row, field: str) -> dt.datetime:
+    """A day (its beginning, UTC) or a time with its zone."""
+    said = _text(row, field)
+    try:
+        at = dt.datetime.fromisoformat(said)
+    except ValueError as error:
+        raise RowRefused(
+            field, "is neither a day such as 2026-12-24 nor a time such as 2026-12-24T08:00:00Z"
+        ) from error
+    if at.tzinfo is None and len(said) > len("2026-12-24"):
+        raise RowRefused(field, "has no zone; write 2026-12-24T08:00:00Z")
+    return at.astimezone(dt.UTC) if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 def _cross_reference(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:

@@ -1,4 +1,4 @@
-"""Correcting stock by hand."""
+"""Correcting stock by hand, and what lies behind a promise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hub.domain.decision import Decision, Verdict
 from hub.domain.snapshot import Snapshot
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
+from hub.oms.availability import explain_availability
 from hub.oms.people import adjust_stock
 from hub.runtime.hub import Hub
 
@@ -69,6 +70,33 @@ def adjust(
     return answer
 
 
+def explain(hub: Hub, who: str, sku: str, channel: str | None = None, at: str | None = None) -> dict[str, Any]:
+    """What channels may sell of a SKU, term by term; `at` is a day or a time until which supply counts."""
+    del who
+    try:
+        until = _until(at) if at else None
+        with hub.store.read() as snapshot:
+            found = explain_availability(snapshot, hub.rules, sku, hub.clock.now(), channel, until)
+    except LookupError as error:
+        raise Refused(str(error.args[0])) from error
+    if found is None:
+        raise Refused(f"Nothing is known of {sku}: neither an item nor stock, supply or demand")
+    return found
+
+
+def _until(text: str) -> dt.datetime:
+    """The end of a day (2026-12-24, UTC), or a time with its zone. Raises LookupError."""
+    try:
+        if len(text) == DAY:
+            return dt.datetime.combine(dt.date.fromisoformat(text), dt.time.max, tzinfo=dt.UTC)
+        at = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise LookupError(f"{text!r} is neither a day such as 2026-12-24 nor a time of RFC 3339") from error
+    if at.tzinfo is None:
+        raise LookupError(f"{text!r} has no zone; write 2026-12-24T12:00:00Z")
+    return at.astimezone(dt.UTC)
+
+
 def _amount(text: str) -> Decimal:
     """Raises Refused."""
     amount = Decimal(text)
@@ -78,3 +106,4 @@ def _amount(text: str) -> Decimal:
 
 
 MOST = Decimal(10) ** 9
+DAY = len("2026-12-24")

@@ -52,6 +52,7 @@ ACTIONS: dict[str, Action] = {
     "exceptions.assign": exceptions.assign,
     "inventory.adjust": inventory.adjust,
     "inventory.adjust_to": inventory.adjust_to,
+    "inventory.explain": inventory.explain,
     "keys.create": keys.create,
     "keys.revoke": keys.revoke,
     "web.link": sessions.link,

@@ -49,6 +49,22 @@ def stock(place: Place, file: Path, dry_run: bool, as_json: bool) -> None:
     _import(place, file, "stock", ("sku", "location"), {}, dry_run=dry_run, as_json=as_json)
 
 
+@imports.command("supply")
+@a_file
+@dry_run_option
+@json_option
+@click.pass_obj
+def supply(place: Place, file: Path, dry_run: bool, as_json: bool) -> None:
+    """What is to come, from CSV, JSON lines or a JSON list: reference, sku, location, expected_at, quantity, received.
+
+    expected_at is a day or a time. `external_id` names a line for ever (else reference, sku and location do); `status`
+    is open, closed or cancelled. The same line again takes the place of what stood.
+    """
+    _import(
+        place, file, "supply", ("external_id", "reference", "sku", "location"), {}, dry_run=dry_run, as_json=as_json
+    )
+
+
 @imports.command("crossreferences")
 @a_file
 @dry_run_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
 
@@ -38,6 +39,41 @@ def list_(place: Place, sku: str | None, as_json: bool) -> None:
         ("as_of", "AS OF"),
     )
     emit_table(found, columns, empty="No stock is known.")
+
+
+@inventory.command("show")
+@click.argument("sku")
+@click.option("--channel", help="Only what this channel may sell")
+@click.option("--at", metavar="DATE", help="Count supply until then: a day (2026-12-24) or a time with its zone")
+@click.option("--why", is_flag=True, help="Every number term by term")
+@json_option
+@click.pass_obj
+def show(place: Place, sku: str, channel: str | None, at: str | None, why: bool, as_json: bool) -> None:
+    """Where a SKU is, what is to come, who waits for it, and what each channel may sell of it."""
+    found = act(place, "inventory.explain", sku=sku, channel=channel, at=at)
+    if as_json:
+        emit_json([found])
+        return
+    columns = tuple(
+        (name, name.upper().replace("_", " ")) for name in ("location", "on_hand", "soft", "firm", "safety", "free")
+    )
+    emit_table(found["locations"], columns, empty=f"No stock of {sku} is known.")
+    for one in found["supply"]:
+        words = f"{one['to_come']} of {one['quantity']} to come at {one['location']} on {one['expected_at']}"
+        click.echo(f"supply {one['reference']}: {words}, {one['promised']} of them promised")
+    if found["waiting"]["lines"]:
+        click.echo(f"waiting: {found['waiting']['quantity']} on {len(found['waiting']['lines'])} lines")
+    for one in found["promises"]:
+        _promise(one, why=why)
+
+
+def _promise(one: dict[str, Any], *, why: bool) -> None:
+    where = f" at {one['place']}" if "place" in one else ""
+    told = f"; told {one['told']} on {one['told_at']}" if "told" in one else ""
+    click.echo(f"{one['channel']}{where} may sell {one['quantity']}{told}")
+    for term in one["terms"] if why else ():
+        detail = f"  ({term['detail']})" if "detail" in term else ""
+        click.echo(f"  {term['amount']:>12}  {term['name']}{detail}")
 
 
 @inventory.command("adjust", context_settings={"ignore_unknown_options": True})

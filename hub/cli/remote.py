@@ -211,6 +211,13 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         return client.post(f"/v1/connections/{quote(str(given['connection']), safe='')}/check", {})
     if action == "inventory.adjust":
         return client.post("/v1/inventory/adjustments", given, _unique())
+    if action == "inventory.explain":
+        if len(str(given.get("at", ""))) == len("2026-12-24"):
+            given["at"] = f"{given['at']}T23:59:59Z"
+        found = client.get("/v1/promises", **given)
+        if found is None:
+            raise Failure(f"Nothing is known of {given['sku']}", FAILED)
+        return dict(found)
     if action == "keys.create":
         return client.post("/v1/keys", given)
     if action == "keys.revoke":

@@ -128,6 +128,11 @@ def _locations(
             if isinstance(connection, str) and connection not in known:
                 message = f'the {role} of {name} is no connection: "{connection}"'
                 yield at(checked, "HUB013", (*path, role), message, did_you_mean(connection, known))
+        for number in indexes(checked, (*path, "movements_from")):
+            teller = get(checked, (*path, "movements_from", number))
+            if isinstance(teller, str) and teller not in known:
+                place, message = (*path, "movements_from", number), f'there is no connection "{teller}"'
+                yield at(checked, "HUB013", place, message, did_you_mean(teller, known))
         wms = get(checked, (*path, "wms"))
         if isinstance(wms, str) and wms in ids:
             yield from _can_fulfil(checked, (*path, "wms"), wms, ids[wms], connectors)

@@ -34,7 +34,9 @@ def _shares(checked: Checked, told: Collection[str]) -> Iterator[Finding]:
     whole = sum(parts, Decimal(0))
     allowed = Decimal(1) + _number(get(checked, ("promise", "oversell_allowance")))
     if whole > allowed:
-        message = f"the shares sum to {whole.normalize():f}, more than {allowed.normalize():f}: the same goods are sold twice"
+        message = (
+            f"the shares sum to {whole.normalize():f}, more than {allowed.normalize():f}: the same goods are sold twice"
+        )
         hint = "lower them, or write that it is meant: oversell_allowance"
         yield at(checked, "HUB033", _SHARE, message, hint, key=True)
 

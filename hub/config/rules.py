@@ -332,8 +332,8 @@ _ALL = (
         "Lower them, or declare how far it is meant: `promise.oversell_allowance`.",
         Example(
             "policies.yaml",
-            "promise: { threshold: { default: 0 }, coalesce: 5s }\n",
-            "promise: { share: { shopify-us: 0.7, edi-acme: 0.5 }, coalesce: 5s }\n",
+            "validation: { unknown_sku: hold_line }\n",
+            "validation: { unknown_sku: hold_line }\npromise: { share: { shopify-us: 0.7, erp-soap: 0.5 } }\n",
         ),
     ),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from hub.oms.refund import handle_refund
 from hub.oms.replies import handle_reply
 from hub.oms.ship import handle_notice
 from hub.oms.stock import handle_stock
+from hub.oms.supply import handle_supply
 from hub.oms.tracking import handle_scan
 
 
@@ -46,6 +47,7 @@ def build(rules: Rules) -> Handlers:
             "fulfilment_responses": handle_response(rules),
             "shipments": handle_notice(rules),
             "stock": handle_stock(rules),
+            "supply": handle_supply(rules),
             "items": handle_item(rules),
             "customers": handle_customer(rules),
             "acknowledgements": handle_acknowledgement(rules),

@@ -9,13 +9,12 @@ from typing import Any
 
 from hub.domain.decision import Decision, DueTask, EffectRequest, ExceptionClear, Incoming, TaskRequest, Verdict
 from hub.domain.money import decimal_text
-from hub.domain.promise import AtLocation, Promise, available_to_promise
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.ports import Channel, Rules
+from hub.oms.promise import places_of, promise
 from hub.oms.reserve import UNASSIGNED
 from hub.oms.save import push_tasks
 
-ZERO = Decimal(0)
 PUSH_STOCK = "push_stock"
 """Kind of the task; its subject is a SKU."""
 READ_AGAIN = dt.timedelta(seconds=2)
@@ -45,12 +44,13 @@ def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
     if not skus:
         return
     snapshot.prefetch("reservations", "sku", skus, where=UNASSIGNED)
+    snapshot.prefetch("items", "sku", skus)
     for connection in rules.takers.get("push_inventory", ()):
         channel = rules.channels.get(connection)
         if channel is None:
             continue
         snapshot.prefetch("cross_references", "internal_id", skus, where={"system": channel.id, "entity": "item"})
-        for theirs, ours in _places(rules, channel).items():
+        for theirs, ours in places_of(rules, channel).items():
             if ours:
                 snapshot.prefetch("stock", "sku", skus, where={"location": tuple(sorted(ours))})
             subjects = {sku: f"{channel.id}|{sku}|{theirs}" for sku in skus}
@@ -103,43 +103,13 @@ def _being_read(snapshot: Snapshot, channel: str, missed: str) -> bool:
     return bool(snapshot.rows("messages", under_way, limit=1))
 
 
-def promise(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, locations: Sequence[str]) -> Promise:
-    """What a channel may sell of a SKU from these locations, explained."""
-    where = {"sku": sku, "location": tuple(locations)}
-    stock = {row["location"]: row for row in snapshot.rows("stock", where)} if locations else {}
-    places = []
-    for location in sorted(stock):
-        row, rule = stock[location], rules.locations.get(location)
-        safety = rule.safety(sku) if rule else ZERO
-        places.append(AtLocation(location, row["on_hand"], row["soft"], row["firm"], safety))
-    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku})
-    unassigned = sum((row["quantity"] for row in waiting), ZERO)
-    return available_to_promise(places, share=channel.share, threshold=channel.threshold, unassigned=unassigned)
-
-
-def promise_by_place(snapshot: Snapshot, rules: Rules, channel: Channel, sku: str) -> list[tuple[str, Promise]]:
-    """As `promise`, for each place that the channel knows; "" where it knows none apart."""
-    places = _places(rules, channel)
-    return [(theirs, promise(snapshot, rules, channel, sku, sorted(places[theirs]))) for theirs in sorted(places)]
-
-
 def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
     """True if something must wait until the channel's orders have been read."""
-    places = _places(rules, channel)
+    places = places_of(rules, channel)
     waits = False
     for theirs in sorted(places):
         waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
     return waits
-
-
-def _places(rules: Rules, channel: Channel) -> dict[str, list[str]]:
-    """Our locations by the channel's name for them; under no name where it knows none apart."""
-    places: dict[str, list[str]] = {}
-    for theirs, ours in channel.location_map.items():
-        places.setdefault(theirs, []).append(ours)
-    if not places:
-        places[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
-    return places
 
 
 def _push_place(
@@ -157,7 +127,7 @@ def _push_place(
     before = f"subject/{sku}|{theirs}/{known['sequence']}" if known else ""
     if before and _being_read(snapshot, channel.id, before):
         return True
-    quantity = promise(snapshot, rules, channel, sku, ours).quantity
+    quantity = promise(snapshot, rules, channel, sku, ours, now).quantity
     if known is not None and known["quantity"] == quantity:
         return False
     if before:

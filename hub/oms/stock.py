@@ -22,6 +22,7 @@ from hub.domain.stock import Mark, Means, Order, on_hand_from_snapshot, relation
 from hub.domain.writeset import StockChange
 from hub.oms.ports import LocationRule, Rules
 from hub.oms.save import push_tasks
+from hub.oms.supply import location_called
 from hub.oms.times import instant
 from hub.oms.waiting import waiting_orders
 
@@ -40,7 +41,7 @@ def handle_stock(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
 
     def apply_snapshot(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
         record = incoming.record
-        rule = _location(rules, incoming.connection, str(record["location"]))
+        rule = location_called(rules, incoming.connection, str(record["location"]))
         if rule is None:
             message = f"no location is called {record['location']} at {incoming.connection}"
             return Decision(Verdict.PARKED, code="unknown_location", error_field="location", message=message)
@@ -58,13 +59,6 @@ def handle_stock(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         return _apply(incoming, snapshot, rules, rule, rows, now)
 
     return apply_snapshot
-
-
-def _location(rules: Rules, connection: str, code: str) -> LocationRule | None:
-    for rule in sorted(rules.locations.values(), key=lambda rule: rule.id):
-        if connection in (rule.wms, rule.stock_authority) and code in (rule.wms_code, rule.id):
-            return rule
-    return rules.locations.get(code)
 
 
 def _broken(record: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hub.domain.money import apportion, minor_units, smallest_amount
 from hub.domain.payment import NOTHING, Charge, charge_for
-from hub.domain.promise import AtLocation, available_to_promise
+from hub.domain.promise import AtLocation, DatedSupply, Pool, available_to_promise
 from hub.domain.quantity import MOVES, SHIPPABLE, Bucket, IllegalMove, Ledger
 
 cents = st.integers(-(10**9), 10**9).map(lambda number: Decimal(number) / 100)
@@ -83,7 +83,13 @@ places = st.lists(st.tuples(units, units, units, units), max_size=6)
 
 
 @given(
-    stock=places, share=st.integers(0, 12), threshold=units, unassigned=units, increment=st.sampled_from(["1", "0.5"])
+    stock=places,
+    share=st.integers(0, 12),
+    threshold=units,
+    unassigned=units,
+    increment=st.sampled_from(["1", "0.5"]),
+    supply=st.lists(units, max_size=3),
+    pools=st.lists(st.tuples(st.sampled_from(["mine", "other"]), units), max_size=3),
 )
 def test_the_explanation_of_a_promise_sums_to_the_promise(
     stock: list[tuple[Decimal, Decimal, Decimal, Decimal]],
@@ -91,6 +97,8 @@ def test_the_explanation_of_a_promise_sums_to_the_promise(
     threshold: Decimal,
     unassigned: Decimal,
     increment: str,
+    supply: list[Decimal],
+    pools: list[tuple[str, Decimal]],
 ) -> None:
     at = [AtLocation(f"l{number}", *levels) for number, levels in enumerate(stock)]
     said = available_to_promise(
@@ -99,6 +107,9 @@ def test_the_explanation_of_a_promise_sums_to_the_promise(
         threshold=threshold,
         unassigned=unassigned,
         increment=Decimal(increment),
+        supply=[DatedSupply(f"PO-{n}", "l0", quantity, f"2026-12-0{n + 1}") for n, quantity in enumerate(supply)],
+        pools=[Pool(name, quantity) for name, quantity in pools],
+        channel="mine",
     )
     assert sum((term.amount for term in said.terms), Decimal(0)) == said.quantity
     assert said.quantity >= 0

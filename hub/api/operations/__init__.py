@@ -39,6 +39,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "inventory.list": inventory.list_,
     "inventory.get": inventory.get,
     "inventory.adjust": inventory.adjust,
+    "inventory.promises": inventory.promises,
     "locations.list": inventory.list_locations,
     "locations.get": inventory.get_location,
     "connections.list": connections.list_,

@@ -12,6 +12,8 @@ from hub.api.operations.orders import same
 from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.config.model import Location
+from hub.oms.availability import explain_availability
+from hub.oms.times import instant
 from hub.views.work import list_stock
 
 PATH = "/v1/inventory"
@@ -45,6 +47,21 @@ def adjust(call: Call) -> Answer:
             return Answer(call.act("inventory.adjust", **call.body, once=once))
         except Answered as before:
             return Answer(same(before))
+
+
+def promises(call: Call, sku: str, channel: str | None = None, at: str | None = None) -> Answer:
+    hub = call.hub
+    try:
+        until = instant(at)
+    except ValueError as error:
+        raise Problem("invalid-request", "`at` is no time that exists") from error
+    if channel is not None and channel not in hub.rules.channels:
+        raise Problem("not-found", f"There is no channel {channel}")
+    with hub.store.read() as snapshot:
+        found = explain_availability(snapshot, hub.rules, sku, hub.clock.now(), channel, until)
+    if found is None:
+        raise Problem("not-found", "Nothing is known of this SKU")
+    return Answer(found)
 
 
 def list_locations(call: Call) -> Answer:

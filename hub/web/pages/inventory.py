@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hub.oms.publish import promise_by_place
+from hub.oms.promise import promise_by_place
 from hub.runtime.control import ActionRefused
 from hub.views import dashboard
 from hub.views.work import list_stock
@@ -61,7 +61,7 @@ def _promises(request: Request, sku: str) -> list[dict[str, Any]]:
             channel = rules.channels.get(connection)
             if channel is None:
                 continue
-            for place, promise in promise_by_place(snapshot, rules, channel, sku):
+            for place, promise in promise_by_place(snapshot, rules, channel, sku, request.hub.clock.now()):
                 found.append({"channel": connection, "place": place, "promise": promise})
     return found
 
