@@ -74,7 +74,7 @@ def test_the_last_units_are_kept_for_the_channel_of_their_pool() -> None:
     )
     ((_, own),) = promise_by_place(bench.store, bench.rules, bench.rules.channels["shop"], "TEE", bench.now)
     ((_, other),) = promise_by_place(bench.store, bench.rules, bench.rules.channels["market"], "TEE", bench.now)
-    assert (own.quantity, other.quantity) == (10, 3)
+    assert (own.quantity, other.quantity) == (D(10), D(3))
     assert ("kept for shop", D(-4)) in [(term.name, term.amount) for term in other.terms]
 
 
