@@ -245,3 +245,22 @@ def test_an_import_that_is_killed_goes_on_through_the_running_hub(site: Site) ->
     finally:
         process.stop()
     assert site.good("verify", "--json").code == 0
+
+
+def test_supply_is_imported_shown_and_replaced_by_its_next_statement(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "supply.csv"
+    header = "reference,sku,location,expected_at,quantity,received\n"
+    file.write_text(
+        f"{header}PO-7,A-1,dc-east,2099-05-01,40,\nPO-8,A-1,nowhere,2099-05-01,1,\nPO-9,A-1,dc-east,soon,1,\n"
+    )
+    found = site.hub("import", "supply", str(file), "--json")
+    assert [(row["row"], row["field"]) for row in found.items[0]["refused"]] == [(3, "location"), (4, "expected_at")]
+    file.write_text(f"{header}PO-7,A-1,dc-east,2099-06-01,40,15\n")
+    site.good("import", "supply", str(file))
+    (shown,) = site.good("inventory", "show", "A-1", "--json").items
+    (supply,) = shown["supply"]
+    assert (supply["expected_at"], supply["to_come"], supply["promised"]) == ("2099-06-01T00:00:00Z", "25", "0")
+    ahead = site.good("inventory", "show", "A-1", "--why", "--at", "2099-06-02").out
+    assert "supply PO-7" in ahead
+    assert "may sell 25" in ahead
+    assert "neither an item nor stock" in site.hub("inventory", "show", "A-404").err
