@@ -823,6 +823,45 @@ CREATE TABLE stock_events (
 
 CREATE INDEX ix_stock_events_key ON stock_events (sku, location, sequence);
 
+CREATE TABLE supply (
+    id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    location TEXT NOT NULL,
+    expected_at BIGINT NOT NULL,
+    quantity BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    fulfilled BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_supply PRIMARY KEY (id),
+    CONSTRAINT ck_supply_not_negative CHECK (quantity >= 0 AND received >= 0 AND fulfilled >= 0)
+);
+
+CREATE INDEX ix_supply_all ON supply (sku, expected_at);
+
+CREATE TABLE supply_claims (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    supply_id TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_supply_claims PRIMARY KEY (id),
+    CONSTRAINT ck_supply_claims_quantity_not_negative CHECK (quantity >= 0)
+);
+
+CREATE INDEX ix_supply_claims_order ON supply_claims (order_id);
+
+CREATE INDEX ix_supply_claims_supply ON supply_claims (supply_id);
+
 CREATE TABLE tasks (
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
