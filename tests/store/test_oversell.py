@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from hub.domain.writeset import Applied, StockChange
+from hub.store.shapes import stock_statements
 from hub.store.sql_store import SqlStore
+from tests.conftest import Database
+from tests.store import oversell
 from tests.store.build import inserts, must_apply, stock
 
 THREADS = 6
@@ -69,3 +78,29 @@ def store_time() -> object:
     from tests.conftest import START
 
     return START
+
+
+@pytest.mark.parametrize(
+    ("kind", "processes", "threads"), [("sqlite", 1, 2), pytest.param("postgresql", 2, 1, marks=pytest.mark.postgresql)]
+)
+def test_racing_orders_of_many_processes_never_reserve_what_is_not_there(
+    make_database: Callable[[str], Database], kind: str, processes: int, threads: int
+) -> None:
+    database = make_database(kind)
+    place = oversell.Place(database.address, database.home)
+    found = oversell.run_race(place, 8, processes, threads)
+    assert found["orders"] == 8 * 3 * 2
+    assert found["there_were"] >= found["reserved"] > 0
+    assert (found["oversold"], found["left_though_wanted"], found["orders_lost"]) == (0, 0, 0)
+    assert found["promises_broken"] == []
+
+
+def test_the_race_is_lost_where_stock_is_taken_without_its_condition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unconditional(operation: StockChange, instant: int) -> Any:
+        return stock_statements(replace(operation, reserve=False), instant)
+
+    monkeypatch.setattr("hub.store.writesets.stock_statements", unconditional)
+    found = oversell.run_race(oversell.Place("hub.db", tmp_path), 12, 0, 4)
+    assert found["oversold"] > 0
