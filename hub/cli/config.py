@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from hub.config.model import ConnectorInfo
     from hub.runtime.lint import Lint
 
-KINDS = ["hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector"]
+KINDS = [
+    "hub",
+    "connection",
+    "locations",
+    "routing",
+    "policies",
+    "partner",
+    "notification",
+    "mapping",
+    "manifest",
+    "connector",
+]
 
 
 @click.group()

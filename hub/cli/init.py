@@ -87,6 +87,7 @@ def _settings() -> str:
         "routing": "config/routing.yaml",
         "policies": "config/policies.yaml",
         "partner": "config/partners/*.yaml",
+        "notification": "config/notifications/*.yaml",
         "mapping": "config/mappings/**/*.yaml",
     }
     settings = {

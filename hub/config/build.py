@@ -274,6 +274,12 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
         pickup=_pickup(top.object("pickup")),
+        notify=MappingProxyType(
+            {
+                channel: model.Notify(frozenset(inner.texts("templates")), inner.text("brand"), inner.text("locale"))
+                for channel, inner in top.object("notify").members("channels")
+            }
+        ),
     )
 
 
@@ -284,6 +290,20 @@ def _pickup(pickup: Fields) -> model.Pickup:
         no_show=pickup.text("no_show"),
         on_reject=pickup.text("on_reject"),
         receive_within=pickup.duration("receive_within"),
+    )
+
+
+def build_notification(checked: Checked, found: list[Finding]) -> model.NotificationTemplate:
+    """One file of notifications/."""
+    top = _fields(checked, found)
+    return model.NotificationTemplate(
+        name=top.text("notification"),
+        subject=top.text("subject"),
+        text=top.text("text"),
+        html=top.maybe_text("html"),
+        locale=top.text("locale"),
+        channel=top.maybe_text("channel"),
+        brand=top.maybe_text("brand"),
     )
 
 

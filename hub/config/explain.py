@@ -18,6 +18,7 @@ FILES = {
     "routing": "routing.yaml",
     "policies": "policies.yaml",
     "partner": "partners/<id>.yaml",
+    "notification": "notifications/*.yaml",
     "mapping": "mappings/**/*.yaml",
     "manifest": "connectors/<name>/manifest.yaml",
     "connector": "connectors/<name>/connector.yaml",

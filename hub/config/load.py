@@ -1,7 +1,8 @@
 """A directory of YAML into a :class:`~hub.config.model.Bundle`, or the list of everything that is wrong with it.
 
 Files: hub.yaml (required), connections/*.yaml, locations.yaml, routing.yaml, policies.yaml, partners/*.yaml,
-mappings/**/*.yaml and connectors/**/*.yaml (a site's own connectors). Nothing is fetched and nothing is run.
+notifications/*.yaml, mappings/**/*.yaml and connectors/**/*.yaml (a site's own connectors). Nothing is fetched, nothing
+is run.
 """
 
 import functools
@@ -22,7 +23,7 @@ from hub.config.tree import Tree
 from hub.config.validate import Checked, check_document
 
 _SINGLE = ("hub.yaml", "locations.yaml", "routing.yaml", "policies.yaml")
-_FOLDERS = ("connections", "partners", "mappings", "connectors")
+_FOLDERS = ("connections", "partners", "notifications", "mappings", "connectors")
 _DEEP = ("mappings", "connectors")
 _MAX_FILES = 5000
 _BEGIN = "`hub init DIR` writes one to begin with"
@@ -140,6 +141,11 @@ def examine(
             for name, document in documents.items()
             if name.startswith("partners/") and "partner" in KINDS
         ),
+        notifications=tuple(
+            check_document(document, schema_of("notification"), secrets)
+            for name, document in documents.items()
+            if name.startswith("notifications/")
+        ),
         unread=unread,
     )
     for checked in tree.files():
@@ -179,6 +185,7 @@ def _built(
     locations = build.build_locations(tree.locations, found) if sound(tree.locations) else None
     routing = build.build_routing(tree.routing, found) if sound(tree.routing) else None
     policies = build.build_policies(tree.policies, found) if sound(tree.policies) else None
+    notifications = [build.build_notification(one, found) for one in tree.notifications if sound(one)]
     if hub is None or locations is None or routing is None or policies is None or errors_of(found):
         return None
     partners = {_stem(name): d.plain() for name, d in documents.items() if name.startswith("partners/")}
@@ -192,6 +199,7 @@ def _built(
         policies=policies,
         mappings=MappingProxyType(all_mappings),
         partners=build.build_partners(partners),
+        notifications=tuple(notifications),
         revision=revision_of(content, meant),
         blob=to_blob(files, all_mappings, versions),
     )

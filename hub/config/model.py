@@ -32,7 +32,7 @@ class ConnectorInfo:
     """What the checks must know of a connector; filled from its manifest. ``push_secrets`` is the key of its config
     that holds the secrets webhooks are verified with, None where it verifies in another way. ``effect_options`` are
     JSON Schema objects by capability, of keys beside those of every effect; ``rate_headers`` the answer headers that
-    tell it its present rate."""
+    tell it its present rate. ``forbids_mail``: a marketplace whose buyers nobody else may write to."""
 
     name: str
     config_schema: Mapping[str, Plain]
@@ -41,6 +41,7 @@ class ConnectorInfo:
     push_secrets: str | None = "webhook_secrets"
     effect_options: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
     rate_headers: tuple[str, ...] = ()
+    forbids_mail: bool = False
 
 
 class EffectsMode(enum.StrEnum):
@@ -351,6 +352,28 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """What the buyers of a channel are written: ``templates`` by name; ``locale`` where the order names none."""
+
+    templates: frozenset[str]
+    brand: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTemplate:
+    """notifications/*.yaml: what a notification says. ``channel`` and ``brand`` None: for all of them."""
+
+    name: str
+    subject: str
+    text: str
+    html: str | None
+    locale: str
+    channel: str | None = None
+    brand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """policies.yaml. Maps by connection id have methods that know the default."""
 
@@ -382,6 +405,7 @@ class Policies:
     correlate_within: timedelta
     acknowledge_within: timedelta
     pickup: Pickup
+    notify: Mapping[str, Notify] = field(default_factory=dict)
 
     def grace(self, connection: str) -> timedelta:
         """How long new orders of a channel wait before anything is sent."""
@@ -422,6 +446,7 @@ class Bundle:
     partners: Mapping[str, Mapping[str, Plain]]
     revision: str
     blob: bytes
+    notifications: tuple[NotificationTemplate, ...] = ()
 
     def offering(self, capability: str) -> tuple[ConnectionConfig, ...]:
         """The connections that send a capability, by id."""

@@ -31,7 +31,12 @@ class Origin:
 def kind_of(name: str) -> str:
     """The kind of a file of the configuration by its name."""
     folder, _, last = name.partition("/")
-    kinds = {"connections": "connection", "partners": "partner", "mappings": "mapping"}
+    kinds = {
+        "connections": "connection",
+        "partners": "partner",
+        "notifications": "notification",
+        "mappings": "mapping",
+    }
     return kinds[folder] if last and folder in kinds else name.removesuffix(".yaml")
 
 

@@ -336,6 +336,31 @@ _ALL = (
             "validation: { unknown_sku: hold_line }\npromise: { share: { shopify-us: 0.7, erp-soap: 0.5 } }\n",
         ),
     ),
+    Rule(
+        "HUB034",
+        _ERROR,
+        "a notification that shows a field it has not, or a lone dollar sign",
+        "Buyers would read a gap, or the field's name.",
+        "Write one of the fields that the message lists; a dollar sign is written twice.",
+        Example(
+            "notifications/shipped.yaml",
+            "",
+            'notification: shipped\nsubject: "Order $order_nummer is on its way"\ntext: It has left.\n',
+        ),
+    ),
+    Rule(
+        "HUB035",
+        _ERROR,
+        "mails to the buyers of a channel that forbids them, or that no connection sends",
+        "Marketplaces write to their buyers themselves and close shops that do so beside them; and a mail that nobody"
+        " sends is never missed here.",
+        "Take the channel out of `notify.channels`, or add a connection with `effects_out: { notify: {} }`.",
+        Example(
+            "policies.yaml",
+            "grace: { default: 10m, channels",
+            "notify: { channels: { shopify-us: { templates: [shipped] } } }\ngrace: { default: 10m, channels",
+        ),
+    ),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

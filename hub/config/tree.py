@@ -19,11 +19,13 @@ class Tree:
     routing: Checked | None
     policies: Checked | None
     partners: tuple[Checked, ...] = ()
+    notifications: tuple[Checked, ...] = ()
     unread: frozenset[str] = frozenset()
 
     def files(self) -> Iterator[Checked]:
         """Every file that could be read."""
-        for checked in (self.hub, *self.connections, self.locations, self.routing, self.policies, *self.partners):
+        single = (self.hub, self.locations, self.routing, self.policies)
+        for checked in (*single[:1], *self.connections, *single[1:], *self.partners, *self.notifications):
             if checked is not None:
                 yield checked
 

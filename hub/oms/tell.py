@@ -6,7 +6,7 @@ capability, where no connection sends notifications, or where the hub does not a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +23,21 @@ ONE_DAY_SECONDS = 86_400.0
 """A notification that could not be sent for so long is no news any more."""
 
 
-def notify(case: Case, template: str, key: str, **data: str) -> None:
+def notify(
+    case: Case,
+    template: str,
+    key: str,
+    *,
+    lines: Quantities | None = None,
+    attach: Sequence[Mapping[str, str]] = (),
+    **data: str,
+) -> None:
     """Write to the buyer, once a fact (`key`), template and recipient; where the channel's policy has the template.
 
-    `data` are the fields that the template may show beside the order's own (docs: notifications); never personal data,
-    which the delivery's body takes from the order's contacts.
+    The templates and the fields that each may show are a closed list (hub.config.notifications: order_confirmed,
+    shipped, ready_for_pickup, promise_moved, delayed, refunded, return_label, cancelled). `data` are their own fields,
+    never personal: what is, the delivery's body takes from the order's contacts. `lines` are what it is about, None for
+    all that is not cancelled; `attach` are files of name, content_type and content in base64.
     """
     takers = case.rules.takers.get("notify", ())
     rule = case.rules.notify.get(case.order.channel)
@@ -38,6 +48,7 @@ def notify(case: Case, template: str, key: str, **data: str) -> None:
     if not address:
         return
     order = case.order
+    about = [(line, line.live) for line in order.lines] if lines is None else lines
     business_key = f"notify/{key}/{template}/buyer"
     record = _present(
         key=business_key,
@@ -52,7 +63,8 @@ def notify(case: Case, template: str, key: str, **data: str) -> None:
         currency=order.currency,
         total=decimal_text(order.total) if order.total is not None else None,
         ship_to=case.contacts.get("ship_to"),
-        lines=[_shown(line) for line in order.lines if line.live > 0],
+        lines=[_shown(line, units) for line, units in about if units > 0],
+        attachments=[dict(one) for one in attach] or None,
         data={name: value for name, value in sorted(data.items()) if value},
     )
     for destination in takers[:1]:
@@ -153,12 +165,12 @@ def _lines(lines: Quantities) -> list[Record]:
     ]
 
 
-def _shown(line: OrderLine) -> Record:
+def _shown(line: OrderLine, units: Decimal) -> Record:
     details = line.details
     return _present(
         title=details.get("title") or line.sku,
         sku=line.sku,
-        quantity=decimal_text(line.live),
+        quantity=decimal_text(units),
         unit_price=details.get("unit_price"),
     )
 

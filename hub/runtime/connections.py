@@ -27,7 +27,7 @@ from hub.formats.tree import FormatError
 from hub.mapping.library import MappingLibrary, shipped_folder
 from hub.mapping.mapping import Mapping as CompiledMapping
 from hub.runtime import declared
-from hub.runtime.files import FileDocuments, SftpFactory, file_rules, real_sftp
+from hub.runtime.files import FileDocuments, SftpFactory, file_rules, real_mail, real_sftp
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability, SafetyMode
@@ -68,6 +68,7 @@ def connector_info(manifest: Manifest) -> ConnectorInfo:
         push_secrets="webhook_secrets" if "webhook_secrets" in (schema.get("properties") or {}) else None,
         effect_options={capability.value: info.options for capability, info in manifest.capabilities.items()},
         rate_headers=manifest.rate_headers,
+        forbids_mail=manifest.forbids_mail,
     )
 
 
@@ -196,7 +197,9 @@ class RuntimeConnections:
             if connection.codec not in (None, EDI_CODEC)
         }
         connector_of = {name: connection.connector for name, connection in self._bundle.connections.items()}
-        return MappingRenderer(connector_of.__getitem__, self._library, options, documents, files)
+        return MappingRenderer(
+            connector_of.__getitem__, self._library, options, documents, files, self._bundle.notifications
+        )
 
     def _partner(self, config: ConnectionConfig) -> Partner:
         """The partner a connection names; nobody where it names none."""
@@ -257,6 +260,7 @@ class RuntimeConnections:
             },
             streams=frozenset(config.streams),
             sftp=self._sftp(config.id, self._clock),
+            mail=real_mail(self._clock),
             files=file_rules(config),
             codec=config.codec or "",
             effect_options=_effect_options(config),

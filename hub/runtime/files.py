@@ -1,4 +1,5 @@
-"""What connections of files are given: sessions with their server, rules of taking, and documents with frozen bytes."""
+"""What connections beside HTTP are given: sessions with file and mail servers, rules of taking, documents with frozen
+bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from hub.domain.writeset import WriteSet
 from hub.formats.registry import codec
 from hub.formats.tree import FormatError
 from hub.sdk.connector import FileRules
-from hub.sdk.ports import Clock, SftpPort
+from hub.sdk.ports import Clock, MailPort, SftpPort
 
 SftpOpener = Callable[..., SftpPort]
 SftpFactory = Callable[[str, Clock], SftpOpener]
@@ -33,6 +34,17 @@ def real_sftp(connection: str, clock: Clock) -> SftpOpener:
         from hub.transport.sftp import SftpAccess, SftpFiles
 
         return SftpFiles(SftpAccess(**access), clock)
+
+    return opener
+
+
+def real_mail(clock: Clock) -> Callable[..., MailPort]:
+    """Real sockets, a session a message."""
+
+    def opener(**access: Any) -> MailPort:
+        from hub.transport.smtp import MailAccess, MailServer
+
+        return MailServer(MailAccess(**access), clock)
 
     return opener
 

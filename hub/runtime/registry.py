@@ -141,6 +141,7 @@ def read_manifest(folder: Path, package: str) -> Manifest:
             roles=tuple(raw.get("roles") or ()),
             queries=frozenset(Query(name) for name in raw.get("queries") or ()),
             rate_headers=tuple(raw.get("rate_headers") or ()),
+            forbids_mail=bool(raw.get("forbids_mail", False)),
         )
     except KeyError as error:
         raise ManifestError(f"{file}: the key {error} is missing") from error

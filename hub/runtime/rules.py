@@ -12,6 +12,7 @@ from hub.oms.ports import (
     Channel,
     LabelRule,
     LocationRule,
+    NotifyRule,
     PickupRule,
     RoutingRule,
     Rules,
@@ -77,6 +78,9 @@ def rules_of(bundle: Bundle) -> Rules:
             on_reject=policies.pickup.on_reject,
             receive_within=policies.pickup.receive_within,
         ),
+        notify={
+            channel: NotifyRule(said.templates, said.brand, said.locale) for channel, said in policies.notify.items()
+        },
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
         capture_order=policies.capture_order,
         refund_order=policies.refund_order,

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from hub.sdk.capabilities import Capability
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.ports import Clock, HttpPort, Log, SftpPort, SoapPort
+from hub.sdk.ports import Clock, HttpPort, Log, MailPort, SftpPort, SoapPort
 from hub.sdk.records import (
     Batch,
     CheckReport,
@@ -40,6 +40,10 @@ def _no_sftp(**access: object) -> SftpPort:
     raise ConfigurationError("there is no SFTP here")
 
 
+def _no_mail(**access: object) -> MailPort:
+    raise ConfigurationError("there is no mail server here")
+
+
 @dataclass(frozen=True, slots=True)
 class FileRules:
     """How files of a stream are taken: names that match `match` (as in a shell) in `directory`, unchanged for
@@ -65,6 +69,7 @@ class Context:
     again behind what it has seen; a stream that is not in it takes the connector's own default. `streams` names the
     streams that the connection has: where one body holds records of several, those of the others are left alone.
     `expression` compiles JMESPath as mappings know it and raises ConfigurationError for a text that is none.
+    `mail(host=, port=, security=, username=, password=, ...)` reaches a mail server.
     `sftp(host=, host_keys=, username=, ...)` opens a file server when it is first used; `files` says by stream how
     files are taken, `codec` in which format, and `effect_options` by capability what the connection says of it.
     """
@@ -82,6 +87,7 @@ class Context:
     expression: Callable[[str], Expression] = _no_expressions
     streams: frozenset[str] = frozenset()
     sftp: Callable[..., SftpPort] = _no_sftp
+    mail: Callable[..., MailPort] = _no_mail
     files: Mapping[str, FileRules] = field(default_factory=dict)
     codec: str = ""
     effect_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ ConnectorError
 
 TransportError            a port could not complete a call
 |- LoginRefused           renew credentials or pins; pause
+|- MailRefused            a mail server said no, for now (4yz) or for good (5yz)
 `- FileFailure            a file server said no: FileMissing, FileDenied, FileStands, FileTooLarge
 """
 
@@ -93,6 +94,15 @@ class LoginRefused(TransportError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, before_first_byte=True)
+
+
+class MailRefused(TransportError):
+    """A mail server answered no; the message was not taken. `code` is its reply's code (RFC 5321, section 4.2)."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(words, before_first_byte=True)
+        self.code = code
+        self.words = words
 
 
 class HostKeyRefused(LoginRefused):

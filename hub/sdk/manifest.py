@@ -53,7 +53,8 @@ class CapabilityInfo:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`implementation` is an import string `package.module:Class`. `folder` is the absolute path of the connector.
-    `rate_headers` are the answer headers from which it can learn the present rate."""
+    `rate_headers` are the answer headers from which it can learn the present rate. `forbids_mail`: a marketplace
+    whose buyers nobody else may write to."""
 
     name: str
     title: str
@@ -67,3 +68,4 @@ class Manifest:
     definition: Mapping[str, object] | None = None
     queries: frozenset[Query] = frozenset()
     rate_headers: tuple[str, ...] = ()
+    forbids_mail: bool = False

@@ -108,6 +108,30 @@ class SftpPort(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class MailAnswer:
+    """What a mail server said when it took a message: the reply's code and words, as text with line breaks."""
+
+    code: int
+    words: str
+
+
+class MailPort(Protocol):
+    """One mail server. A message is handed over in a session of its own, so nothing is idle between two."""
+
+    def send(self, sender: str, recipient: str, message: bytes, *, deadline: dt.datetime | None = None) -> MailAnswer:
+        """Hand over a message (RFC 5322, lines end in CRLF).
+
+        Raises MailRefused where the server answered no, LoginRefused, and TransportError: `before_first_byte` says that
+        no byte of the message left, otherwise it may have been taken.
+        """
+        ...
+
+    def greet(self, *, deadline: dt.datetime | None = None) -> MailAnswer:
+        """Connect, encrypt and log in, and send nothing. Raises as `send`."""
+        ...
+
+
 class Clock(Protocol):
     def now(self) -> dt.datetime:
         """Aware UTC."""

@@ -25,7 +25,18 @@ _SECRET_NAME = re.compile(r"(?:^|_)(?:password|passphrase|secrets?|token|api_key
 UNLESS_CONFIG = "unless_config"
 """In a connector's options: the key of the connection's `config` that stands in for what is required here."""
 
-KINDS = ("hub", "connection", "locations", "routing", "policies", "partner", "mapping", "manifest", "connector")
+KINDS = (
+    "hub",
+    "connection",
+    "locations",
+    "routing",
+    "policies",
+    "partner",
+    "notification",
+    "mapping",
+    "manifest",
+    "connector",
+)
 """One schema each. ``manifest`` is what a connector says about itself, ``connector`` one that is written in YAML."""
 
 

@@ -1,0 +1,93 @@
+"""Templates of notifications: which one is taken, what it shows, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.config.model import NotificationTemplate
+from hub.config.notifications import GENERAL, OWN, chosen, fields_of, holes, shipped, written
+
+RECORD = {
+    "template": "shipped",
+    "channel": "shop",
+    "to": {"email": "b@shop.example", "name": "A <Buyer>"},
+    "order_number": "#1001",
+    "placed_at": "2026-11-02T09:00:00Z",
+    "lines": [{"title": "Mug & saucer", "quantity": "2"}, {"sku": "TEE", "quantity": "1.5"}],
+    "ship_to": {"name": "A. Buyer", "lines": ["1 Example Street"], "postal_code": "12207", "locality": "Albany"},
+    "data": {"tracking_number": "TN1"},
+}
+
+
+def template(text: str = "", **changes: str | None) -> NotificationTemplate:
+    made: dict[str, str | None] = {"name": "shipped", "subject": "s", "text": text, "html": None, "locale": "en"}
+    return NotificationTemplate(**{**made, **changes})  # type: ignore[arg-type]
+
+
+def test_a_template_of_every_name_comes_with_the_hub_and_shows_its_own_fields_only() -> None:
+    assert [one.name for one in shipped()] == list(OWN)
+    for one in shipped():
+        shown = {name for text in (one.subject, one.text, one.html or "") for _, _, name in holes(text)}
+        assert shown <= set(fields_of(one.name)), one.name
+        assert set(OWN[one.name]) <= shown, f"{one.name} leaves out a field of its own"
+        assert not set(OWN[one.name]) & set(GENERAL)
+
+
+def test_lines_whose_fields_are_all_empty_are_left_out() -> None:
+    said = written(
+        template("Number: $tracking_number\nFollow: $tracking_url\n$carrier $tracking_number\nFree: $$5"), RECORD
+    )
+    assert said.text == "Number: TN1\n TN1\nFree: $5"
+
+
+def test_times_are_shown_as_dates_and_lists_as_lines() -> None:
+    said = written(template("$placed_at\n$lines\n$ship_to"), RECORD)
+    assert said.text.splitlines() == [
+        "2026-11-02",
+        "2 x Mug & saucer",
+        "1.5 x TEE",
+        "A. Buyer",
+        "1 Example Street",
+        "12207 Albany",
+    ]
+
+
+def test_values_in_html_are_escaped_and_those_in_text_are_not() -> None:
+    said = written(template("$name", html="<b>$name</b><p>$lines</p>"), RECORD)
+    assert said.text == "A <Buyer>"
+    assert said.html == "<b>A &lt;Buyer&gt;</b><p>2 x Mug &amp; saucer<br>1.5 x TEE</p>"
+
+
+def test_a_subject_is_one_line() -> None:
+    assert written(template(subject="Order $order_number\n of $name"), RECORD).subject == "Order #1001 of A <Buyer>"
+
+
+def test_what_a_value_holds_is_not_filled_in_again() -> None:
+    record = {**RECORD, "order_number": "$name"}
+    assert written(template("$order_number"), record).text == "$name"
+
+
+@pytest.mark.parametrize(
+    ("channel", "brand", "locale", "wanted"),
+    [
+        ("shop", "", "en", "site"),
+        ("shop", "acme", "en", "brand"),
+        ("outlet", "acme", "en", "channel"),
+        ("shop", "acme", "de-AT", "german"),
+        ("shop", "", "fr", "site"),
+    ],
+)
+def test_language_comes_first_then_channel_then_brand(channel: str, brand: str, locale: str, wanted: str) -> None:
+    own = (
+        template("site"),
+        template("brand", brand="acme"),
+        template("channel", channel="outlet"),
+        template("german", locale="de"),
+    )
+    assert chosen(own, "shipped", channel, brand, locale).text == wanted
+
+
+def test_without_templates_of_a_site_the_shipped_one_is_taken() -> None:
+    assert chosen((), "delayed", "shop", "", "de") in shipped()
+    with pytest.raises(KeyError):
+        chosen((), "nothing", "shop", "", "en")
