@@ -18,12 +18,16 @@ from hub.config.model import NotificationTemplate
 from hub.config.source import loads
 
 GENERAL = ("name", "order_number", "channel", "brand", "placed_at", "currency", "total", "lines", "ship_to")
-"""What every template may show. `lines` and `ship_to` are several lines; what ends in `_at` is shown as a date."""
+"""What every template may show. `lines` and `ship_to` are several lines; times are shown as dates."""
 
 OWN: Mapping[str, tuple[str, ...]] = {
     "order_confirmed": ("promised_at",),
     "shipped": ("carrier", "service", "tracking_number", "tracking_url"),
-    "ready_for_pickup": ("location", "address", "code", "pickup_by"),
+    "ready_for_pickup": ("location", "address", "collect_until"),
+    "pickup_reminder": ("location", "address"),
+    "not_collected": ("location",),
+    "pickup_sent_instead": ("location",),
+    "pickup_cancelled": ("location",),
     "promise_moved": ("promised_at", "promised_before", "reason"),
     "delayed": ("promised_at", "reason"),
     "refunded": ("amount", "reason"),
@@ -33,6 +37,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
 """Every template there is, and the fields that only it may show."""
 
 DEFAULT_LOCALE = "en"
+_DATES = ("_at", "_until", "_by", "_before")
 _HOLE = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|)")
 
 
@@ -119,7 +124,7 @@ def _shown(record: Mapping[str, Any], name: str) -> str:
     if name == "ship_to":
         return _address(record.get(name, {}))
     value = str(record.get("data", {}).get(name) or record.get(name) or "")
-    return value[:10] if name.endswith("_at") else value
+    return value[:10] if name.endswith(_DATES) else value
 
 
 def _address(said: Mapping[str, Any]) -> str:

@@ -27,17 +27,17 @@ def notify(
     case: Case,
     template: str,
     key: str,
-    *,
     lines: Quantities | None = None,
     attach: Sequence[Mapping[str, str]] = (),
+    /,
     **data: str,
 ) -> None:
     """Write to the buyer, once a fact (`key`), template and recipient; where the channel's policy has the template.
 
-    The templates and the fields that each may show are a closed list (hub.config.notifications: order_confirmed,
-    shipped, ready_for_pickup, promise_moved, delayed, refunded, return_label, cancelled). `data` are their own fields,
-    never personal: what is, the delivery's body takes from the order's contacts. `lines` are what it is about, None for
-    all that is not cancelled; `attach` are files of name, content_type and content in base64.
+    The templates and the fields that each may show are a closed list (`OWN` in hub.config.notifications). `data` are
+    their own fields, never personal: what is, the delivery's body takes from the order's contacts. A `location` among
+    them is one of ours, shown by its name and address. `lines` are what it is about, None for all that is not
+    cancelled; `attach` are files of name, content_type and content in base64.
     """
     takers = case.rules.takers.get("notify", ())
     rule = case.rules.notify.get(case.order.channel)
@@ -65,7 +65,7 @@ def notify(
         ship_to=case.contacts.get("ship_to"),
         lines=[_shown(line, units) for line, units in about if units > 0],
         attachments=[dict(one) for one in attach] or None,
-        data={name: value for name, value in sorted(data.items()) if value},
+        data={name: value for name, value in sorted(_said(case, data).items()) if value},
     )
     for destination in takers[:1]:
         request(
@@ -163,6 +163,17 @@ def _lines(lines: Quantities) -> list[Record]:
         for line, units in lines
         if units > 0
     ]
+
+
+def _said(case: Case, data: Mapping[str, str]) -> dict[str, str]:
+    """Locations as people know them."""
+    place = case.location(data.get("location", ""))
+    if place is None or not place.address:
+        return dict(data)
+    said = place.address
+    town = " ".join(str(said[part]) for part in ("postal_code", "locality") if said.get(part))
+    address = "\n".join((*(str(line) for line in said.get("lines", ())), town))
+    return {**data, "location": str(said.get("company") or place.id), "address": address}
 
 
 def _shown(line: OrderLine, units: Decimal) -> Record:

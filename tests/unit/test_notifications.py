@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from hub.config.model import NotificationTemplate
 from hub.config.notifications import GENERAL, OWN, chosen, fields_of, holes, shipped, written
 
+ROOT = Path(__file__).parents[2]
 RECORD = {
     "template": "shipped",
     "channel": "shop",
@@ -31,6 +35,18 @@ def test_a_template_of_every_name_comes_with_the_hub_and_shows_its_own_fields_on
         assert shown <= set(fields_of(one.name)), one.name
         assert set(OWN[one.name]) <= shown, f"{one.name} leaves out a field of its own"
         assert not set(OWN[one.name]) & set(GENERAL)
+
+
+def test_every_notification_that_the_rules_write_has_its_template_and_shows_what_they_say() -> None:
+    calls = [
+        (found[1], re.findall(r"\b(\w+)=", found[2]))
+        for path in sorted((ROOT / "hub" / "oms").glob("*.py"))
+        for found in re.finditer(r'\bnotify\(\s*case,\s*"(\w+)",(.*)', path.read_text(encoding="utf-8"))
+    ]
+    assert len(calls) > 3
+    for name, data in calls:
+        assert name in OWN
+        assert set(data) <= {*OWN[name], "fulfilment_order"}, name
 
 
 def test_lines_whose_fields_are_all_empty_are_left_out() -> None:
