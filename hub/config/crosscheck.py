@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from hub.config.findings import Finding, did_you_mean
 from hub.config.limits_check import check_limits
 from hub.config.model import ConnectorInfo
-from hub.config.promise_check import check_promise
 from hub.config.notifications_check import check_notifications
+from hub.config.promise_check import check_promise
 from hub.config.routing_check import check_routing
 from hub.config.source import Path_
 from hub.config.tree import Tree, at, file_of, get, indexes, keys, stem_of, text
