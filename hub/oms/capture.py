@@ -25,11 +25,11 @@ from hub.oms.holds import sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
-from hub.oms.pay import state_payments
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned
 from hub.oms.save import save, tell
+from hub.oms.stated_payments import state_payments
 from hub.oms.times import instant
 
 ZERO = Decimal(0)

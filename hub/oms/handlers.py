@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hub.domain.decision import MessageHandler, QueryHandler, TaskHandler
 from hub.oms.acknowledge import handle_acknowledgement
 from hub.oms.allocate import handle_allocate
+from hub.oms.authorisation import handle_authorisation_expiry, handle_settle_money
 from hub.oms.cancel import handle_cancel_request
 from hub.oms.capture import handle_order
 from hub.oms.customer import handle_customer
@@ -16,6 +17,7 @@ from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
+from hub.oms.payment_events import handle_payment_event
 from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
 from hub.oms.publish import handle_push_stock
@@ -44,6 +46,7 @@ def build(rules: Rules) -> Handlers:
             "orders": handle_order(rules),
             "cancel_requests": handle_cancel_request(rules),
             "refunds": handle_refund(rules),
+            "payments": handle_payment_event(rules),
             "fulfilment_responses": handle_response(rules),
             "shipments": handle_notice(rules),
             "stock": handle_stock(rules),
@@ -62,6 +65,8 @@ def build(rules: Rules) -> Handlers:
             "release_holds": handle_release_holds(rules),
             "reservation_expiry": handle_reservation_expiry(rules),
             "silence": handle_silence(rules),
+            "authorisation_expiry": handle_authorisation_expiry(rules),
+            "settle_money": handle_settle_money(rules),
             "less_wanted": handle_less_wanted(rules),
             "no_show": handle_no_show(rules),
             "pickup_reminder": handle_reminder(rules),

@@ -15,6 +15,8 @@ from hub.oms.ports import Rules
 from hub.oms.save import tell
 
 MANUAL = "manual"
+AUTHORISATION = "authorisation"
+"""The rule of a payment hold: its provider's word places and releases it, no restate of the channel."""
 HUB = "hub"
 QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, Rule.PENDING.value, MANUAL})
 """Holds that are a normal wait, not trouble: they raise no exception."""
@@ -43,7 +45,7 @@ def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingH
             wanted[hold.id] = (hold, f"{case.order.channel}/{said.rule}")
     _place(case, wanted)
     for hold in case.order.holds:
-        if hold.open and hold.kind != MANUAL and hold.id not in wanted:
+        if hold.open and hold.kind != MANUAL and hold.rule != AUTHORISATION and hold.id not in wanted:
             release(case, hold, HUB)
 
 

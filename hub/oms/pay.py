@@ -7,7 +7,7 @@ ledger. Where the channel does, what it owes is written down and it is told; its
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +16,14 @@ from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text, round_to_minor
 from hub.domain.order import Effects, OrderLine
-from hub.domain.payment import CallState, Capture, Charge, Payment, Purpose, Refund, in_order, spread
+from hub.domain.payment import CallState, Capture, Charge, Payment, PaymentState, Purpose, Refund, in_order, spread
+from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
 from hub.oms.save import tell
 from hub.oms.tell import push_refund
-from hub.oms.times import instant, instant_text
+from hub.oms.times import instant_text
 
 ZERO = Decimal(0)
 HUB, CHANNEL = "hub", "channel"
@@ -39,10 +40,30 @@ def charge(case: Case, key: str, charge: Charge, shipment_id: str) -> None:
 
     Called once a `key`, for every shipment and handover. What was paid in advance counts first.
     """
-    if not manages_money(case) or not case.acts or not case.payments:
+    if not manages_money(case) or not case.acts:
+        return
+    if not case.payments:
+        _nothing_to_capture(case, charge.amount)
         return
     _owe(case, key, charge.amount)
     capture_what_is_due(case, key, {"shipment": shipment_id})
+
+
+PAID = frozenset({"paid", "partially_refunded", "refunded"})
+
+
+def _nothing_to_capture(case: Case, amount: Decimal) -> None:
+    """The channel named no payment. Where it says that all is paid, there is nothing to do."""
+    if amount <= 0 or case.order.facts.get("payment_state") in PAID:
+        return
+    case.raise_exception(
+        f"capture-short/{case.order.id}",
+        "capture_short",
+        "What has left is not paid for",
+        f"{decimal_text(amount)} {case.order.currency} are owed; {case.order.channel} named no payment of the order.",
+        "Have the channel name the order's payments, or charge the customer another way.",
+        f"hub payments list --order {case.order.id}",
+    )
 
 
 def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
@@ -50,7 +71,7 @@ def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
 
     What no authorisation covers is authorised anew on the payment that allows it.
     """
-    if amount <= 0 or not case.acts or key in _owed(case):
+    if amount <= 0 or not case.acts or key in owed(case):
         return
     if not manages_money(case) or not case.payments:
         case.raise_exception(
@@ -63,35 +84,75 @@ def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
         )
         return
     _owe(case, key, amount)
-    capture_what_is_due(case, key, {"reason": reason})
+    short = _capture_due(case, key, {"reason": reason})
+    if short > 0 and not _authorise_more(case, short, key):
+        _short(case, short)
+
+
+def _authorise_more(case: Case, amount: Decimal, key: str) -> bool:
+    """Ask the provider to authorise an amount anew, with the means of a payment that stands."""
+    able = case.rules.takers.get("authorise", ())
+    sources = [one for one in of_order(case) if one.connection in able and one.captured > 0 and one.external_id]
+    if not sources:
+        return False
+    source = in_order(sources, case.rules.capture_order)[0]
+    payment = Payment(
+        derived_id("py", case.order.id, "collect", key),
+        case.order.id,
+        source.connection,
+        HUB,
+        source.currency,
+        method=source.method,
+        priority=max(one.priority for one in case.payments) + 1,
+        facts={"source": source.external_id, "wanted": decimal_text(amount)},
+    )
+    case.payments.append(payment)
+    ask(case, payment, "authorise", "authorise", amount)
+    return True
 
 
 def capture_what_is_due(case: Case, key: str, facts: dict[str, Any]) -> None:
     """Ask for the captures that are missing between what is owed and what was taken or is being taken."""
+    short = _capture_due(case, key, facts)
+    if short > 0:
+        _short(case, short)
+
+
+def _capture_due(case: Case, key: str, facts: dict[str, Any]) -> Decimal:
+    """Returns what no authorisation is left for; not what is being authorised."""
     order = case.order
     payments = of_order(case)
     taken = sum((one.captured + one.capturing for one in payments), ZERO)
-    due = round_to_minor(sum(_owed(case).values(), ZERO), order.currency or "") - taken
+    due = round_to_minor(sum(owed(case).values(), ZERO), order.currency or "") - taken
     if due <= 0:
         case.clear_exception(f"capture-short/{order.id}", "everything owed is paid")
-        return
+        return ZERO
     chargeable = [one for one in in_order(payments, case.rules.capture_order) if one.managed_by == HUB]
     rooms = [ZERO if "voiding" in one.facts else one.open for one in chargeable]
     parts = spread(due, rooms)
     for payment, part in zip(chargeable, parts, strict=True):
         if part > 0:
             _capture(case, payment, part, key, facts)
-    short = due - sum(parts, ZERO)
-    if short > 0:
-        case.raise_exception(
-            f"capture-short/{order.id}",
-            "capture_short",
-            "What has left is not paid for",
-            f"{decimal_text(short)} {order.currency} of {decimal_text(due)} are owed and no authorisation is left to"
-            " take them from.",
-            "Get another authorisation from the customer; it is charged as soon as it is known.",
-            f"hub payments list --order {order.id}",
-        )
+    coming = sum(
+        (
+            Decimal(one.facts["wanted"])
+            for one in payments
+            if one.facts.get("wanted") and one.state is PaymentState.CREATED
+        ),
+        ZERO,
+    )
+    return max(due - sum(parts, ZERO) - coming, ZERO)
+
+
+def _short(case: Case, short: Decimal) -> None:
+    case.raise_exception(
+        f"capture-short/{case.order.id}",
+        "capture_short",
+        "What has left is not paid for",
+        f"{decimal_text(short)} {case.order.currency} are owed and no authorisation is left to take them from.",
+        "Get another authorisation from the customer; it is charged as soon as it is known.",
+        f"hub payments list --order {case.order.id}",
+    )
 
 
 def _capture(case: Case, payment: Payment, amount: Decimal, key: str, facts: dict[str, Any]) -> None:
@@ -147,6 +208,9 @@ def give_back(
         number += 1
     if not number:
         return None
+    for line, units in lines:
+        # The channel wants less of the line from now on; that is no wish to cancel what has not left.
+        line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
     tell(case, Fact.REFUND_ASKED, refund_id, refund=refund_id, amount=decimal_text(given), reason=reason)
     return refund_id
 
@@ -274,82 +338,27 @@ def open_payment(
     return None if case is None or payment is None else (case, payment)
 
 
-def state_payments(case: Case, stated: Sequence[Mapping[str, Any]]) -> None:
-    """What the channel says the order is paid with. Of money that the hub manages the channel knows how it began; what
-    becomes of it, its provider tells."""
-    order = case.order
-    known = {one.id: one for one in case.payments}
-    for position, said in enumerate(stated):
-        external_id = str(said["external_id"])
-        payment_id = derived_id("py", order.id, external_id)
-        payment = known.get(payment_id)
-        first = payment is None
-        if payment is None:
-            connection = _provider(case, str(said.get("gateway", "")))
-            payment = Payment(
-                payment_id,
-                order.id,
-                connection or order.channel,
-                HUB if connection else CHANNEL,
-                str(said.get("currency") or order.currency),
-                method=str(said.get("method", "")),
-                priority=int(said.get("priority", position)),
-                external_id=external_id,
-                facts={"gateway": said["gateway"]} if said.get("gateway") else {},
-            )
-            known[payment_id] = payment
-            case.payments.append(payment)
-            case.decision.wakes.append(payment_key(payment.connection, external_id))
-        _state_payment(payment, said, first)
-        if payment.expires_at is not None and payment.managed_by == HUB:
-            watch_expiry(case, payment)
-
-
-def _state_payment(payment: Payment, said: Mapping[str, Any], first: bool) -> None:
-    amount, state = Decimal(str(said["amount"])), str(said.get("state", "authorised"))
-    if state == "failed":
-        payment.failed = payment.authorised == 0
-        return
-    if state == "created":
-        return
-    payment.see_authorised(amount, payment.external_id)
-    if state == "captured" and (first or payment.managed_by == CHANNEL):
-        more = Decimal(str(said.get("captured", amount))) - payment.captured
-        if more > 0:
-            payment.see_captured(more, payment.external_id)
-    if state in ("voided", "expired") and (first or payment.managed_by == CHANNEL):
-        payment.see_voided(expired=state == "expired")
-    ends = instant(said.get("expires_at"))
-    if ends is not None and (payment.expires_at is None or ends > payment.expires_at):
-        payment.expires_at = ends
-
-
-def _provider(case: Case, gateway: str) -> str | None:
-    """The connection that handles payments of a gateway; None: the channel does."""
-    if not manages_money(case):
-        return None
-    named = case.rules.gateways.get(gateway)
-    if named is not None:
-        return None if named == CHANNEL else named
-    return next(iter(case.rules.takers.get("capture", ())), None)
+def open_case_of(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, reference: str
+) -> tuple[Case, Payment] | None:
+    """The order and payment that a key of ours names: a payment whose provider's id is not known yet."""
+    named = [part for part in reference.split("/") if part.startswith("py_")]
+    row = snapshot.row("payments", {"id": named[0]}) if named else None
+    case = open_case(snapshot, rules, now, cause, str(row["order_id"])) if row else None
+    payment = next((one for one in case.payments if one.id == named[0]), None) if case else None
+    return None if case is None or payment is None else (case, payment)
 
 
 def watch_expiry(case: Case, payment: Payment) -> None:
-    """Look at an authorisation before it ends."""
+    """Look at an authorisation before it ends, and when it does."""
     assert payment.expires_at is not None
-    due_at = payment.expires_at - case.rules.reauthorise_before
-    ends = instant_text(payment.expires_at)
-    task = TaskRequest(
-        "authorisation_expiry",
-        payment.id,
-        due_at,
-        f"authorisation_expiry/{payment.id}/{ends}",
-        {"order": case.order.id},
-    )
-    case.decision.tasks.append(task)
+    ends, kind = payment.expires_at, "authorisation_expiry"
+    for name, due_at in (("before", ends - case.rules.reauthorise_before), ("end", ends)):
+        dedupe_key = f"{kind}/{payment.id}/{instant_text(ends)}/{name}"
+        case.decision.tasks.append(TaskRequest(kind, payment.id, due_at, dedupe_key, {"order": case.order.id}))
 
 
-def _owed(case: Case) -> dict[str, Decimal]:
+def owed(case: Case) -> dict[str, Decimal]:
     """What the customer owes so far, by what for."""
     return {key: Decimal(amount) for key, amount in case.order.facts.get("owed", {}).items()}
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
+from hub.domain.order import status
 from hub.domain.payment import CallState, Capture, Payment, Refund
+from hub.oms.authorisation import ENDED as ENDED_ORDERS
+from hub.oms.authorisation import authorise_answered
 from hub.oms.load import Case
 from hub.oms.pay import HUB, manages_money, tell_channel
 from hub.oms.save import tell
@@ -20,7 +23,6 @@ ZERO = Decimal(0)
 CAPABILITIES = frozenset({"authorise", "reauthorise", "capture", "refund", "void"})
 DONE = frozenset({"success", "duplicate"})
 ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
-NEVER_SENT = "withdrawn"
 
 
 def answered(case: Case, capability: str, key: str, record: dict[str, Any]) -> None:
@@ -50,6 +52,8 @@ def answered(case: Case, capability: str, key: str, record: dict[str, Any]) -> N
             refund_answered(case, refund, payment.connection, accepted, refused, external_id, words)
     elif capability == "void":
         _void_answered(case, payment, accepted, refused, words)
+    else:
+        authorise_answered(case, payment, capability, accepted, refused, reply, words)
 
 
 def payment_of(case: Case, payment_id: str | None) -> Payment | None:
@@ -67,8 +71,15 @@ def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: De
     case.clear_exception(f"capture-failed/{capture.id}", "it was captured")
     told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(amount)}
     tell(case, Fact.PAYMENT_CAPTURED, capture.id, currency=payment.currency, **told)
+    settle_when_ended(case)
     if not covered:
         over_captured(case, payment, amount)
+
+
+def settle_when_ended(case: Case) -> None:
+    """The order ended while a capture was under way: what is left of its payments is settled now."""
+    if status(case.order) in ENDED_ORDERS and not any(one.state.open for one in case.captures):
+        case.task("settle_money", case.order.id, case.now)
 
 
 def over_captured(case: Case, payment: Payment, amount: Decimal) -> None:

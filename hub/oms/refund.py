@@ -39,7 +39,10 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
         waits_for = order_key(incoming.connection, scope, external_id)
         if case is None or not case.order.known:
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known")
-        for said in record.get("lines") or ():
+        amount = Decimal(str(record.get("amount", "0")))
+        known = _ours(case, incoming, amount, str(record.get("currency") or case.order.currency))
+        asked_here = known is not None and known.purpose is not Purpose.OBSERVED
+        for said in () if asked_here else record.get("lines") or ():
             line = case.order.external_line(str(said["external_line_id"]))
             if line is None:
                 message = f"the order has no line {said['external_line_id']} yet"
@@ -53,7 +56,6 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
                 # It does not say whether the goods had left. Only what has can be refunded beside: of the rest, the
                 # restate's lower quantity means that it must not leave any more.
                 line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
-        amount = Decimal(str(record.get("amount", "0")))
         if amount:
             _money(case, incoming, amount, None)
         settle_cancel(case, "refunded")

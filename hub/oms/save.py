@@ -221,6 +221,8 @@ def _tell_status(case: Case, now: str, before: str | None) -> None:
     fact = _STATUS_FACTS.get(OrderStatus(now))
     if fact is not None and now != before:
         tell(case, fact)
+        if now in (OrderStatus.CLOSED, OrderStatus.CANCELLED) and case.order.facts.get("hub_payments"):
+            case.task("settle_money", case.order.id, case.now)
 
 
 def tell(case: Case, fact: Fact, key: str = "", **data: str) -> None:

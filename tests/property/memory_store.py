@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Protocol
@@ -127,6 +127,12 @@ class MemoryStore:
             assert all(units >= 0 for units in buckets), f"a bucket of {line['id']} is negative"
         for reservation in self.tables.get("reservations", []):
             assert reservation["quantity"] >= 0
+        for one in self.tables.get("payments", []):
+            assert one["captured"] + one["capturing"] + one["voided"] <= one["authorised"], (
+                f"{one['id']}: over-captured"
+            )
+            assert one["refunded"] + one["refunding"] <= one["captured"], f"{one['id']}: over-refunded"
+            assert min(one[name] for name in ("capturing", "voided", "refunded", "refunding")) >= 0, one
 
 
 def _matches(row: Row, where: Mapping[str, Any]) -> bool:
@@ -291,6 +297,18 @@ class Bench:
             "words": said.get("reason", ""),
         }
         return self._handle(self._incoming(effect.destination, "replies", record, effect.key))
+
+    def act(self, verb: Callable[..., Decision], *said: Any) -> Decision:
+        """A person does something to the one order: `verb` is a function of hub.oms, `said` what follows the order."""
+        self._count += 1
+        cause = derived_id("ac", str(self._count))
+        decision = verb(self.store, self.rules, self.now, cause, self.the_order()["id"], *said)
+        self.commit(decision)
+        return decision
+
+    def commit(self, decision: Decision) -> None:
+        """Take over what a use case decided that no handler stands for."""
+        self._commit(decision)
 
     def send(self) -> None:
         """Everything that waits to leave is on its way: from here on it can only be cancelled by asking."""
