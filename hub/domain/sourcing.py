@@ -121,7 +121,8 @@ def _refused_before(facts: Facts, wanted: Wanted) -> str | None:
 
 
 def _method(facts: Facts, wanted: Wanted) -> str | None:
-    needed = "pickup" if wanted.method == "pickup" else "ship"
+    collected_here = wanted.method in ("pickup", "ship_to_store") and facts.location == wanted.store
+    needed = "pickup" if wanted.method == "pickup" or collected_here else "ship"
     return None if needed in facts.can else f"the location does not {needed}"
 
 

@@ -30,6 +30,7 @@ from hub.oms.reserve import count_unassigned, release_firm
 from hub.oms.save import save, tell
 from hub.oms.ship import hand_over
 from hub.oms.source import exclude_location, source_again
+from hub.oms.transfer import for_shelves, on_the_way_key, receive
 from hub.oms.work import all_of, end_requests, is_pickup, named_line, open_work, quantities_of, unexpected
 
 ZERO = Decimal(0)
@@ -57,7 +58,12 @@ def handle_response(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime],
         case, work = found
         if record.get("external_id"):
             work.external_id = str(record["external_id"])
-        report(case, work, str(record["status"]), record)
+        if record["status"] == "received":
+            if not receive(case, work, record):
+                waits_for = on_the_way_key(work)
+                return Decision(Verdict.WAITING, waits_for=waits_for, message="nothing of the transfer has left yet")
+        else:
+            report(case, work, str(record["status"]), record)
         return save(case)
 
     return apply_response
@@ -134,6 +140,9 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
     tell(case, Fact.WORK_REJECTED if rejected else Fact.WORK_SHORT, case.cause, fulfilment_order=work.id, reason=reason)
     drop_unneeded(case, work, reason)
     exclude_location(case, work.location, reason)
+    if for_shelves(case):
+        for line, units in lines:  # nobody else sends it: a transfer is from one place to one place
+            line.cancelled_by_facts += units
     if is_pickup(work):
         tell_turned_down(case, work, freed, reason, *turned_down(case, work, lines, reason))
     reconcile(case)

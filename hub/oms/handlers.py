@@ -27,6 +27,7 @@ from hub.oms.ship import handle_notice
 from hub.oms.stock import handle_stock
 from hub.oms.supply import handle_supply
 from hub.oms.tracking import handle_scan
+from hub.oms.transfer import handle_overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def build(rules: Rules) -> Handlers:
             "authorisation_expiry": handle_authorisation_expiry(rules),
             "settle_money": handle_settle_money(rules),
             "less_wanted": handle_less_wanted(rules),
+            "transfer_overdue": handle_overdue(rules),
             "no_show": handle_no_show(rules),
             "pickup_reminder": handle_reminder(rules),
         },

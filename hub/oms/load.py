@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest, TaskRequest
-from hub.domain.fulfilment import FulfilmentOrder
+from hub.domain.fulfilment import FulfilmentOrder, Method
 from hub.domain.ids import derived_id, numbered_id
 from hub.domain.masking import masked, private_texts
 from hub.domain.order import Effects, Hold, Order, OrderLine
@@ -20,6 +20,7 @@ from hub.domain.package import CarriedPackage, CarrierLabel
 from hub.domain.payment import Capture, Payment, Refund
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.snapshot import BatchSnapshot, Snapshot
+from hub.domain.transit import Transit
 from hub.domain.writeset import StockChange
 from hub.oms import money_rows, package_rows, rows
 from hub.oms.ports import Channel, LocationRule, Rules
@@ -50,6 +51,7 @@ class Case:
     _reservations: list[Reservation] | None = None
     _contacts: dict[str, dict[str, Any]] | None = None
     _packages: list[CarriedPackage] | None = None
+    _transits: list[Transit] | None = None
     _labels: list[CarrierLabel] | None = None
     _payments: list[Payment] | None = None
     _captures: list[Capture] | None = None
@@ -157,6 +159,20 @@ class Case:
     @property
     def touched_refunds(self) -> list[Refund]:
         return self._refunds or []
+
+    @property
+    def transits(self) -> list[Transit]:
+        """Goods on their way to another location, in the order in which they left. Only transfers have any."""
+        if self._transits is None:
+            found: list[Transit] = []
+            if any(work.method == Method.TRANSFER for work in self.work):
+                found = self._read("transits", rows.transit_from, rows.transit_row, order_by=("created_at", "id"))
+            self._transits = found
+        return self._transits
+
+    @property
+    def touched_transits(self) -> list[Transit]:
+        return self._transits or []
 
     @property
     def touched_packages(self) -> list[CarriedPackage]:

@@ -32,9 +32,23 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
         missing = line.settle_wanted(case.order.cancelled, asked)
         trim(case, line)
         if missing > 0:
+            missing -= unclaim(case, line, missing)
+        if missing > 0:
             too_late += _wish(case, line, missing, wishes)
     ask(case, wishes, "cancel", reason)
     return too_late
+
+
+def unclaim(case: Case, line: OrderLine, units: Decimal) -> Decimal:
+    """A line lets go of goods on their way to where it was to be collected; they arrive as anybody's. Nobody is asked:
+    they are in no location's hands. Returns how much."""
+    left = units
+    for transit in case.transits:
+        if transit.line_id == line.id and left > 0:
+            given = transit.unclaim(min(left, line.ledger[Bucket.PACKED]))
+            line.ledger.move(Bucket.PACKED, Bucket.CANCELLED, given)
+            left -= given
+    return units - left
 
 
 def ask(case: Case, wishes: dict[str, dict[str, Decimal]], purpose: str, reason: str) -> None:

@@ -97,6 +97,25 @@ def make_firm(case: Case, reservation: Reservation, work_id: str) -> None:
     reservation.expires_at = None
 
 
+def claim_arrived(case: Case, line: OrderLine, location: str, quantity: Decimal, work_id: str) -> None:
+    """Bind goods that arrive at a location for a line to the work there. Stock on hand is the caller's to move."""
+    assert line.sku, "a line without SKU is never sent to another location"
+    case.stock.append(StockChange(line.sku, location, firm=quantity))
+    new = Reservation(
+        id=case.new_id("rs", line.id, location),
+        order_id=case.order.id,
+        line_id=line.id,
+        sku=line.sku,
+        location=location,
+        quantity=quantity,
+        state=R.FIRM,
+        fulfilment_order_id=work_id,
+        expires_at=None,
+        created_at=case.now,
+    )
+    case.reservations.append(new)
+
+
 def trim(case: Case, line: OrderLine, end: ReservationState = R.RELEASED) -> None:
     """Free soft reservations beyond what is allocated, lowest-priority location first."""
     if not line.ledger.moves:

@@ -11,6 +11,7 @@ from hub.domain.money import decimal_text
 from hub.domain.order import Hold, Order, OrderLine, status
 from hub.domain.quantity import Bucket, Ledger
 from hub.domain.reservation import Reservation, ReservationState
+from hub.domain.transit import Transit
 
 Row = dict[str, Any]
 _BUCKETS = tuple((bucket.value, bucket) for bucket in Bucket)
@@ -208,6 +209,17 @@ def reservation_from(row: Mapping[str, Any]) -> Reservation:
         expires_at=row["expires_at"],
         created_at=row["created_at"],
     )
+
+
+def transit_row(transit: Transit) -> Row:
+    return {
+        **{name: getattr(transit, name) for name in Transit.__dataclass_fields__},
+        "quantity": transit.quantity,
+    }
+
+
+def transit_from(row: Mapping[str, Any]) -> Transit:
+    return Transit(**{name: row[name] for name in Transit.__dataclass_fields__})
 
 
 def _work_line(line: WorkLine) -> Row:

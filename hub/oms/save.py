@@ -45,6 +45,7 @@ def save(case: Case) -> Decision:
     _save(case, body, "holds", {hold.id: rows.hold_row(hold) for hold in order.holds}, stamped=False)
     _save(case, body, "fulfilment_orders", {work.id: rows.work_row(work) for work in case.touched_work})
     _save(case, body, "reservations", {r.id: rows.reservation_row(r) for r in case.touched_reservations})
+    _save(case, body, "transits", {one.id: rows.transit_row(one) for one in case.touched_transits})
     _save(case, body, "packages", {one.id: package_rows.package_row(one) for one in case.touched_packages})
     _save(case, body, "labels", {one.id: package_rows.label_row(one) for one in case.touched_labels})
     _save_money(case, body)
@@ -198,7 +199,8 @@ def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
     for key in sorted(merged):
         change = merged[key]
         if change.soft or change.firm or change.on_hand:
-            reserve = change.soft + change.firm > 0
+            # What comes with the goods for it needs nothing that was free before.
+            reserve = change.soft + change.firm > max(change.on_hand, ZERO)
             safety = change.safety if reserve else ZERO
             result.append(StockChange(*key, change.soft, change.firm, change.on_hand, safety=safety, reserve=reserve))
         if change.quarantine or change.damaged or change.in_transit:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
-from hub.domain.fulfilment import FulfilmentOrder, WorkLine
+from hub.domain.fulfilment import FulfilmentOrder, Method, WorkLine
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, DECREASE, Bucket
@@ -30,7 +30,8 @@ from hub.oms.reserve import consume_firm, count_unassigned, trim
 from hub.oms.save import save, tell
 from hub.oms.times import instant
 from hub.oms.tracking import carried, depart
-from hub.oms.work import open_work, overtake
+from hub.oms.transfer import depart as depart_for
+from hub.oms.work import line_meant, open_work, overtake
 
 ZERO = Decimal(0)
 _AT_LOCATION_NEAREST = tuple(reversed(AT_LOCATION))
@@ -48,7 +49,10 @@ def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             waits_for = work_key(str(work_id))
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the fulfilment order is not known")
         case, work = found
-        leave(case, work, incoming.record)
+        if work.method == Method.TRANSFER:
+            depart_for(case, work, incoming.record)
+        else:
+            leave(case, work, incoming.record)
         return save(case)
 
     return apply_notice
@@ -83,7 +87,7 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
         parts = []
         for said in stated["lines"]:
             units, counted = max(Decimal(str(said["quantity"])), ZERO), ZERO
-            line = _line(case, work, said)
+            line = line_meant(case, work, said)
             sku = str(said.get("sku") or (line.sku if line else "") or "")
             if line is None:
                 trouble.append(f"{decimal_text(units)} of {sku or 'something'} that is not on the order")
@@ -135,17 +139,6 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
     invoice(case, shipment)
     reconcile(case)
     count_unassigned(case)
-
-
-def _line(case: Case, work: FulfilmentOrder, said: dict[str, Any]) -> OrderLine | None:
-    """The order line a notice means: our line id, the channel's, or the only one of that SKU."""
-    if said.get("line"):
-        return case.order.line(str(said["line"]))
-    if said.get("external_line_id"):
-        return case.order.external_line(str(said["external_line_id"]))
-    of_sku = [part for part in work.lines if part.sku == said.get("sku")]
-    open_first = sorted(of_sku, key=lambda part: (part.at_location == 0, part.line_id))
-    return case.order.line(open_first[0].line_id) if open_first else None
 
 
 def _tell(case: Case, work: FulfilmentOrder, shipment: Shipment, target: Bucket) -> None:

@@ -59,10 +59,21 @@ def find_plan(case: Case, group: DeliveryGroup, lines: Sequence[OrderLine], pool
         line_from_one_location=strategy.line_from_one_location,
         split_penalty=strategy.split_penalty,
     )
-    candidates, exclusions = _candidates(case, strategy, group, lines, demands)
+    candidates, exclusions = _at_the_store(group, demands, *_candidates(case, strategy, group, lines, demands))
     wanted = tuple(Demand(sku, quantity) for sku, quantity in sorted(demands.items()))
     result = source(wanted, candidates, objective)
     return Sourcing(f"{rule_id}/{strategy_id}", wanted, tuple(candidates), tuple(exclusions), result)
+
+
+def _at_the_store(
+    group: DeliveryGroup, demands: Mapping[str, Decimal], candidates: list[Candidate], exclusions: list[Exclusion]
+) -> tuple[list[Candidate], list[Exclusion]]:
+    """Nothing is brought to a store from elsewhere that the store has itself."""
+    there = next((one for one in candidates if one.id == group.store), None)
+    if there is None or any(there.available.get(sku, ZERO) < units for sku, units in demands.items()):
+        return candidates, exclusions
+    others = [Exclusion(one.id, "at_the_store", "the store has it itself") for one in candidates if one is not there]
+    return [there], [*exclusions, *others]
 
 
 def _candidates(
@@ -91,6 +102,9 @@ def _candidates(
             for reservation in soft(case, line):
                 key = (reservation.sku, reservation.location)
                 own[key] = own.get(key, ZERO) + reservation.quantity
+    for change in case.stock:  # decided a moment ago, such as for another group of lines: no row knows it yet
+        key = (change.sku, change.location)
+        own[key] = own.get(key, ZERO) + change.on_hand - change.soft - change.firm
     where = {"sku": tuple(demands), "location": tuple(rule.id for rule in asked)}
     stock = {(row["sku"], row["location"]): row for row in case.snapshot.rows("stock", where)} if asked else {}
     candidates = []

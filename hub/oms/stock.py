@@ -169,7 +169,7 @@ def _moved_since(
     moved: dict[str, Decimal] = {}
     unclear: set[str] = set()
     skew = rule.clock_skew if mark.sequence is None else dt.timedelta(0)
-    where = {"sku": skus, "location": rule.id, "kind": ("shipment", "movement", "adjustment")}
+    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": ("shipment", "movement", "adjustment")}
     for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
         when = relation(Mark(event["source_time"]), mark, skew)
         if when is Order.UNCLEAR:

@@ -39,6 +39,17 @@ def named_line(case: Case, work: FulfilmentOrder, line_id: str) -> tuple[WorkLin
     return part, line
 
 
+def line_meant(case: Case, work: FulfilmentOrder, said: Mapping[str, Any]) -> OrderLine | None:
+    """The order line a notice means: our line id, the channel's, or the only one of that SKU."""
+    if said.get("line"):
+        return case.order.line(str(said["line"]))
+    if said.get("external_line_id"):
+        return case.order.external_line(str(said["external_line_id"]))
+    of_sku = [part for part in work.lines if part.sku == said.get("sku")]
+    open_first = sorted(of_sku, key=lambda part: (part.at_location == 0, part.line_id))
+    return case.order.line(open_first[0].line_id) if open_first else None
+
+
 def quantities_of(case: Case, work: FulfilmentOrder, lines: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:
     """Line id -> units that a report names. A quantity below nothing counts as nothing, and a person is told."""
     found: dict[str, Decimal] = {}

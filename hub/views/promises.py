@@ -175,9 +175,11 @@ PROMISES: tuple[Promise, ...] = (
         "SELECT l.id AS subject, 'reserved ' || COALESCE(r.total, 0) || ', allocated to packed ' || (l.allocated +"
         " l.released + l.accepted + l.picked + l.packed + l.ready_for_pickup) AS detail FROM order_lines l"
         " JOIN orders o ON o.id = l.order_id LEFT JOIN (SELECT line_id, SUM(quantity) AS total FROM reservations"
-        " WHERE state IN ('soft', 'firm') GROUP BY line_id) r ON r.line_id = l.id WHERE l.fulfilled_by = 'us'"
-        " AND o.effects <> 'none' AND l.sku IS NOT NULL AND COALESCE(r.total, 0) <> l.allocated + l.released +"
-        " l.accepted + l.picked + l.packed + l.ready_for_pickup",
+        " WHERE state IN ('soft', 'firm') GROUP BY line_id) r ON r.line_id = l.id"
+        " LEFT JOIN (SELECT line_id, SUM(claimed) AS claimed FROM transits GROUP BY line_id) t ON t.line_id = l.id"
+        " WHERE l.fulfilled_by = 'us'"
+        " AND o.effects <> 'none' AND l.sku IS NOT NULL AND COALESCE(r.total, 0) + COALESCE(t.claimed, 0)"
+        " <> l.allocated + l.released + l.accepted + l.picked + l.packed + l.ready_for_pickup",
     ),
     Promise(
         "stock_journal",
@@ -188,6 +190,17 @@ PROMISES: tuple[Promise, ...] = (
         " e.location = s.location WHERE s.on_hand <> COALESCE(e.total, 0)",
     ),
     *(_beside_journal(bucket) for bucket in ("quarantine", "damaged", "in_transit")),
+    Promise(
+        "goods_in_transit",
+        "Goods in transit to a location are what was sent there and neither came nor was given up",
+        "SELECT s.sku || ' at ' || s.location AS subject, 'in transit ' || s.in_transit || ', on the way ' ||"
+        " COALESCE(t.total, 0) || ' (millionths)' AS detail FROM stock s LEFT JOIN (SELECT sku, destination,"
+        " SUM(sent - received - lost) AS total FROM transits GROUP BY sku, destination) t ON t.sku = s.sku"
+        " AND t.destination = s.location WHERE s.in_transit <> COALESCE(t.total, 0)"
+        " UNION ALL SELECT t.sku || ' at ' || t.destination, 'on the way to a place without a stock row'"
+        " FROM transits t WHERE t.quantity > 0 AND NOT EXISTS (SELECT 1 FROM stock s WHERE s.sku = t.sku"
+        " AND s.location = t.destination)",
+    ),
     Promise(
         "delivery_states",
         "A delivery is in one of its states",

@@ -67,6 +67,12 @@ _LINK = (
 )
 _SOME_ORDER = "SELECT '{name}' AS id, id AS order_id FROM orders WHERE status = 'closed' ORDER BY id LIMIT 1"
 
+_TRANSIT = (
+    "INSERT INTO transits (id, order_id, fulfilment_order_id, sku, source, destination, sent, received, lost, quantity,"
+    " claimed, created_at, updated_at) SELECT 'tr-self-test', 'or', 'fo', :id, 'dc', :location,"
+    f" {ONE}, 0, 0, {ONE}, 0, created_at, updated_at FROM orders ORDER BY id LIMIT 1"
+)
+
 CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
         "an order is linked to one that does not exist",
@@ -227,6 +233,13 @@ CORRUPTIONS: tuple[Corruption, ...] = (
             subject="{id} at {location}",
         )
         for bucket in ("quarantine", "damaged", "in_transit")
+    ),
+    Corruption(
+        "goods on their way disappear from the books",
+        "goods_in_transit",
+        "SELECT sku AS id, location FROM stock ORDER BY sku, location LIMIT 1",
+        (_TRANSIT,),
+        subject="{id} at {location}",
     ),
     Corruption(
         "a live reservation is invented",

@@ -401,6 +401,24 @@ class Bench:
                         held += sum((Decimal(part["buckets"].get(name, "0")) for name in names), ZERO)
             assert reserved["firm"] == held, line
 
+    def check_transits(self) -> None:
+        """Goods in transit are what transfers have under way; what lines claim of them is packed and not reserved."""
+        under_way: dict[tuple[str, str], Decimal] = {}
+        claimed: dict[str, Decimal] = {}
+        for row in self.store.rows("transits", {}):
+            key = (row["sku"], row["destination"])
+            under_way[key] = under_way.get(key, ZERO) + row["quantity"]
+            claimed[row["line_id"]] = claimed.get(row["line_id"], ZERO) + row["claimed"]
+            assert ZERO <= row["claimed"] <= row["quantity"], row
+        for row in self.store.rows("stock", {}):
+            assert row["in_transit"] == under_way.pop((row["sku"], row["location"]), ZERO), row
+        assert not {key: units for key, units in under_way.items() if units}, "goods on their way to nowhere"
+        for line in self.store.rows("order_lines", {"id": tuple(claimed)}):
+            reserved = self.store.rows("reservations", {"line_id": line["id"], "state": ("soft", "firm")})
+            held = ("allocated", "released", "accepted", "picked", "packed", "ready_for_pickup")
+            total = sum((row["quantity"] for row in reserved), claimed[line["id"]])
+            assert total == sum((line[name] for name in held), ZERO), line
+
     def _incoming(self, connection: str, stream: str, record: Row, external_id: str) -> Incoming:
         self._count += 1
         return Incoming(
@@ -436,6 +454,7 @@ class Bench:
             return
         self.store.apply(decision.writes)
         self.check_reservations()
+        self.check_transits()
         for effect in decision.effects:
             key = f"{effect.destination}/{effect.capability}/{effect.key}"
             assert key not in self.effects, f"{key} was asked for twice"

@@ -17,7 +17,7 @@ from hub.domain.decision import Verdict
 from tests.property.memory_store import Bench, location, order_record, rules
 
 units = st.integers(0, 4)
-line_ids = st.sampled_from(["L1", "L2"])
+line_ids = st.sampled_from(["L1", "L2", "L3"])
 reports = st.sampled_from(
     [
         "acknowledged",
@@ -26,6 +26,7 @@ reports = st.sampled_from(
         "packed",
         "ready_for_pickup",
         "handed_over",
+        "received",
         "not_collected",
         "short",
         "rejected",
@@ -52,8 +53,11 @@ def play(bench: Bench, number: int, said: tuple[Any, ...]) -> None:
     work = bench.store.rows("fulfilment_orders", {}, order_by=("id",))
     if kind == "restate":
         version = f"2026-11-02T09:00:{number:02}.000000Z"
-        record = order_record(("L1", "TEE", rest[0]), ("L2", "CAP", rest[1]), source_version=version)
+        record = order_record(
+            ("L1", "TEE", rest[0]), ("L2", "CAP", rest[1]), ("L3", "CAP", rest[0]), source_version=version
+        )
         record["lines"][1] |= {"method": "pickup", "pickup_location": "west"}
+        record["lines"][2] |= {"method": "ship_to_store", "pickup_location": "west"}
         bench.order(record)
     elif kind == "report" and work:
         chosen = work[rest[0] % len(work)]

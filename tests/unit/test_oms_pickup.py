@@ -218,6 +218,17 @@ def test_lines_to_collect_and_lines_to_send_of_one_order_go_their_own_ways() -> 
     assert made == {("store-20", "pickup"), ("east", "ship")}
 
 
+def test_two_ways_of_one_order_do_not_reserve_the_same_goods_twice() -> None:
+    bench = bench_of()
+    record = order_record(("L1", "TEE", 8), ("L2", "TEE", 8))
+    record["lines"][0] |= {"method": "pickup", "pickup_location": "store-20"}
+    record["lines"][1] |= {"method": "ship_to_store", "pickup_location": "store-20"}
+    bench.order(record)
+    bench.run("allocate", "confirm")
+    assert sum(int(row["quantity"]) for row in bench.store.rows("reservations", {"location": "store-20"})) <= 10
+    assert bench.lines() == {"L1": {"released": Decimal(8)}, "L2": {"released": Decimal(8)}}
+
+
 def test_goods_that_stood_ready_and_were_sent_instead_count_as_shipped() -> None:
     bench = bench_of()
     ordered(bench)

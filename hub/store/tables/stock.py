@@ -46,6 +46,31 @@ stock_events = Table(
     Index("ix_stock_events_key", "sku", "location", "sequence"),
 )
 
+transits = Table(
+    "transits",
+    metadata,
+    # Goods on their way between two locations: what one notice said had left, and what became of it.
+    Column("id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("fulfilment_order_id", Text, nullable=False),  # the transfer
+    Column("line_id", Text),
+    Column("sku", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("sent", Exact, nullable=False),
+    Column("received", Exact, nullable=False, server_default="0"),
+    Column("lost", Exact, nullable=False, server_default="0"),
+    Column("quantity", Exact, nullable=False),  # still on its way
+    Column("claimed", Exact, nullable=False, server_default="0"),  # of that, what is for its order's line
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("quantity = sent - received - lost", name="quantity_is_the_rest"),
+    CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+    CheckConstraint("claimed >= 0 AND claimed <= quantity", name="claimed_is_there"),
+    Index("ix_transits_order", "order_id"),
+    Index("ix_transits_destination", "destination", "sku"),
+)
+
 reservations = Table(
     "reservations",
     metadata,
