@@ -885,6 +885,31 @@ CREATE INDEX ix_tasks_claimed ON tasks (lease_until) WHERE state = 'claimed';
 
 CREATE INDEX ix_tasks_due ON tasks (due_at, id) WHERE state = 'pending';
 
+CREATE TABLE transits (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    fulfilment_order_id TEXT NOT NULL,
+    line_id TEXT,
+    sku TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    sent BIGINT NOT NULL,
+    received BIGINT DEFAULT '0' NOT NULL,
+    lost BIGINT DEFAULT '0' NOT NULL,
+    quantity BIGINT NOT NULL,
+    claimed BIGINT DEFAULT '0' NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_transits PRIMARY KEY (id),
+    CONSTRAINT ck_transits_quantity_is_the_rest CHECK (quantity = sent - received - lost),
+    CONSTRAINT ck_transits_quantity_not_negative CHECK (quantity >= 0),
+    CONSTRAINT ck_transits_claimed_is_there CHECK (claimed >= 0 AND claimed <= quantity)
+);
+
+CREATE INDEX ix_transits_destination ON transits (destination, sku);
+
+CREATE INDEX ix_transits_order ON transits (order_id);
+
 CREATE TABLE web_sessions (
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
