@@ -11,6 +11,7 @@ from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.quantity import Bucket
+from hub.domain.reservation import ReservationState
 from hub.domain.writeset import StockChange, WriteSet
 from hub.oms import money_rows, package_rows, rows
 from hub.oms.load import Case
@@ -150,11 +151,24 @@ def _save_stock(case: Case, writes: WriteSet) -> None:
         writes.stock(change)
     for entry in case.journal:
         writes.insert("stock_events", entry)
-    case.decision.tasks += push_tasks(case.rules, case.now, sorted({change.sku for change in changes}))
+    skus = {change.sku for change in changes} | _wanted_otherwise(case)
+    case.decision.tasks += push_tasks(case.rules, case.now, sorted(skus))
     freed = freed_skus(changes)
     if freed:
         others = waiting_orders(case.snapshot, freed, case.now, case.cause)
         case.decision.tasks += [task for task in others if task.subject != case.order.id]
+
+
+def _wanted_otherwise(case: Case) -> set[str]:
+    """SKUs of which more or less is waited for than before: no stock has moved, but channels may sell another number
+    of them."""
+    loaded = case.loaded.get("reservations", {})
+    return {
+        one.sku
+        for one in case.touched_reservations
+        if ReservationState.UNASSIGNED in (one.state, loaded.get(one.id, {}).get("state"))
+        and (one.id not in loaded or loaded[one.id]["quantity"] != one.quantity)
+    }
 
 
 def freed_skus(changes: Sequence[StockChange]) -> list[str]:

@@ -93,3 +93,13 @@ def test_a_miss_of_an_older_level_changes_nothing() -> None:
     assert row["quantity"] == Decimal(7)
     bench.later(seconds=10)
     assert bench.sent("push_inventory")[-1] is again
+
+
+def test_what_a_held_order_waits_for_is_not_shown_to_channels_and_comes_back_when_it_is_cancelled() -> None:
+    bench = bench_with_stock(10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    assert publish(bench).record["available"] == "9"
+    bench.order(order_record(("L1", "TEE", 4), external_id="4508", payment_state="pending"))
+    assert publish(bench).record["available"] == "5"
+    bench.fact("cancel_requests", {"fact_key": "c", "order_external_id": "4508"})
+    assert publish(bench).record["available"] == "9"
