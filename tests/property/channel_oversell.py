@@ -75,11 +75,11 @@ class Market:
         self.shown = {(name, sku): 0 for name in CHANNELS for sku in self.articles}
         self.newest = dict.fromkeys(self.shown, 0)
         self.seen: set[str] = set()
-        self.events: list[tuple[float, int, Callable[[], None]]] = []
+        self.events: list[tuple[float, int, Callable[[], object]]] = []
         self.number = itertools.count(1)
         self.refused = 0
 
-    def at(self, seconds: float, act: Callable[[], None]) -> None:
+    def at(self, seconds: float, act: Callable[[], object]) -> None:
         heapq.heappush(self.events, (seconds, next(self.number), act))
 
     def play(self) -> None:
@@ -110,7 +110,7 @@ class Market:
         captured = self.seconds + self.random.uniform(*self.pace.order_latency)
         self.articles[sku].sales.append(Sale(self.seconds, captured, name, units))
         record = order_record(("L1", sku, units), external_id=f"{name}-{next(self.number)}")
-        self.at(captured, lambda: self.bench.order(record, connection=name) and None)
+        self.at(captured, lambda: self.bench.order(record, connection=name))
 
     def _work(self) -> None:
         """What the hub does now, and when it is to be woken again."""
