@@ -2,7 +2,14 @@
 
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How fast a machine is at the moment fails no test: speed is measured, elsewhere.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("suite")
 
 LEFT_OUT = pytest.StashKey[list[str]]()
 

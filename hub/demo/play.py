@@ -162,7 +162,7 @@ class Play:
 
     def _do(self, one: Played, step: Step) -> None:
         assert one.seen is not None, "nothing is done to what has not arrived"
-        work = one.seen.work[-1].id if one.seen.work else ""
+        work = one.seen.work[0].id if one.seen.work else ""
         names = {"$order": one.seen.id if step.system == HUB else one.order, "$work": work}
         names |= {f"${name}": value for name, value in one.answers.items()}
         payload = _filled(step.payload, names)
