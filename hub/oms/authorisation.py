@@ -25,7 +25,7 @@ from hub.oms.pay import ask, capture_what_is_due, give_back, of_order, owed, rel
 from hub.oms.ports import Rules
 from hub.oms.save import save, tell
 from hub.oms.tell import notify
-from hub.oms.times import instant
+from hub.oms.times import instant, instant_text
 
 ZERO = Decimal(0)
 ENDED = (OrderStatus.CLOSED, OrderStatus.CANCELLED)
@@ -40,7 +40,7 @@ def handle_authorisation_expiry(rules: Rules) -> Callable[[DueTask, Snapshot, dt
         if case is None or payment is None:
             return Decision(Verdict.IGNORED, message="there is no such payment any more")
         ends = payment.expires_at
-        if ends is None or payment.open <= 0 or ends - rules.reauthorise_before > now:
+        if ends is None or payment.open <= 0 or instant_text(ends) != task.payload["ends"]:
             message = "nothing of it is open, or it lasts longer now"
             return Decision(Verdict.IGNORED, subject=case.order.id, message=message)
         if status(case.order) in ENDED:

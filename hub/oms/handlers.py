@@ -18,6 +18,7 @@ from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
 from hub.oms.payment_events import handle_payment_event
+from hub.oms.payouts import handle_payout
 from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
 from hub.oms.publish import handle_push_stock
@@ -48,6 +49,7 @@ def build(rules: Rules) -> Handlers:
             "cancel_requests": handle_cancel_request(rules),
             "refunds": handle_refund(rules),
             "payments": handle_payment_event(rules),
+            "payouts": handle_payout(rules),
             "fulfilment_responses": handle_response(rules),
             "shipments": handle_notice(rules),
             "stock": handle_stock(rules),

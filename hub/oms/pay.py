@@ -350,12 +350,15 @@ def open_case_of(
 
 
 def watch_expiry(case: Case, payment: Payment) -> None:
-    """Look at an authorisation before it ends, and when it does."""
+    """Look at an authorisation before it ends, and when it does. One that lasts shorter than it is looked at ahead is
+    looked at halfway: else a new one would be asked for at once, and again."""
     assert payment.expires_at is not None
     ends, kind = payment.expires_at, "authorisation_expiry"
-    for name, due_at in (("before", ends - case.rules.reauthorise_before), ("end", ends)):
-        dedupe_key = f"{kind}/{payment.id}/{instant_text(ends)}/{name}"
-        case.decision.tasks.append(TaskRequest(kind, payment.id, due_at, dedupe_key, {"order": case.order.id}))
+    ahead = min(case.rules.reauthorise_before, max(ends - case.now, dt.timedelta(0)) / 2)
+    payload = {"order": case.order.id, "ends": instant_text(ends)}
+    for name, due_at in (("before", ends - ahead), ("end", ends)):
+        dedupe_key = f"{kind}/{payment.id}/{payload['ends']}/{name}"
+        case.decision.tasks.append(TaskRequest(kind, payment.id, due_at, dedupe_key, payload))
 
 
 def owed(case: Case) -> dict[str, Decimal]:

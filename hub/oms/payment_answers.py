@@ -48,7 +48,10 @@ def answered(case: Case, capability: str, key: str, record: dict[str, Any]) -> N
                 capture.state = CallState.UNKNOWN if capture.state.open else capture.state
     elif capability == "refund":
         refund = next((one for one in case.refunds if one.id == part), None)
-        if refund is not None:
+        if refund is not None and accepted and (reply.get("attributes") or {}).get("status") == "pending":
+            # The provider has taken it on; how it ends, an event says.
+            refund.external_id = external_id
+        elif refund is not None:
             refund_answered(case, refund, payment.connection, accepted, refused, external_id, words)
     elif capability == "void":
         _void_answered(case, payment, accepted, refused, words)

@@ -385,3 +385,13 @@ def test_only_the_channel_can_charge_a_difference_on_money_it_manages() -> None:
     bench.order(order_record(("L1", "TEE", 1)))
     collected(bench, "5", "exchange/1")
     assert bench.raised() == ["collect_at_channel"]
+
+
+def test_an_authorisation_that_lasts_shorter_than_it_is_watched_is_not_asked_for_again_at_once() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 1), payments=[card("10", expires_at="2026-11-02T10:00:00Z")]))
+    bench.run("authorisation_expiry")
+    assert not bench.sent("reauthorise")
+    bench.later(minutes=30)
+    bench.run("authorisation_expiry")
+    assert len(bench.sent("reauthorise")) == 1
