@@ -127,6 +127,9 @@ class WorkLine:
 
 _ARRIVED = (Bucket.HANDED_OVER, Bucket.DELIVERED, Bucket.LOST)
 
+COMES_BACK = frozenset({"resource", "readdress"})
+"""Purposes of a cancel request whose quantity is wanted all the same: once given back it is open again."""
+
 
 class Answer(enum.StrEnum):
     ACCEPTED = "accepted"
@@ -159,8 +162,8 @@ class Asked:
 class CancelRequest:
     """Quantities that should not leave a location. Quantity comes back only when the location accepts.
 
-    `purpose`: cancel (not wanted) | resource (wanted from elsewhere) | by_hand (the channel has shipped it already) |
-    no_show (nobody came for it).
+    `purpose`: cancel (not wanted) | resource (wanted from elsewhere) | readdress (wanted at another address) | by_hand
+    (the channel has shipped it already) | no_show (nobody came for it).
     """
 
     id: str
@@ -207,6 +210,11 @@ class FulfilmentOrder:
             if line.line_id == line_id
         ]
         return sum((line.waiting + line.refused + line.overtaken for line in lines), ZERO)
+
+    def coming_back(self, line_id: str) -> Decimal:
+        """What of a line the location was asked to give back so that it can be planned anew."""
+        requests = [request for request in self.cancel_requests if request.purpose in COMES_BACK]
+        return sum((line.waiting for one in requests for line in one.lines if line.line_id == line_id), ZERO)
 
     def asked_back(self, line_id: str) -> Decimal:
         """What of a line the location still has although the channel shipped it by hand: asked for, or refused."""

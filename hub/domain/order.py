@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.change import Effect
 from hub.domain.quantity import AT_LOCATION, DECREASE, ENDED, LEFT, Bucket, Ledger
 
 ZERO = Decimal(0)
@@ -81,12 +82,21 @@ class OrderLine:
     stated_shipped: Decimal = ZERO
     hand_shipped: Decimal = ZERO
     requires_shipping: bool = True
+    edited: Decimal | None = None
+    """What was decided here over what the source wants; None where nobody edited it."""
+    added_here: bool = False
+    """A line that the channel does not know."""
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
         """We find stock for it and ship it."""
         return self.fulfilled_by == FulfilledBy.US and self.requires_shipping
+
+    @property
+    def wish(self) -> Decimal:
+        """What is wanted of the line, beside cancellations that came as facts of their own."""
+        return self.wanted if self.edited is None else self.edited
 
     @property
     def live(self) -> Decimal:
@@ -99,7 +109,7 @@ class OrderLine:
             return self.ledger.ordered
         # A source lowers what it wants when goods come back too; those are no cancellation of what has not left.
         came_back = min(self.refunded_beside, self.ledger.sum(LEFT))
-        wanted = min(self.wanted + came_back, self.ledger.ordered - self.cancelled_by_facts)
+        wanted = min(self.wish + came_back, self.ledger.ordered - self.cancelled_by_facts)
         return self.ledger.ordered - max(wanted, ZERO)
 
     def settle_wanted(self, order_cancelled: bool, asked: Decimal) -> Decimal:
@@ -191,6 +201,15 @@ class Order:
             and wanted
             and not self.cancelled
         )
+
+
+def edits_effect(order: Order) -> Effect:
+    """What edits made here add to the source's total, as far as the source has not restated them itself."""
+    found = Effect()
+    for edit in order.facts.get("edits", {}).values():
+        for amount, tax in edit.get("effects", {}).values():
+            found += Effect(Decimal(amount), Decimal(tax))
+    return found
 
 
 def status(order: Order) -> OrderStatus:

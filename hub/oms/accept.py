@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hub.domain.fulfilment import Answer, CancelRequest, FulfilmentOrder, WorkLine, WorkState
+from hub.domain.fulfilment import COMES_BACK, Answer, CancelRequest, FulfilmentOrder, WorkLine, WorkState
 from hub.domain.order import OrderLine
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.oms.load import Case
@@ -29,7 +29,7 @@ def accept(
             line.ledger.move(source, Bucket.CANCELLED, moved)
         if request.purpose == "no_show":
             line.cancelled_by_facts += moved
-        elif request.purpose == "resource":
+        elif request.purpose in COMES_BACK:
             line.ledger.move(Bucket.CANCELLED, Bucket.OPEN, moved)
         release_firm(case, work.id, part.line_id, moved)
         accepted -= moved

@@ -21,6 +21,8 @@ from hub.domain.restate import BESIDE
 from hub.domain.snapshot import Snapshot
 from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, channel_has_cancelled, from_holds, tell_erp, too_late_to_cancel
+from hub.oms.change_answers import STATED_ADDRESS, Change
+from hub.oms.changes import ask_for_readdress, keep_change
 from hub.oms.holds import sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.less_wanted import expect_a_reason
@@ -28,6 +30,7 @@ from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned
+from hub.oms.restated import meet_edits, stated_changes
 from hub.oms.save import save, tell
 from hub.oms.stated_payments import state_payments
 from hub.oms.times import instant
@@ -45,6 +48,7 @@ _LINE_DETAILS = (
     "weight_grams",
     "kit_parent",
     "method",
+    "quantity",
     "requested_by",
     "promised_by",
     "ship_by",
@@ -188,7 +192,7 @@ def _without_effects(record: Mapping[str, Any], start_from: dt.datetime | None) 
 def _apply(case: Case, incoming: Incoming) -> None:
     order, record = case.order, incoming.record
     _header(case, incoming)
-    _contacts(case, record)
+    moved = _contacts(case, record)
     if _lines(order, record, incoming.highest):
         # Facts about lines that were not known yet have waited for this, as those about an unknown order.
         case.decision.wakes = [order_key(order.channel, order.scope, order.external_id)]
@@ -197,6 +201,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
         cancel_whole(case, "channel", reason, record["cancelled_at"])
     elif order.cancelled:
         _conflicting_edit(case, incoming)
+    meet_edits(case)
     channel_has_cancelled(case)
     if record.get("payments") and case.acts:
         state_payments(case, record["payments"])
@@ -209,8 +214,8 @@ def _apply(case: Case, incoming: Incoming) -> None:
         too_late_to_cancel(case, too_late)
         from_holds(case)
     else:
-        before = _wanted(incoming.previous or {})
-        expect_a_reason(case, too_late, before != _wanted(record))
+        expect_a_reason(case, too_late, bool(stated_changes(incoming.previous or {}, record)))
+        _keep_change(case, incoming, moved)
     if order.confirmed_at is not None:
         tell_erp(case, reason)
         tell_if_invoiced_above_total(case)
@@ -222,26 +227,20 @@ def _conflicting_edit(case: Case, incoming: Incoming) -> None:
     by = str(case.order.facts["cancelled"]["by"])
     if by in ("channel", "customer") or incoming.previous is None:
         return
-    before, now = _wanted(incoming.previous), _wanted(incoming.record)
-    changed = [f"{name}: {before.get(name, '0')} before, {now.get(name, '0')} now" for name in {**before, **now}]
-    if before == now:
+    changed = [
+        f"{line}: {decimal_text(before)} before, {decimal_text(now)} now"
+        for line, before, now in stated_changes(incoming.previous, incoming.record)
+    ]
+    if not changed:
         return
     case.raise_exception(
         f"conflicting-edit/{case.order.id}",
         "conflicting_edit",
         "The channel changes an order that was cancelled here",
-        f"{by} cancelled it here; {case.order.channel} wants {'; '.join(sorted(changed))}.",
+        f"{by} cancelled it here; {case.order.channel} wants {'; '.join(changed)}.",
         "The cancellation stands. Cancel it at the channel too, or place a new order.",
         f"hub orders show {case.order.id}",
     )
-
-
-def _wanted(record: Mapping[str, Any]) -> dict[str, str]:
-    """Line -> quantity as its source wants it."""
-    lines = record.get("lines") or ()
-    return {
-        str(line["external_line_id"]): str(line.get("current_quantity", line.get("quantity", "0"))) for line in lines
-    }
 
 
 def _what_next(case: Case, incoming: Incoming) -> None:
@@ -281,11 +280,15 @@ def _header(case: Case, incoming: Incoming) -> None:
     order.facts = facts
 
 
-def _contacts(case: Case, record: Mapping[str, Any]) -> None:
+def _contacts(case: Case, record: Mapping[str, Any]) -> bool:
+    """Take over what the source says of people; True if the address goods go to has changed. An address that was
+    decided here stands; the stated one is kept beside it."""
     said = {role: record[role] for role in _CONTACTS if record.get(role)}
     if not said:
-        return
+        return False
     contacts = case.contacts
+    if "ship_to" in said and "ship_to" in case.order.facts.get("edits", {}):
+        contacts[STATED_ADDRESS] = said.pop("ship_to")
     moved = "ship_to" in said and "ship_to" in contacts and contacts["ship_to"] != said["ship_to"]
     contacts.update(said)
     if moved and any(line.at_location for work in case.work for line in work.lines):
@@ -293,10 +296,41 @@ def _contacts(case: Case, record: Mapping[str, Any]) -> None:
             f"address-changed/{case.order.id}",
             "address_changed",
             "The address changed after the work was released",
-            "A location already works on this order with the address as it was.",
-            "Tell the location, or cancel its work so that it is planned again.",
+            "A location already works on this order with the address as it was; it was asked to give the work back.",
+            "Tell the location. This clears when it has answered.",
             f"hub orders show {case.order.id}",
         )
+    return moved
+
+
+def _keep_change(case: Case, incoming: Incoming, moved: bool) -> None:
+    """What the channel changed about an order that it had stated before, as a change set of its own."""
+    order, previous = case.order, incoming.previous
+    if previous is None or not case.acts:
+        return
+    change = Change(case.new_id("ch", order.id), by=order.channel, overlays=False)
+    asked = []
+    for external_id, before, now in stated_changes(previous, incoming.record):
+        line = order.external_line(external_id)
+        if line is not None and line.edited is None:
+            change.lines[line.id] = (before, now)
+            asked.append({"line": line.id, "from": decimal_text(before), "to": decimal_text(now)})
+    request: dict[str, Any] = {"lines": asked} if asked else {}
+    if moved:
+        old, new = previous.get("ship_to") or {}, incoming.record.get("ship_to") or {}
+        request["ship_to"] = sorted(part for part in {*old, *new} if old.get(part) != new.get(part))
+        change.requests = ask_for_readdress(case, "the address changed")
+        facts = {name: value for name, value in order.facts.items() if name != "sourced_for"}
+        order.facts = facts
+    if request:
+        keep_change(
+            case, change, order.channel, "", request, _present_total(incoming.record) - _present_total(previous)
+        )
+
+
+def _present_total(record: Mapping[str, Any]) -> Decimal:
+    totals = record.get("totals") or {}
+    return Decimal(str(totals.get("current_total", totals.get("total", "0"))))
 
 
 def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) -> bool:
@@ -325,6 +359,9 @@ def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) 
         line.stated_shipped = Decimal(str(stated.get("fulfilled_quantity", line.wanted if delivered else ZERO)))
         line.details = {name: stated[name] for name in _LINE_DETAILS if name in stated}
         line.ledger.grow(max(Decimal(highest.get(external_id, "0")), quantity))
+    own = max((line.number for line in order.lines if not line.added_here), default=0)
+    for further, line in enumerate((line for line in order.lines if line.added_here), 1):
+        line.number = own + further
     return len(order.lines) > before
 
 

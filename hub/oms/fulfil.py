@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.domain.decision import Decision, DueTask, Incoming, Verdict
 from hub.domain.events import Fact
-from hub.domain.fulfilment import FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkState
+from hub.domain.fulfilment import COMES_BACK, FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkState
 from hub.domain.money import decimal_text
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
@@ -178,7 +178,7 @@ def answer_cancel(
                 unexpected(case, work, f"it gave up {decimal_text(missing)} of {pair[1].sku} that it no longer has")
         else:
             refused = asked.answer(answer, units)
-            if refused and request.purpose != "resource":
+            if refused and request.purpose not in COMES_BACK:
                 _refused(case, work, request, refused)
     work.settle()
     case.clear_exception(f"silence/{work.id}", "answered")

@@ -8,7 +8,8 @@ from typing import Any
 
 from hub.domain.decision import MappingHold
 from hub.domain.events import Fact
-from hub.domain.order import Hold, OrderStatus, status
+from hub.domain.money import decimal_text
+from hub.domain.order import Hold, OrderLine, OrderStatus, status
 from hub.domain.validation import Finding, Policy, Rule, validate
 from hub.oms.load import Case, new_hold
 from hub.oms.ports import Rules
@@ -29,6 +30,8 @@ TOLD_LATER = frozenset({Rule.ADDRESS, Rule.NO_LINES, Rule.PAYMENT, Rule.TOTALS})
 
 def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingHold] | None) -> None:
     """Place and release what the rules say of the order now. `mapping` None: keep what the mapping held before."""
+    if case.order.facts.get("edits"):
+        record = {**record, **{name: said for name, said in record_of(case).items() if name in ("ship_to", "lines")}}
     findings = [] if _over(case) else validate(record, _known_skus(case, record), _policy(case.rules))
     kept = [hold for hold in case.order.holds if hold.open and hold.rule in FROM_MAPPINGS]
     if any(said.rule == Rule.PENDING for said in (kept if mapping is None else mapping)):
@@ -47,6 +50,46 @@ def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingH
     for hold in case.order.holds:
         if hold.open and hold.kind != MANUAL and hold.rule != AUTHORISATION and hold.id not in wanted:
             release(case, hold, HUB)
+
+
+def recheck_holds(case: Case) -> None:
+    """Look again after something was changed here: place and release what the rules say of the order as it is now.
+    What only a statement of the source can cure stays as it is."""
+    findings = [] if _over(case) else validate(record_of(case), _known_skus(case, record_of(case)), _policy(case.rules))
+    wanted = {}
+    for finding in findings:
+        if finding.rule not in BY_SOURCE:
+            hold = _hold(case, finding)
+            wanted[hold.id] = (hold, finding.cause)
+    _place(case, wanted)
+    for hold in case.order.holds:
+        if hold.open and hold.rule in RECHECKED and hold.id not in wanted:
+            release(case, hold, HUB)
+
+
+BY_SOURCE = frozenset({Rule.TOTALS, Rule.PAYMENT, Rule.NO_LINES})
+RECHECKED = frozenset({Rule.ADDRESS.value, Rule.UNKNOWN_SKU.value, Rule.NO_SKU.value})
+
+
+def record_of(case: Case) -> dict[str, Any]:
+    """The order as the rules look at it, with what was decided here over what its source states."""
+    order = case.order
+    facts = ("method", "payment_state", "totals", "adjustments", "shipping_charges", "taxes_included")
+    record: dict[str, Any] = {name: order.facts[name] for name in facts if name in order.facts}
+    record |= {role: case.contacts[role] for role in ("buyer", "ship_to") if case.contacts.get(role)}
+    record["lines"] = [_stated_line(line) for line in sorted(order.lines, key=lambda line: line.number)]
+    return record
+
+
+def _stated_line(line: OrderLine) -> dict[str, Any]:
+    said = {
+        **line.details,
+        "external_line_id": line.external_line_id,
+        "quantity": decimal_text(line.wish),
+        "fulfilled_by": str(line.fulfilled_by),
+        "requires_shipping": line.requires_shipping,
+    }
+    return {**said, "sku": line.sku} if line.sku else said
 
 
 def release(case: Case, hold: Hold, by: str) -> None:

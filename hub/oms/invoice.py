@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.money import decimal_text, round_to_minor
-from hub.domain.order import OrderLine
+from hub.domain.order import OrderLine, edits_effect
 from hub.domain.payment import NOTHING, Charge, charge_for
 from hub.domain.quantity import ENDED, LEFT
 from hub.domain.shipment import Shipment
@@ -73,8 +73,9 @@ def whole_of(case: Case) -> Charge:
     stated = totals.get("current_total", totals.get("total"))
     goods = sum((_value(line, line.live) for line in order.lines), ZERO)
     shipping = Decimal(totals.get("shipping", "0"))
-    tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0"))
-    total = Decimal(stated) if stated is not None else goods + shipping + tax
+    edited = edits_effect(order)
+    tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
+    total = Decimal(stated) + edited.amount if stated is not None else goods + shipping + tax
     discounts = goods + shipping + tax - total
     return Charge(goods, shipping, tax, discounts)
 
@@ -103,7 +104,8 @@ def tell_if_invoiced_above_total(case: Case) -> None:
     """The source lowered its total after goods had been invoiced: only a credit note puts that right."""
     order, cause_key = case.order, f"invoiced-above-total/{case.order.id}"
     invoiced = _charged(case).amount
-    if order.total is None or invoiced <= order.total:
+    total = None if order.total is None else order.total + edits_effect(order).amount
+    if total is None or invoiced <= total:
         case.forget([cause_key], "the total covers it")
         return
     case.raise_exception(
@@ -111,7 +113,7 @@ def tell_if_invoiced_above_total(case: Case) -> None:
         "invoiced_above_total",
         "More was invoiced than the order comes to now",
         f"{decimal_text(invoiced)} {order.currency} were invoiced for what has left; the order's total is now"
-        f" {decimal_text(order.total)}.",
+        f" {decimal_text(total)}.",
         "Credit the difference in the ERP, or have the total corrected at the channel.",
         f"hub orders show {order.id}",
     )

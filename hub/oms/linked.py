@@ -23,6 +23,7 @@ from hub.oms.load import Case, open_case
 from hub.oms.save import tell
 
 ZERO = Decimal(0)
+_PEOPLE = ("buyer", "bill_to", "ship_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def linked_order(case: Case, order_type: str, role: LinkRole, lines: Sequence[Ne
     other = Case(
         order, case.rules, case.snapshot, case.now, case.cause, new=True, decision=case.decision, part=order.id
     )
-    other.contacts.update(case.contacts)
+    other.contacts.update({role: case.contacts[role] for role in _PEOPLE if role in case.contacts})
     case.linked.append(other)
     tell(other, Fact.ORDER_CAPTURED)
     _write(case, order.id, role, old.id)

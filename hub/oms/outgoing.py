@@ -10,7 +10,7 @@ from typing import Any
 from hub.domain.decision import EffectRequest
 from hub.domain.fulfilment import CancelRequest, FulfilmentOrder, Method
 from hub.domain.money import decimal_text
-from hub.domain.order import Effects, OrderLine
+from hub.domain.order import Effects, OrderLine, edits_effect
 from hub.domain.payment import Charge
 from hub.domain.shipment import Package, Shipment
 from hub.oms.load import Case
@@ -34,16 +34,22 @@ def submit_order(case: Case) -> None:
     case.order.facts = {**case.order.facts, "posted": posted_hash(case)}
 
 
+_UPDATE = "update_order"
+
+
 def update_order(case: Case) -> None:
     """Tell them what changed since; nothing when nothing they see has changed."""
     posted = posted_hash(case)
     if "posted" not in case.order.facts or case.order.facts["posted"] == posted:
         return
-    for destination in case.rules.takers.get("update_order", ()):
+    key = f"{order_key(case)}@{case.order.version + 1}"
+    # One decision has one last word: what it said before is part of it.
+    case.decision.effects = [one for one in case.decision.effects if (one.capability, one.key) != (_UPDATE, key)]
+    for destination in case.rules.takers.get(_UPDATE, ()):
         submitters = case.rules.takers.get("submit_order", ())
         # A change of an order that was refused there would only be refused again, as a cause of its own.
         requires = (f"{destination}/submit_order/{order_key(case)}",) if destination in submitters else ()
-        _posted(case, destination, "update_order", f"{order_key(case)}@{case.order.version + 1}", requires)
+        _posted(case, destination, _UPDATE, key, requires)
     case.order.facts = {**case.order.facts, "posted": posted}
 
 
@@ -175,7 +181,7 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     lines: list[Record] = []
     for part in package.lines:
         line = order.line(part.line_id) if part.line_id else None
-        if line is not None and part.counted > 0:
+        if line is not None and part.counted > 0 and not line.added_here:
             lines.append(
                 _present(
                     external_line_id=line.external_line_id,
@@ -268,17 +274,20 @@ def _content(case: Case) -> Record:
         buyer_email=buyer.get("email"),
         bill_to=case.contacts.get("bill_to"),
         ship_to=case.contacts.get("ship_to"),
-        totals=_posted_totals(order.facts.get("totals")),
+        totals=_posted_totals(order.facts.get("totals"), edits_effect(order).amount),
         lines=[_posted_line(line) for line in order.lines if line.live > 0],
     )
 
 
-def _posted_totals(totals: Record | None) -> Record | None:
+def _posted_totals(totals: Record | None, edited: Decimal) -> Record | None:
     """Totals that fit the lines beside them, which are what is still wanted: where the order has changed since it was
     placed, the parts of its first total add up to nothing that is sold, and only the present total is told."""
-    if totals is None or totals.get("current_total", totals.get("total")) == totals.get("total"):
+    if totals is None or "total" not in totals:
         return totals
-    return {"total": totals["current_total"], "current_total": totals["current_total"]}
+    present = decimal_text(Decimal(str(totals.get("current_total", totals["total"]))) + edited)
+    if Decimal(present) == Decimal(totals["total"]):
+        return totals
+    return {"total": present, "current_total": present}
 
 
 def _posted_line(line: OrderLine) -> Record:

@@ -14,6 +14,7 @@ from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.quantity import DECREASE, Bucket
 from hub.oms.accept import accept_if_never_sent
+from hub.oms.change_answers import settle_changes
 from hub.oms.load import Case
 from hub.oms.outgoing import cancel_work
 from hub.oms.reserve import trim
@@ -36,6 +37,7 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
         if missing > 0:
             too_late += _wish(case, line, missing, wishes)
     ask(case, wishes, "cancel", reason)
+    settle_changes(case)
     return too_late
 
 
@@ -82,6 +84,8 @@ def _wish(case: Case, line: OrderLine, missing: Decimal, wishes: dict[str, dict[
             quantities = wishes.setdefault(work.id, {})
             quantities[line.id] = quantities.get(line.id, ZERO) + units
             missing -= units
+        # What comes back anyway is taken from there when it does.
+        missing -= min(missing, work.coming_back(line.id))
     return missing
 
 

@@ -77,6 +77,10 @@ def line_row(line: OrderLine) -> Row:
     buckets = line.ledger.buckets
     if not line.requires_shipping:
         document["requires_shipping"] = False
+    if line.edited is not None:
+        document["edited"] = decimal_text(line.edited)
+    if line.added_here:
+        document["added_here"] = True
     return {
         "id": line.id,
         "order_id": line.order_id,
@@ -107,6 +111,8 @@ def line_from(row: Mapping[str, Any]) -> OrderLine:
         ledger=ledger,
         fulfilled_by=row["fulfilled_by"],
         requires_shipping=document.get("requires_shipping", True),
+        edited=Decimal(document["edited"]) if "edited" in document else None,
+        added_here=document.get("added_here", False),
         details=document["details"],
         **{name: Decimal(document[name]) if name in document else ZERO for name in _LINE_DECIMALS},
     )

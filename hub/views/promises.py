@@ -329,7 +329,8 @@ PROMISES: tuple[Promise, ...] = (
         " FROM orders o JOIN money_moves p ON p.order_id = o.id AND p.kind = 'invoiced' AND p.currency = o.currency"
         " WHERE NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
         " WHERE s.order_id = o.id AND e.kind = 'invoiced_above_total')"
-        " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total",
+        " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total + (SELECT COALESCE(SUM(c.beside_total), 0)"
+        " FROM changes c WHERE c.order_id = o.id)",
     ),
     Promise(
         "labels_money",

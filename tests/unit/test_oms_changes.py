@@ -1,0 +1,323 @@
+"""Change sets: what is edited before and after an order is confirmed, here and at its channel."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hub.domain.change import CHANGE_MEANINGS, CHANGE_MOVES, Addition, ChangeState, Edit, LineEdit, price_effect
+from hub.domain.decision import Decision, Verdict
+from hub.oms.changes import edit_order
+from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
+
+D = Decimal
+GRACE = {"shop": channel(grace_seconds=1800)}
+
+
+def bench_with(**changes: Any) -> Bench:
+    bench = Bench(rules(location("east"), **changes))
+    bench.stock("TEE", "east", 10)
+    bench.stock("CAP", "east", 10)
+    return bench
+
+
+def in_grace() -> Bench:
+    bench = bench_with(channels=GRACE)
+    bench.order(order_record(("L1", "TEE", 2)))
+    bench.run("allocate")
+    assert bench.the_order()["status"] == "received"
+    return bench
+
+
+def released() -> Bench:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 2)))
+    bench.run("allocate", "confirm")
+    bench.send()
+    return bench
+
+
+def edit(bench: Bench, *lines: tuple[str, int], cause: str = "ac_1", **changes: Any) -> Decision:
+    wanted = Edit(lines=[LineEdit(line, D(units)) for line, units in lines], **changes)
+    decision = edit_order(
+        bench.store, bench.rules, bench.now, cause, bench.the_order()["id"], "jo", "the buyer called", wanted
+    )
+    bench._commit(decision)
+    return decision
+
+
+def the_change(bench: Bench) -> Row:
+    return bench.store.rows("changes", {}, order_by=("at",))[-1]
+
+
+def answer(bench: Bench, status: str) -> None:
+    asked = bench.sent("cancel_fulfilment_request")[-1]
+    report = {
+        "fact_key": f"a-{asked.record['cancel_request']}",
+        "fulfilment_order": asked.record["fulfilment_order"],
+        "cancel_request": asked.record["cancel_request"],
+        "status": status,
+    }
+    bench.fact("fulfilment_responses", report, connection="wms-east")
+
+
+def test_in_grace_a_quantity_is_simply_changed() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 3))
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"allocated": D(3)}}
+    row = the_change(bench)
+    assert (row["state"], row["price_effect"], row["beside_total"], row["asked_by"]) == ("accepted", D(10), D(10), "jo")
+    assert row["delta"]["lines"][0] | {"line": ""} == {"line": "", "sku": "TEE", "from": "2", "to": "3"}
+    bench.later(minutes=31)
+    bench.run("confirm")
+    (posted,) = bench.sent("submit_order")
+    assert posted.record["lines"][0]["quantity"] == "3"
+    assert posted.record["totals"] == {"total": "30", "current_total": "30"}
+
+
+def test_in_grace_a_smaller_quantity_frees_stock_at_once() -> None:
+    bench = in_grace()
+    edit(bench, ("L1", 1))
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"allocated": D(1), "cancelled": D(1)}}
+    stock = bench.store.row("stock", {"sku": "TEE", "location": "east"})
+    assert stock is not None
+    assert stock["soft"] == D(1)
+    assert the_change(bench)["price_effect"] == D(-10)
+
+
+def test_a_line_can_be_added_and_its_channel_is_not_told_of_it() -> None:
+    bench = in_grace()
+    edit(bench, additions=[Addition("CAP", D(1), D("7.50"))])
+    bench.later(minutes=31)
+    bench.run("allocate", "confirm")
+    assert [sorted(buckets) for buckets in bench.lines().values()] == [["released"], ["released"]]
+    assert the_change(bench)["price_effect"] == D("7.50")
+    (work,) = bench.sent("send_fulfilment_request")
+    assert [line["sku"] for line in work.record["lines"]] == ["TEE", "CAP"]
+    parts = [{"line": line["line"], "quantity": line["quantity"]} for line in work.record["lines"]]
+    notice = {"fact_key": "s-1", "external_id": "s-1", "fulfilment_order": work.record["fulfilment_order"]}
+    bench.fact("shipments", {**notice, "packages": [{"package": "1", "lines": parts}]}, connection="wms-east")
+    (pushed,) = bench.sent("push_shipment")
+    assert [line["sku"] for line in pushed.record["lines"]] == ["TEE"]
+    (invoice,) = bench.sent("post_invoice")
+    assert invoice.record["amount"] == "27.5"
+    assert bench.the_order()["status"] == "closed"
+
+
+def test_an_unknown_sku_that_is_added_holds_its_line() -> None:
+    bench = in_grace()
+    edit(bench, additions=[Addition("NEW", D(1), D(1))])
+    assert [hold["rule"] for hold in bench.store.rows("holds", {})] == ["unknown_sku"]
+
+
+def test_an_address_that_is_mended_here_releases_its_hold_and_stays_mended() -> None:
+    bench = bench_with()
+    record = order_record(("L1", "TEE", 1))
+    del record["ship_to"]["postal_code"]
+    bench.order(record)
+    assert bench.the_order()["status"] == "held"
+    edit(bench, ship_to={"postal_code": "12207"})
+    bench.run("allocate", "confirm")
+    (work,) = bench.sent("send_fulfilment_request")
+    assert work.record["ship_to"]["postal_code"] == "12207"
+    assert the_change(bench)["request"] == {"ship_to": ["postal_code"]}
+    bench.order({**record, "source_version": "2026-11-02T09:05:00.000000Z", "note": "gift"})
+    assert bench.the_order()["status"] == "confirmed"
+    contact = bench.store.row("contacts", {"order_id": bench.the_order()["id"], "role": "ship_to"})
+    assert contact is not None
+    assert contact["data"]["postal_code"] == "12207"
+
+
+def test_after_release_less_is_asked_of_the_location_and_its_word_decides() -> None:
+    bench = released()
+    decision = edit(bench, ("1", 1))
+    assert "requested" in decision.message
+    assert the_change(bench)["state"] == "requested"
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    assert asked.record["lines"][0]["quantity"] == "1"
+    answer(bench, "cancel_accepted")
+    assert bench.lines() == {"L1": {"released": D(1), "cancelled": D(1)}}
+    row = the_change(bench)
+    assert (row["state"], row["price_effect"]) == ("accepted", D(-10))
+    (updated,) = bench.sent("update_order")
+    assert updated.record["lines"][0]["quantity"] == "1"
+
+
+def test_a_location_that_refuses_declines_the_change() -> None:
+    bench = released()
+    edit(bench, ("1", 1))
+    answer(bench, "cancel_refused")
+    row = the_change(bench)
+    assert (row["state"], row["price_effect"], row["why"]) == (
+        "declined",
+        D(0),
+        "1 of line 1 cannot be taken back any more",
+    )
+    assert bench.lines() == {"L1": {"released": D(2)}}
+    assert "changes_open" not in bench.the_order()["document"]
+
+
+def test_after_release_more_becomes_work_of_its_own() -> None:
+    bench = released()
+    edit(bench, ("1", 5))
+    bench.run("allocate")
+    assert [work.record["lines"][0]["quantity"] for work in bench.sent("send_fulfilment_request")] == ["2", "3"]
+    assert the_change(bench)["state"] == "accepted"
+
+
+def test_after_release_an_address_waits_for_the_goods_to_come_back() -> None:
+    bench = released()
+    edit(bench, ship_to={"lines": ["2 Other Street"]})
+    assert the_change(bench)["state"] == "requested"
+    answer(bench, "cancel_accepted")
+    bench.run("allocate")
+    assert the_change(bench)["state"] == "accepted"
+    first, second = bench.sent("send_fulfilment_request")
+    assert first.record["ship_to"]["lines"] == ["1 Example Street"]
+    assert second.record["ship_to"]["lines"] == ["2 Other Street"]
+    assert bench.lines() == {"L1": {"released": D(2)}}
+    (updated,) = bench.sent("update_order")
+    assert updated.record["ship_to"]["lines"] == ["2 Other Street"]
+
+
+def test_an_address_that_comes_too_late_leaves_everything_as_it_was() -> None:
+    bench = released()
+    edit(bench, ship_to={"lines": ["2 Other Street"]})
+    answer(bench, "cancel_refused")
+    row = the_change(bench)
+    assert (row["state"], row["why"]) == ("declined", "2 units go to the address as it was")
+    contact = bench.store.row("contacts", {"order_id": bench.the_order()["id"], "role": "ship_to"})
+    assert contact is not None
+    assert contact["data"]["lines"] == ["1 Example Street"]
+
+
+def test_a_cancellation_while_the_address_is_asked_for_is_not_too_late() -> None:
+    bench = released()
+    edit(bench, ship_to={"lines": ["2 Other Street"]})
+    edit(bench, ("1", 1), cause="ac_2")
+    answer(bench, "cancel_accepted")
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"released": D(1), "cancelled": D(1)}}
+    assert "cancel_too_late" not in bench.raised()
+    assert [row["state"] for row in bench.store.rows("changes", {})] == ["accepted", "accepted"]
+
+
+def test_a_channel_that_goes_on_stating_what_it_stated_reverts_nothing() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 1))
+    bench.order(order_record(("L1", "TEE", 2), source_version="2026-11-02T09:05:00.000000Z", note="gift"))
+    bench.run("allocate")
+    assert bench.lines()["L1"]["allocated"] == D(1)
+    assert bench.raised() == []
+
+
+def test_a_channel_that_states_a_third_quantity_makes_a_conflict_with_both_values() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 1))
+    bench.order(order_record(("L1", "TEE", 3), source_version="2026-11-02T09:05:00.000000Z"))
+    bench.run("allocate")
+    (raised,) = bench.exceptions
+    assert (raised.kind, raised.detail) == ("conflicting_edit", "line 1 (TEE): 1 here by jo, 3 at shop.")
+    assert bench.lines()["L1"]["allocated"] == D(1)
+    edit(bench, as_channel=True, cause="ac_2")
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"allocated": D(3)}}
+    assert bench.decisions[-2].clears or any(decision.clears for decision in bench.decisions)
+    assert sum(row["beside_total"] for row in bench.store.rows("changes", {})) == 0
+
+
+def test_a_conflict_about_an_address_tells_no_address() -> None:
+    bench = in_grace()
+    edit(bench, ship_to={"lines": ["2 Other Street"]})
+    record = order_record(("L1", "TEE", 2), source_version="2026-11-02T09:05:00.000000Z")
+    record["ship_to"] = {**record["ship_to"], "lines": ["3 Third Street"], "admin_area_code": "NJ"}
+    bench.order(record)
+    (raised,) = bench.exceptions
+    assert raised.detail == "address: admin_area_code NY here, NJ at shop; lines as the contacts have them."
+    edit(bench, as_channel=True, cause="ac_2")
+    contact = bench.store.row("contacts", {"order_id": bench.the_order()["id"], "role": "ship_to"})
+    assert contact is not None
+    assert contact["data"]["lines"] == ["3 Third Street"]
+
+
+def test_a_channel_that_makes_the_same_change_takes_it_over() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 1))
+    bench.order(order_record(("L1", "TEE", 1), source_version="2026-11-02T09:05:00.000000Z"))
+    assert "edits" not in bench.the_order()["document"]
+    assert [row["beside_total"] for row in bench.store.rows("changes", {})] == [D(0), D(0)]
+    bench.order(order_record(("L1", "TEE", 2), source_version="2026-11-02T09:06:00.000000Z"))
+    bench.run("allocate")
+    assert bench.lines()["L1"]["allocated"] == D(2)
+    assert bench.raised() == []
+
+
+def test_a_restate_in_grace_is_kept_as_an_accepted_change_of_the_channel() -> None:
+    bench = in_grace()
+    bench.order(order_record(("L1", "TEE", 3), source_version="2026-11-02T09:05:00.000000Z"))
+    row = the_change(bench)
+    assert (row["asked_by"], row["state"], row["price_effect"], row["beside_total"]) == (
+        "shop",
+        "accepted",
+        D(10),
+        D(0),
+    )
+
+
+def test_a_restate_after_release_is_asked_for_and_waits_like_any_other_change() -> None:
+    bench = released()
+    bench.order(order_record(("L1", "TEE", 1), source_version="2026-11-02T09:05:00.000000Z"))
+    assert the_change(bench)["state"] == "requested"
+    answer(bench, "cancel_accepted")
+    assert the_change(bench)["state"] == "accepted"
+
+
+def test_an_address_restated_after_release_takes_the_work_back() -> None:
+    bench = released()
+    record = order_record(("L1", "TEE", 2), source_version="2026-11-02T09:05:00.000000Z")
+    record["ship_to"] = {**record["ship_to"], "lines": ["2 Other Street"]}
+    bench.order(record)
+    assert bench.raised() == ["address_changed"]
+    answer(bench, "cancel_accepted")
+    bench.run("allocate")
+    assert bench.sent("send_fulfilment_request")[-1].record["ship_to"]["lines"] == ["2 Other Street"]
+    assert the_change(bench)["state"] == "accepted"
+    assert any(clear.cause_key.startswith("address-changed/") for clear in bench.decisions[-2].clears)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Edit(), "nothing is said to be different"),
+        (Edit(lines=[LineEdit("9", D(1))]), "the order has no line 9"),
+        (Edit(lines=[LineEdit("1", D(-1))]), "line 1 cannot be -1"),
+        (Edit(additions=[Addition("CAP", D(0), D(1))]), "needs a SKU and a quantity above zero"),
+        (Edit(ship_to={"country": "US"}), "the address is that one already"),
+        (Edit(as_channel=True), "states nothing that differs"),
+    ],
+)
+def test_an_edit_that_makes_no_sense_is_refused_with_words(wanted: Edit, words: str) -> None:
+    bench = in_grace()
+    decision = edit_order(bench.store, bench.rules, bench.now, "ac_1", bench.the_order()["id"], "jo", "why", wanted)
+    assert decision.verdict is Verdict.IGNORED
+    assert words in decision.message
+
+
+def test_a_price_effect_takes_discounts_and_taxes_along() -> None:
+    details = {
+        "unit_price": "10.00",
+        "adjustments": [{"type": "discount", "amount": "3.00"}],
+        "taxes": [{"amount": "1.70"}],
+    }
+    effect = price_effect(details, D(3), D(-1), "USD", taxes_included=False)
+    assert (effect.amount, effect.tax) == (D("-9.57"), D("-0.57"))
+    included = price_effect(details, D(3), D(-1), "USD", taxes_included=True)
+    assert (included.amount, included.tax) == (D("-9.00"), D(0))
+
+
+def test_every_state_has_its_moves_and_a_meaning() -> None:
+    assert set(CHANGE_MOVES) == set(CHANGE_MEANINGS) == set(ChangeState)
