@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,11 +17,13 @@ from hub.domain.change import ChangeState, Effect, price_effect
 from hub.domain.events import Fact
 from hub.domain.fulfilment import CancelRequest
 from hub.domain.money import decimal_text
-from hub.domain.order import OrderLine
+from hub.domain.order import OrderLine, edits_effect
 from hub.domain.writeset import Update
 from hub.oms.load import Case
 from hub.oms.outgoing import update_order
+from hub.oms.pay import collect, give_back, manages_money, of_order
 from hub.oms.save import tell
+from hub.oms.tell import push_cancellation
 
 ZERO = Decimal(0)
 ASKED_ADDRESS = "ship_to_asked"
@@ -106,7 +108,7 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
     """Bring the order in line with what a change has come to; returns what it adds to the order's total."""
     order = case.order
     edits: dict[str, Any] = {name: dict(edit) for name, edit in order.facts.get("edits", {}).items()}
-    whole = Effect()
+    whole, less = Effect(), []
     for line_id, (before, wanted) in change.lines.items():
         line = order.line(line_id)
         if line is None or not change.overlays:
@@ -115,6 +117,8 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
         if found.state is ChangeState.DECLINED:
             final = before
         line.edited = final
+        if final < before and not line.added_here:
+            less.append((line, before - final))
         effect = price_effect(
             line.details,
             priced_quantity(line),
@@ -140,7 +144,29 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
         case.contacts[ASKED_ADDRESS] = {}
     if found.readdressed or change.requests:
         case.clear_exception(f"address-changed/{order.id}", "the locations have answered")
+    if change.by != order.channel:
+        _settle_money(case, change.id, whole.amount, less)
     return whole
+
+
+def _settle_money(case: Case, change_id: str, amount: Decimal, less: Sequence[tuple[OrderLine, Decimal]]) -> None:
+    """Charge or give back what an edit made here comes to. Where the hub manages the money, shipments charge the
+    order's total as it is then, so only what was taken in advance is given back; a channel gives back itself what it
+    cancels, and is asked for the rest."""
+    key, reason = f"change/{change_id}", "an edit of the order"
+    if manages_money(case):
+        taken = sum((one.captured + one.capturing - one.refunded - one.refunding for one in of_order(case)), ZERO)
+        present = (case.order.total or ZERO) + edits_effect(case.order).amount
+        if amount < 0 and taken > present:
+            give_back(case, min(-amount, taken - present), key, reason, less)
+    elif amount > 0:
+        collect(case, amount, key, reason)
+    if less and case.channel is not None and "push_cancellation" in case.channel.capabilities:
+        push_cancellation(case, less, reason, key)
+    elif amount < 0 and not manages_money(case):
+        refundable = sum((one.refundable for one in of_order(case)), ZERO)
+        if refundable > 0:
+            give_back(case, min(-amount, refundable), key, reason, less)
 
 
 def take_address(case: Case, address: dict[str, Any], by: str) -> None:

@@ -125,7 +125,7 @@ def _push(
     refs: dict[str, str] | None = None,
 ) -> None:
     channel = case.channel
-    if channel is None or capability not in channel.capabilities or not case.acts:
+    if channel is None or capability not in channel.capabilities or not case.acts or case.order.made_here:
         return
     record = {"key": key, **{name: value for name, value in record.items() if value not in (None, "")}}
     request(case, _effect(case, channel.id, capability, key, lane, record, echo=echo, refs=refs or {}))

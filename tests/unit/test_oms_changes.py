@@ -13,7 +13,8 @@ from hub.oms.changes import edit_order
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 
 D = Decimal
-GRACE = {"shop": channel(grace_seconds=1800)}
+PUSHES = frozenset({"push_shipment", "push_cancellation", "push_refund"})
+GRACE = {"shop": channel(grace_seconds=1800, capabilities=PUSHES)}
 
 
 def bench_with(**changes: Any) -> Bench:
@@ -32,7 +33,7 @@ def in_grace() -> Bench:
 
 
 def released() -> Bench:
-    bench = bench_with()
+    bench = bench_with(channels={"shop": channel(capabilities=PUSHES)})
     bench.order(order_record(("L1", "TEE", 2)))
     bench.run("allocate", "confirm")
     bench.send()
@@ -317,6 +318,47 @@ def test_a_price_effect_takes_discounts_and_taxes_along() -> None:
     assert (effect.amount, effect.tax) == (D("-9.57"), D("-0.57"))
     included = price_effect(details, D(3), D(-1), "USD", taxes_included=True)
     assert (included.amount, included.tax) == (D("-9.00"), D(0))
+
+
+def test_the_channel_is_told_to_take_less_once() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 1))
+    (told,) = bench.sent("push_cancellation")
+    assert told.record["lines"][0]["quantity"] == "1"
+    assert bench.sent("push_refund") == []
+
+
+def test_a_channel_that_cannot_be_told_to_cancel_is_asked_to_pay_back() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=1800, capabilities=frozenset({"push_refund"}))})
+    bench.order(order_record(("L1", "TEE", 2)))
+    edit(bench, ("1", 1))
+    (told,) = bench.sent("push_refund")
+    assert told.record["amount"] == "10"
+
+
+def test_a_difference_that_only_the_channel_can_charge_is_shown_to_a_person() -> None:
+    bench = in_grace()
+    edit(bench, ("1", 3))
+    assert bench.raised() == ["collect_at_channel"]
+
+
+def test_where_the_hub_manages_the_money_shipments_charge_what_the_order_has_become() -> None:
+    takers = dict.fromkeys(("submit_order", "update_order", "post_invoice"), ("erp",))
+    takers |= dict.fromkeys(("capture", "refund", "void"), ("payment",))
+    shop = channel(money="hub", grace_seconds=1800)
+    bench = bench_with(channels={"shop": shop}, takers=takers)
+    payment = {"external_id": "pay-1", "method": "card", "amount": "20", "state": "authorised"}
+    bench.order(order_record(("L1", "TEE", 2), payments=[payment]))
+    edit(bench, ("1", 1))
+    bench.later(minutes=31)
+    bench.run("allocate", "confirm")
+    (work,) = bench.sent("send_fulfilment_request")
+    package = {"package": "1", "lines": [{"line": bench.line_id("L1"), "quantity": "1"}]}
+    notice = {"fact_key": "s-1", "external_id": "s-1", "fulfilment_order": work.record["fulfilment_order"]}
+    bench.fact("shipments", {**notice, "packages": [package]}, connection="wms-east")
+    (captured,) = bench.sent("capture")
+    assert captured.record["amount"] == "10"
+    assert bench.sent("refund") == []
 
 
 def test_every_state_has_its_moves_and_a_meaning() -> None:
