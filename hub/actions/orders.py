@@ -1,19 +1,30 @@
-"""Holding, releasing and cancelling an order by hand."""
+"""Holding, releasing, editing and cancelling an order by hand."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from hub.config.units import UnitError, parse_duration
+from hub.domain.change import Addition, Edit, LineEdit
 from hub.domain.decision import Decision, Verdict
 from hub.domain.masking import masked, private_texts
+from hub.domain.money import decimal_text
 from hub.domain.snapshot import Snapshot
+from hub.domain.validation import HoldKind
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
+from hub.mapping.schemas import validate
+from hub.oms.changes import change_id_of, edit_order
+from hub.oms.hold_box import RELEASE, THEN
 from hub.oms.people import cancel_order, hold_order, release_order
 from hub.oms.ports import Rules
+from hub.oms.times import instant_text
 from hub.runtime.hub import Hub
+
+LARGEST = Decimal(10) ** 9
 
 
 class Changed(Refused):
@@ -56,16 +67,139 @@ def _do(
     decision = hub.commit_decision(decide, cause)
     if decision.verdict is not Verdict.APPLIED:
         raise Refused(decision.message or f"{order} cannot be changed so")
-    return {"order": order, "message": f"{order}: {decision.message or words}"}
+    return {"order": order, "cause": cause, "message": f"{order}: {decision.message or words}"}
 
 
-def hold(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
-    return _do(hub, "hold", hold_order, who, reference, reason, version, "is held; nothing more of it is sent")
+def hold(
+    hub: Hub,
+    who: str,
+    reference: str,
+    reason: str,
+    version: int | None = None,
+    kind: str = HoldKind.MANUAL.value,
+    until: str | None = None,
+    then: str = RELEASE,
+) -> dict[str, Any]:
+    """`until`: a time (RFC 3339) or a duration from now ("2h"), after which `then` happens."""
+    if kind not in PLACED:
+        raise Refused(f"there is no hold of the kind {kind!r} for a person to place; {', '.join(PLACED)}")
+    if then not in THEN:
+        raise Refused(f"{then!r} is none of {', '.join(THEN)}")
+    at = _until(until, hub.clock.now())
+
+    def verb(
+        snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
+    ) -> Decision:
+        return hold_order(snapshot, rules, now, cause, order, who, reason, kind, at, then)
+
+    words = "is held; nothing more of it is sent"
+    if at is not None:
+        words += f"; at {instant_text(at)}: {THEN[then]}"
+    return _without_cause(_do(hub, "hold", verb, who, reference, reason, version, words))
 
 
-def release(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
-    return _do(hub, "release", release_order, who, reference, reason, version, "goes on")
+PLACED = tuple(kind.value for kind in HoldKind if kind != HoldKind.STOCK)
+
+
+def _until(said: str | None, now: dt.datetime) -> dt.datetime | None:
+    if said is None:
+        return None
+    try:
+        return now + parse_duration(said)
+    except UnitError:
+        pass
+    try:
+        at = dt.datetime.fromisoformat(said)
+    except ValueError as error:
+        raise Refused(f"{said!r} is no time (2026-11-24T12:00:00Z) and no duration (2h)") from error
+    if at.tzinfo is None:
+        raise Refused(f"{said!r} names no zone; write Z or an offset")
+    return at.astimezone(dt.UTC)
+
+
+def release(
+    hub: Hub, who: str, reference: str, reason: str, version: int | None = None, kind: str | None = None
+) -> dict[str, Any]:
+    def verb(
+        snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
+    ) -> Decision:
+        return release_order(snapshot, rules, now, cause, order, who, reason, kind)
+
+    return _without_cause(_do(hub, "release", verb, who, reference, reason, version, "goes on"))
 
 
 def cancel(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
-    return _do(hub, "cancel", cancel_order, who, reference, reason, version, "is being cancelled")
+    return _without_cause(_do(hub, "cancel", cancel_order, who, reference, reason, version, "is being cancelled"))
+
+
+def edit(
+    hub: Hub,
+    who: str,
+    reference: str,
+    reason: str,
+    version: int,
+    lines: Sequence[Mapping[str, Any]] = (),
+    add: Sequence[Mapping[str, Any]] = (),
+    ship_to: Mapping[str, Any] | None = None,
+    whole_address: bool = False,
+    as_channel: bool = False,
+) -> dict[str, Any]:
+    """Change an order that is at `version`: quantities of `lines` (line, quantity), further lines to `add` (sku,
+    quantity, unit_price, title), parts of the address. Raises Refused, Changed where somebody was faster."""
+    wanted = Edit(
+        lines=[LineEdit(str(one["line"]), _number(one["quantity"], "quantity")) for one in lines],
+        additions=[
+            Addition(
+                str(one["sku"]),
+                _number(one["quantity"], "quantity"),
+                _number(one["unit_price"], "unit_price"),
+                str(one.get("title", "")),
+            )
+            for one in add
+        ],
+        ship_to=_address(ship_to or {}),
+        whole_address=whole_address,
+        as_channel=as_channel,
+    )
+
+    def verb(
+        snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
+    ) -> Decision:
+        return edit_order(snapshot, rules, now, cause, order, who, reason, wanted)
+
+    done = _do(hub, "edit", verb, who, reference, reason, version, "is changed")
+    with hub.store.read() as snapshot:
+        row = snapshot.row("changes", {"id": change_id_of(done["cause"])})
+    assert row is not None, "an edit that was applied has written its change"
+    return {
+        "order": done["order"],
+        "change": row["id"],
+        "state": row["state"],
+        "price_effect": decimal_text(row["price_effect"]),
+        "currency": row["currency"],
+        "why": row["why"],
+        "message": done["message"],
+    }
+
+
+def _number(said: Any, name: str) -> Decimal:
+    try:
+        found = Decimal(str(said))
+    except InvalidOperation as error:
+        raise Refused(f"{name} {said!r} is no decimal number such as 12 or 1.5") from error
+    if not found.is_finite() or abs(found) >= LARGEST or found != round(found, 6):
+        raise Refused(f"{name} {said!r} is not below 1000000000 with at most 6 digits after the point")
+    return found
+
+
+def _address(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts of a canonical Address. Raises Refused where it is none."""
+    found = dict(said)
+    problem = next(iter(validate(found, "Address")), None)
+    if problem is not None:
+        raise Refused(f"the address is not in form: {problem}")
+    return found
+
+
+def _without_cause(done: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in done.items() if name != "cause"}

@@ -39,6 +39,7 @@ ACTIONS: dict[str, Action] = {
     "orders.hold": orders.hold,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
+    "orders.edit": orders.edit,
     "deliveries.retry": deliveries.retry,
     "deliveries.happened": deliveries.happened,
     "deliveries.did_not_happen": deliveries.did_not_happen,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -60,15 +62,9 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
 @click.pass_obj
 def show(place: Place, reference: str, why: bool, lineage: bool, as_json: bool) -> None:
     """One order by its number, the channel's id, ours, or a fulfilment order's id."""
-    ids = ask(place, "orders.find", reference)
-    if not ids:
-        raise Failure(f"There is no order {reference!r}. `hub orders list` shows what there is.", FAILED)
-    if len(ids) > 1:
-        raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
-    order = ask(place, "orders.get", ids[0])
-    assert order is not None
+    order = _one(place, reference)
     if lineage:
-        order["lineage"] = _lineage(place, ids[0])
+        order["lineage"] = _lineage(place, order["id"])
     if as_json:
         emit_object({"items": [order]})
         return
@@ -141,7 +137,15 @@ def _head(order: dict[str, Any]) -> None:
         click.echo(f"  {line['number']}. {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
     for hold in order["holds"]:
         state = "released" if hold["released_at"] else "HELD"
-        click.echo(f"  {state}: {hold['kind']} {hold['rule']} at {hold['path']}: {hold['hint']}")
+        boxed = f" (until {cell(hold['until'])}, then {hold['then']})" if hold["until"] and state == "HELD" else ""
+        where = f" at {hold['path']}" if hold["path"] else ""
+        click.echo(f"  {state}: {hold['kind']} {hold['rule']}{where}: {hold['hint']}{boxed}")
+    for change in order["changes"]:
+        effect = money(change["price_effect"], change["currency"])
+        moved = "; ".join(f"{one['sku']} {one['from']} -> {one['to']}" for one in change["delta"].get("lines", ()))
+        parts = ", ".join(change["request"].get("ship_to", ()))
+        said = "; ".join(words for words in (moved, f"address ({parts})" if parts else "", change["why"]) if words)
+        click.echo(f"  change {change['id']} by {change['asked_by']}: {change['state']}, {effect}: {said}")
     for exception in order["exceptions"]:
         click.echo(
             f"  exception ({exception['state']}, {exception['owner']}): {exception['title']}: {exception['detail']}"
@@ -206,17 +210,148 @@ def _timeline(order: dict[str, Any]) -> None:
         click.echo(f"  {cell(at)}  {fact}  {told}".rstrip())
 
 
-def _action(name: str, text: str) -> None:
-    @orders.command(name, help=text)
-    @click.argument("reference")
-    @click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
-    @json_option
-    @click.pass_obj
-    def command(place: Place, reference: str, reason: str, as_json: bool) -> None:
-        result = act(place, f"orders.{name}", reference=reference, reason=reason)
-        emit_result(result, as_json=as_json)
+KINDS = click.Choice(["manual", "validation", "address", "payment", "fraud"])
+reason_option = click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
 
 
-_action("hold", "Stop an order before anything more of it is sent.")
-_action("release", "Release every hold of an order by hand, the hub's own included.")
-_action("cancel", "Cancel an order: at once where nothing was sent, else by asking the places that have it.")
+@orders.command("hold")
+@click.argument("reference")
+@reason_option
+@click.option("--kind", type=KINDS, default="manual", show_default=True, help="What it is held for")
+@click.option("--until", help="A time (2026-11-24T12:00:00Z) or a duration (2h); without it until somebody releases it")
+@click.option(
+    "--then",
+    type=click.Choice(["release", "cancel", "escalate"]),
+    default="release",
+    show_default=True,
+    help="What happens at that time",
+)
+@json_option
+@click.pass_obj
+def hold(place: Place, reference: str, reason: str, kind: str, until: str | None, then: str, as_json: bool) -> None:
+    """Stop an order before anything more of it is sent. Holds stack: it goes on when the last is released."""
+    told = {"kind": kind, "until": until, "then": then}
+    emit_result(act(place, "orders.hold", reference=reference, reason=reason, **told), as_json=as_json)
+
+
+@orders.command("release")
+@click.argument("reference")
+@reason_option
+@click.option("--kind", help="Only holds of this kind")
+@json_option
+@click.pass_obj
+def release(place: Place, reference: str, reason: str, kind: str | None, as_json: bool) -> None:
+    """Release every hold of an order by hand, the hub's own included."""
+    emit_result(act(place, "orders.release", reference=reference, reason=reason, kind=kind), as_json=as_json)
+
+
+@orders.command("cancel")
+@click.argument("reference")
+@reason_option
+@json_option
+@click.pass_obj
+def cancel(place: Place, reference: str, reason: str, as_json: bool) -> None:
+    """Cancel an order: at once where nothing was sent, else by asking the places that have it."""
+    emit_result(act(place, "orders.cancel", reference=reference, reason=reason), as_json=as_json)
+
+
+@orders.command("edit")
+@click.argument("reference")
+@click.option(
+    "--line", "lines", multiple=True, metavar="LINE=QUANTITY", help="What is wanted of a line in all, 0 for none"
+)
+@click.option(
+    "--add", "additions", multiple=True, metavar="SKU=QUANTITY@PRICE", help="A further line, at this price each"
+)
+@click.option(
+    "--address",
+    multiple=True,
+    metavar="PART=VALUE",
+    help="A part of the address, as postal_code=12207; lines are parted by |",
+)
+@click.option(
+    "--ship-to", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A JSON file with the whole address"
+)
+@click.option(
+    "--as-channel", is_flag=True, help="Forget what was edited here where the channel says something else by now"
+)
+@click.option(
+    "--version", type=int, help="Only while the order is at this version; without it, at the one it is at now"
+)
+@reason_option
+@json_option
+@click.pass_obj
+def edit(
+    place: Place,
+    reference: str,
+    lines: tuple[str, ...],
+    additions: tuple[str, ...],
+    address: tuple[str, ...],
+    ship_to: Path | None,
+    as_channel: bool,
+    version: int | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Change quantities, lines or the address of an order.
+
+    Before its work is released it is simply changed. After that locations are asked for what they have; their answers
+    decide, and `hub orders show` tells what came of it. Exit 1 where nothing of it could be done.
+    """
+    told: dict[str, Any] = {"as_channel": as_channel}
+    told["lines"] = [dict(zip(("line", "quantity"), _pair(one), strict=True)) for one in lines]
+    told["add"] = [_addition(one) for one in additions]
+    if ship_to is not None:
+        told |= {"ship_to": _address_file(ship_to), "whole_address": True}
+    elif address:
+        told["ship_to"] = dict(_part(one) for one in address)
+    if version is None:
+        version = int(_one(place, reference)["version"])
+    result = act(place, "orders.edit", reference=reference, reason=reason, version=version, **told)
+    emit_result(result, as_json=as_json)
+    if result["state"] == "declined":
+        raise click.exceptions.Exit(FAILED)
+
+
+def _one(place: Place, reference: str) -> dict[str, Any]:
+    """The order that a person means. Raises Failure."""
+    ids = ask(place, "orders.find", reference)
+    if not ids:
+        raise Failure(f"There is no order {reference!r}. `hub orders list` shows what there is.", FAILED)
+    if len(ids) > 1:
+        raise Failure(f"{reference!r} fits several orders; use one of: {', '.join(ids)}", FAILED)
+    found: dict[str, Any] | None = ask(place, "orders.get", ids[0])
+    assert found is not None
+    return found
+
+
+def _pair(said: str) -> tuple[str, str]:
+    name, separator, value = said.rpartition("=")
+    if not separator or not name or not value:
+        raise click.BadParameter(f"{said!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _part(said: str) -> tuple[str, Any]:
+    name, separator, value = said.partition("=")
+    if not separator or not name:
+        raise click.BadParameter(f"{said!r} is not of the form PART=VALUE")
+    return name, [line.strip() for line in value.split("|")] if name == "lines" else value
+
+
+def _addition(said: str) -> dict[str, str]:
+    sku, rest = _pair(said)
+    quantity, separator, price = rest.partition("@")
+    if not separator:
+        raise click.BadParameter(f"{said!r} is not of the form SKU=QUANTITY@PRICE")
+    return {"sku": sku, "quantity": quantity, "unit_price": price}
+
+
+def _address_file(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise Failure(f"{path} holds no JSON: {error}", FAILED) from error
+    if not isinstance(found, dict):
+        raise Failure(f"{path} holds no address: an object with lines, locality, postal_code, country ...", FAILED)
+    return found

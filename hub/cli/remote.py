@@ -67,6 +67,12 @@ class Client:
             raise Failure(f"{self._url} knows nothing of {path}", FAILED)
         return dict(found)
 
+    def patch(self, path: str, body: Mapping[str, object], headers: Mapping[str, str]) -> dict[str, Any]:
+        found = self._ask("PATCH", path, {}, body=body, headers=headers)
+        if found is None:
+            raise Failure(f"{self._url} knows nothing of {path}", FAILED)
+        return dict(found)
+
     def rows(self, path: str, limit: int, **query: object) -> list[dict[str, Any]]:
         """Up to `limit` rows of a list, page by page."""
         page = self.get(path, limit=min(limit, PAGE), **query)
@@ -188,6 +194,7 @@ def ask(place: RemotePlace, query: str, *arguments: object, **named: object) -> 
 # --- doing ---
 
 ORDER_VERBS = ("hold", "release", "cancel")
+ORDER_WORDS = ("kind", "until", "then")
 SAID = "said with the command line"
 
 
@@ -198,7 +205,13 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
     given = {name: value for name, value in arguments.items() if value is not None}
     if noun == "orders" and verb in ORDER_VERBS:
         order = _one(_find(client, str(given["reference"])), f"order {given['reference']!r}")
-        return client.post(f"/v1/orders/{order}/{verb}", {"reason": given["reason"]})
+        words = {name: given[name] for name in ORDER_WORDS if name in given}
+        return client.post(f"/v1/orders/{order}/{verb}", {"reason": given["reason"], **words})
+    if action == "orders.edit":
+        order = _one(_find(client, str(given.pop("reference"))), "such order")
+        headers = {"If-Match": f'"{given.pop("version")}"'}
+        wanted = {name: value for name, value in given.items() if value not in ([], False)}
+        return client.patch(f"/v1/orders/{order}", wanted, headers)
     if noun == "deliveries":
         return _say(client, verb.replace("_", "-"), given)
     if noun == "exceptions":
@@ -260,10 +273,24 @@ def _unique() -> dict[str, str]:
 
 # --- types ---
 
-INSTANTS = frozenset({"as_of", "at", "deadline", "grace_until", "oldest", "probe_after"})
-AMOUNTS = frozenset({"amount", "firm", "free", "on_hand", "ordered", "over_shipped", "quantity", "soft", "total"})
+INSTANTS = frozenset({"until", "as_of", "at", "deadline", "grace_until", "oldest", "probe_after"})
+AMOUNTS = frozenset(
+    {
+        "amount",
+        "beside_total",
+        "price_effect",
+        "firm",
+        "free",
+        "on_hand",
+        "ordered",
+        "over_shipped",
+        "quantity",
+        "soft",
+        "total",
+    }
+)
 OF_AMOUNTS = frozenset({"quantities"})
-AS_THEY_ARE = frozenset({"document", "data", "refs"})
+AS_THEY_ARE = frozenset({"document", "data", "refs", "request", "delta"})
 """Trees that the views give as JSON, too."""
 
 

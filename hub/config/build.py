@@ -245,6 +245,14 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         grace_channels=grace.duration_map("channels"),
         unknown_sku=validation.text("unknown_sku"),
         address=validation.text("address"),
+        values=validation.text("values"),
+        duplicate_within=validation.duration("duplicate_within"),
+        value_limits={
+            name: validation.object("value_limits").decimal_map(name) for name in validation.raw("value_limits")
+        },
+        hold_boxes={
+            kind: (box.duration("after"), box.text("then")) for kind, box in top.members("holds") if box.has("after")
+        },
         payment_require=frozenset(validation.object("payment").texts("require")),
         payment_otherwise=validation.object("payment").text("otherwise"),
         totals_difference_up_to=totals.decimal("difference_up_to"),

@@ -381,6 +381,10 @@ class Policies:
     grace_channels: Mapping[str, timedelta]
     unknown_sku: str
     address: str
+    values: str
+    duplicate_within: timedelta
+    value_limits: Mapping[str, Mapping[str, Decimal]]
+    hold_boxes: Mapping[str, tuple[timedelta, str]]
     payment_require: frozenset[str]
     payment_otherwise: str
     totals_difference_up_to: Decimal
@@ -410,6 +414,10 @@ class Policies:
     def grace(self, connection: str) -> timedelta:
         """How long new orders of a channel wait before anything is sent."""
         return self.grace_channels.get(connection, self.grace_default)
+
+    def limits(self, connection: str) -> Mapping[str, Decimal]:
+        """Currency -> the total above which a person must look at an order of this channel."""
+        return self.value_limits.get(connection, self.value_limits.get("default", {}))
 
     def payment_manager(self, connection: str) -> str:
         """``hub`` or ``channel``: who captures and refunds for this channel."""

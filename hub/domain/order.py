@@ -53,6 +53,9 @@ class Hold:
     path: str
     hint: str
     placed_at: dt.datetime
+    until: dt.datetime | None = None
+    """When its time box ends, None where it has none; then `then` (release | cancel | escalate) happens."""
+    then: str = ""
     released_at: dt.datetime | None = None
     released_by: str | None = None
 
@@ -153,6 +156,8 @@ class Order:
     total: Decimal | None = None
     grace_until: dt.datetime | None = None
     confirmed_at: dt.datetime | None = None
+    duplicate_key: str | None = None
+    """Hash of buyer and lines, where orders placed twice are looked for."""
     facts: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     created_at: dt.datetime | None = None

@@ -1,18 +1,24 @@
-"""Rules that an order must pass before it goes on. A finding names rule, path and hint and becomes a validation hold.
+"""Rules that an order must pass before it goes on. A finding names rule, path and hint and becomes a hold.
 
 Nothing here parks an order: it is captured, found, cancelled and refunded like any other, and the hold releases itself
-when its cause is gone.
+when its cause is gone. `CHECKS` is the pipeline: named rules, in order, each a function of the same facts.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.money import decimal_text
+from hub.domain.postal import missing_parts, wrong_postal_code
 from hub.domain.totals import check_totals
+
+ZERO = Decimal(0)
+ACCEPT = "accept"
+HOLD_ORDER = "hold_order"
 
 
 class Rule(enum.StrEnum):
@@ -26,17 +32,39 @@ class Rule(enum.StrEnum):
     NO_STORE = "no_store"
     NO_LINES = "no_lines"
     PENDING = "pending"
+    VALUES = "values"
+    DUPLICATE = "duplicate"
+    VALUE_LIMIT = "value_limit"
+
+
+class HoldKind(enum.StrEnum):
+    VALIDATION = "validation"
+    ADDRESS = "address"
+    PAYMENT = "payment"
+    FRAUD = "fraud"
+    STOCK = "stock"
+    MANUAL = "manual"
+
+
+HOLD_KINDS: Mapping[HoldKind, str] = {
+    HoldKind.VALIDATION: "something the order says cannot be meant, or is not known here",
+    HoldKind.ADDRESS: "it cannot be shipped there as the address stands",
+    HoldKind.PAYMENT: "the money is not there",
+    HoldKind.FRAUD: "somebody should look whether it is meant: too large, or placed twice",
+    HoldKind.STOCK: "nobody has the goods, and the routing says to hold it then",
+    HoldKind.MANUAL: "a person said so",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`external_line_id` names the line it is about; `holds_order` says whether the whole order waits for it. `kind` is
-    the hold's: validation | address | payment. `cause` groups the same trouble of many orders."""
+    the hold's. `cause` groups the same trouble of many orders."""
 
     rule: str
     path: str
     hint: str
-    kind: str = "validation"
+    kind: str = HoldKind.VALIDATION
     external_line_id: str | None = None
     holds_order: bool = True
     cause: str = ""
@@ -44,44 +72,161 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Verdicts: hold_line | hold_order | accept. `payment_require`: states that let an order go on; empty = any."""
+    """Verdicts: hold_line | hold_order | accept. `payment_require`: states that let an order go on; empty = any.
+    `value_limits`: currency -> the total above which somebody must look."""
 
     unknown_sku: str = "hold_line"
-    address: str = "hold_order"
+    address: str = HOLD_ORDER
     payment_require: Collection[str] = ()
     totals_difference_up_to: Decimal = Decimal("0.02")
-    totals_otherwise: str = "hold_order"
+    totals_otherwise: str = HOLD_ORDER
+    values: str = HOLD_ORDER
+    value_limits: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-_NO_POSTAL_CODE = (
-    "AE AG AN AO AW BF BI BJ BO BS BW BZ CD CF CG CI CK CM DJ DM ER FJ GA GD GH GM GN GQ GY HK IE JM KI KM KN KP LC ML"
-    " MO MR MS MU MW NR NU PA QA RW SB SC SL SR ST SY TD TF TG TK TL TO TT TV TZ UG VU YE ZW"
-)
-NO_POSTAL_CODE = frozenset(_NO_POSTAL_CODE.split())
-"""Countries (ISO 3166-1) without a postal code in general use (Universal Postal Union, postal addressing systems)."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules look at. `record`: the merged canonical Order, with what was decided here over it; `stated` as its
+    source states it. `known_skus` None accepts every SKU. `doubles`: numbers of earlier orders that say the same."""
 
-NEEDS_ADMIN_AREA = frozenset({"US", "CA", "AU", "BR", "MX", "IN", "CN", "JP"})
-"""Countries whose carriers need a state or province."""
+    record: Mapping[str, Any]
+    stated: Mapping[str, Any]
+    policy: Policy
+    known_skus: Collection[str] | None = None
+    doubles: Sequence[str] = ()
+
+    @property
+    def lines(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self.record.get("lines") or ()
+        return found
 
 
-def validate(record: Mapping[str, Any], known_skus: Collection[str] | None, policy: Policy) -> list[Finding]:
-    """Findings of a merged canonical Order. `known_skus` None accepts every SKU."""
-    findings: list[Finding] = []
-    lines: Sequence[Mapping[str, Any]] = record.get("lines") or ()
-    if not lines:
-        findings.append(Finding(Rule.NO_LINES, "lines", "the order has no lines yet; a later restate may bring them"))
-    if policy.unknown_sku != "accept":
-        findings += _skus(lines, known_skus, policy.unknown_sku)
-    if policy.address != "accept" and record.get("method", "ship") in ("ship", "same_day") and _ships(lines):
-        findings += _address(record.get("ship_to"))
-    state = record.get("payment_state")
-    if state is not None and policy.payment_require and _was(state) not in policy.payment_require:
-        wanted = " or ".join(policy.payment_require)
-        hint = f"the source says {state}; it goes on when the payment is {wanted}"
-        findings.append(Finding(Rule.PAYMENT, "payment_state", hint, "payment"))
-    if policy.totals_otherwise != "accept":
-        findings += _totals(record, policy)
-    return findings
+Check = Callable[[Facts], Iterator[Finding]]
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Every finding of every rule, in the order of the pipeline."""
+    return [finding for rule in CHECKS.values() for finding in rule(facts)]
+
+
+def _no_lines(facts: Facts) -> Iterator[Finding]:
+    if not facts.lines:
+        yield Finding(Rule.NO_LINES, "lines", "the order has no lines yet; a later restate may bring them")
+
+
+def _values(facts: Facts) -> Iterator[Finding]:
+    """Values that have the right form and cannot be meant."""
+    if facts.policy.values == ACCEPT:
+        return
+    for position, line in enumerate(facts.lines):
+        line_id, whole = str(line["external_line_id"]), facts.policy.values == HOLD_ORDER
+        if Decimal(str(line.get("quantity", "1"))) < 0:
+            hint = "a quantity is never below zero; what comes back is a refund or a return"
+            path = f"lines.{position}.quantity"
+            yield Finding(Rule.VALUES, path, hint, external_line_id=line_id, holds_order=whole)
+        if Decimal(str(line.get("unit_price", "0"))) < 0:
+            hint = "a price is never below zero; what is taken off is an adjustment of the type discount"
+            path = f"lines.{position}.unit_price"
+            yield Finding(Rule.VALUES, path, hint, external_line_id=line_id, holds_order=whole)
+    placed_at = str(facts.record.get("placed_at", ""))
+    if placed_at and placed_at[:4] < "2000":
+        hint = f"it says it was placed in {placed_at[:4]}; the source's clock or the unit of its time is wrong"
+        yield Finding(Rule.VALUES, "placed_at", hint)
+
+
+def _no_sku(facts: Facts) -> Iterator[Finding]:
+    if facts.policy.unknown_sku == ACCEPT:
+        return
+    for position, line in _to_ship(facts.lines):
+        if not line.get("sku"):
+            hint = "the line has no SKU but must be shipped; give it one at the source or map it"
+            yield _of_sku(facts, Rule.NO_SKU, position, line, hint)
+
+
+def _unknown_sku(facts: Facts) -> Iterator[Finding]:
+    if facts.policy.unknown_sku == ACCEPT or facts.known_skus is None:
+        return
+    for position, line in _to_ship(facts.lines):
+        sku = line.get("sku")
+        if sku and sku not in facts.known_skus:
+            hint = f"no item has the SKU {sku}; import it (hub import items) or correct it at the source"
+            yield _of_sku(facts, Rule.UNKNOWN_SKU, position, line, hint, str(sku))
+
+
+def _of_sku(facts: Facts, rule: Rule, position: int, line: Mapping[str, Any], hint: str, cause: str = "") -> Finding:
+    return Finding(
+        rule,
+        f"lines.{position}.sku",
+        hint,
+        external_line_id=str(line["external_line_id"]),
+        holds_order=facts.policy.unknown_sku == HOLD_ORDER,
+        cause=cause,
+    )
+
+
+def _address(facts: Facts) -> Iterator[Finding]:
+    record = facts.record
+    shipped = record.get("method", "ship") in ("ship", "same_day") and any(True for _ in _to_ship(facts.lines))
+    if facts.policy.address == ACCEPT or not shipped:
+        return
+    address = record.get("ship_to")
+    if not address:
+        yield Finding(Rule.ADDRESS, "ship_to", "there is no address to ship to", HoldKind.ADDRESS)
+        return
+    country = address.get("country") or "anywhere"
+    for name in missing_parts(address):
+        yield Finding(Rule.ADDRESS, f"ship_to.{name}", f"a parcel to {country} needs {name}", HoldKind.ADDRESS)
+    looks = wrong_postal_code(address)
+    if looks is not None:
+        hint = f"a postal code of {country} looks like {looks}; correct it at the source or edit the order here"
+        yield Finding(Rule.ADDRESS, "ship_to.postal_code", hint, HoldKind.ADDRESS)
+
+
+def _payment(facts: Facts) -> Iterator[Finding]:
+    state, require = facts.record.get("payment_state"), facts.policy.payment_require
+    if state is None or not require or _was(state) in require:
+        return
+    hint = f"the source says {state}; it goes on when the payment is {' or '.join(require)}"
+    yield Finding(Rule.PAYMENT, "payment_state", hint, HoldKind.PAYMENT)
+
+
+def _totals(facts: Facts) -> Iterator[Finding]:
+    if facts.policy.totals_otherwise == ACCEPT:
+        return
+    difference = check_totals(facts.stated).difference
+    if difference is not None and abs(difference) > facts.policy.totals_difference_up_to:
+        hint = f"the source's total differs by {difference} from its own lines, charges, tax and discounts"
+        yield Finding(Rule.TOTALS, "totals.total", hint)
+
+
+def _duplicate(facts: Facts) -> Iterator[Finding]:
+    if facts.doubles:
+        hint = f"the same buyer ordered the same in {', '.join(facts.doubles)}; cancel one, or release this one"
+        yield Finding(Rule.DUPLICATE, "lines", hint, HoldKind.FRAUD)
+
+
+def _value_limit(facts: Facts) -> Iterator[Finding]:
+    totals = facts.record.get("totals") or {}
+    limit = facts.policy.value_limits.get(str(facts.record.get("currency", "")))
+    said = totals.get("current_total", totals.get("total"))
+    if limit is None or said is None or Decimal(str(said)) <= limit:
+        return
+    hint = f"it comes to more than {decimal_text(limit)} {facts.record['currency']}; look at it, then release it"
+    yield Finding(Rule.VALUE_LIMIT, "totals.total", hint, HoldKind.FRAUD)
+
+
+CHECKS: Mapping[Rule, Check] = {
+    Rule.NO_LINES: _no_lines,
+    Rule.VALUES: _values,
+    Rule.NO_SKU: _no_sku,
+    Rule.UNKNOWN_SKU: _unknown_sku,
+    Rule.ADDRESS: _address,
+    Rule.PAYMENT: _payment,
+    Rule.TOTALS: _totals,
+    Rule.DUPLICATE: _duplicate,
+    Rule.VALUE_LIMIT: _value_limit,
+}
+"""The pipeline. Names are those of the holds that findings become."""
 
 
 def _was(state: str) -> str:
@@ -89,49 +234,7 @@ def _was(state: str) -> str:
     return "paid" if state == "partially_refunded" else state
 
 
-def _ships(lines: Sequence[Mapping[str, Any]]) -> bool:
-    return any(line.get("requires_shipping", True) and line.get("fulfilled_by", "us") == "us" for line in lines)
-
-
-def _skus(lines: Sequence[Mapping[str, Any]], known: Collection[str] | None, verdict: str) -> list[Finding]:
-    findings = []
+def _to_ship(lines: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for position, line in enumerate(lines):
-        if not line.get("requires_shipping", True) or line.get("fulfilled_by", "us") != "us":
-            continue
-        sku = line.get("sku")
-        line_id, whole = str(line["external_line_id"]), verdict == "hold_order"
-        path = f"lines.{position}.sku"
-        if not sku:
-            hint = "the line has no SKU but must be shipped; give it one at the source or map it"
-            findings.append(Finding(Rule.NO_SKU, path, hint, external_line_id=line_id, holds_order=whole))
-        elif known is not None and sku not in known:
-            hint = f"no item has the SKU {sku}; import it (hub import items) or correct it at the source"
-            findings.append(
-                Finding(Rule.UNKNOWN_SKU, path, hint, external_line_id=line_id, holds_order=whole, cause=str(sku))
-            )
-    return findings
-
-
-def _address(address: Mapping[str, Any] | None) -> list[Finding]:
-    if not address:
-        return [Finding(Rule.ADDRESS, "ship_to", "there is no address to ship to", "address")]
-    country = str(address.get("country") or "")
-    missing = [name for name in ("country", "locality") if not address.get(name)]
-    if not any(address.get("lines") or ()):
-        missing.append("lines")
-    if not address.get("postal_code") and country not in NO_POSTAL_CODE:
-        missing.append("postal_code")
-    if country in NEEDS_ADMIN_AREA and not (address.get("admin_area_code") or address.get("admin_area")):
-        missing.append("admin_area")
-    return [
-        Finding(Rule.ADDRESS, f"ship_to.{name}", f"a parcel to {country or 'anywhere'} needs {name}", "address")
-        for name in missing
-    ]
-
-
-def _totals(record: Mapping[str, Any], policy: Policy) -> list[Finding]:
-    difference = check_totals(record).difference
-    if difference is None or abs(difference) <= policy.totals_difference_up_to:
-        return []
-    hint = f"the source's total differs by {difference} from its own lines, charges, tax and discounts"
-    return [Finding(Rule.TOTALS, "totals.total", hint)]
+        if line.get("requires_shipping", True) and line.get("fulfilled_by", "us") == "us":
+            yield position, line

@@ -15,6 +15,7 @@ from hub.domain.money import decimal_text
 from hub.domain.order import Effects
 from hub.domain.quantity import AT_LOCATION, LEFT
 from hub.domain.snapshot import Snapshot
+from hub.oms.doubles import same_orders
 from hub.oms.holds import release
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
@@ -108,6 +109,8 @@ def _tombstone(
 def cancel_whole(case: Case, by: str, reason: str, at: str) -> None:
     """Remember that nothing of the order is wanted any more. Said twice, the first stands."""
     if not case.order.cancelled:
+        for row in same_orders(case):
+            case.task("recheck_holds", row["id"], case.now, case.order.id)
         case.order.facts = {**case.order.facts, "cancelled": {"by": by, "reason": reason, "at": at}}
 
 

@@ -23,7 +23,8 @@ from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, channel_has_cancelled, from_holds, tell_erp, too_late_to_cancel
 from hub.oms.change_answers import STATED_ADDRESS, Change
 from hub.oms.changes import ask_for_readdress, keep_change
-from hub.oms.holds import sync_holds
+from hub.oms.doubles import duplicate_key
+from hub.oms.holds import LOOK_AGAIN, sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
@@ -92,6 +93,7 @@ def handle_order(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
             _begin(case, incoming)
         _apply(case, incoming)
         if first_sight:
+            _look_for_doubles(case)
             tell(case, Fact.ORDER_CAPTURED)
         elif _stated(incoming.previous) != _stated(incoming.record):
             tell(case, Fact.ORDER_CHANGED)
@@ -172,6 +174,12 @@ def _begin(case: Case, incoming: Incoming) -> None:
         order.effects = Effects.ON if channel.effects and incoming.effects else Effects.OBSERVE
         order.grace_until = incoming.received_at + dt.timedelta(seconds=channel.grace_seconds)
     case.decision.wakes = [order_key(channel.id, incoming.scope, incoming.external_id)]
+
+
+def _look_for_doubles(case: Case) -> None:
+    """An order that another process captures at this very moment is not seen: it is looked for once more."""
+    if case.order.duplicate_key is not None and case.acts:
+        case.task("recheck_holds", case.order.id, case.now + LOOK_AGAIN)
 
 
 def _without_effects(record: Mapping[str, Any], start_from: dt.datetime | None) -> str | None:
@@ -278,6 +286,7 @@ def _header(case: Case, incoming: Incoming) -> None:
     if difference:
         facts["totals_difference"] = decimal_text(difference)
     order.facts = facts
+    order.duplicate_key = duplicate_key(case, record)
 
 
 def _contacts(case: Case, record: Mapping[str, Any]) -> bool:

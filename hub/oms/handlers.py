@@ -14,6 +14,7 @@ from hub.oms.capture import handle_order
 from hub.oms.customer import handle_customer
 from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
+from hub.oms.hold_tasks import handle_hold_box, handle_recheck
 from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
@@ -66,6 +67,8 @@ def build(rules: Rules) -> Handlers:
             "confirm": allocate,
             "push_stock": handle_push_stock(rules),
             "release_holds": handle_release_holds(rules),
+            "hold_box": handle_hold_box(rules),
+            "recheck_holds": handle_recheck(rules),
             "reservation_expiry": handle_reservation_expiry(rules),
             "silence": handle_silence(rules),
             "authorisation_expiry": handle_authorisation_expiry(rules),

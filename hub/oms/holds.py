@@ -10,14 +10,18 @@ from hub.domain.decision import MappingHold
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import Hold, OrderLine, OrderStatus, status
-from hub.domain.validation import Finding, Policy, Rule, validate
+from hub.domain.validation import CHECKS, Facts, Finding, HoldKind, Policy, Rule, check
+from hub.oms.doubles import doubles
+from hub.oms.hold_box import box
 from hub.oms.load import Case, new_hold
-from hub.oms.ports import Rules
 from hub.oms.save import tell
+from hub.oms.times import instant_text
 
-MANUAL = "manual"
+MANUAL = HoldKind.MANUAL.value
 AUTHORISATION = "authorisation"
 """The rule of a payment hold: its provider's word places and releases it, no restate of the channel."""
+BY_OTHERS = frozenset({MANUAL, AUTHORISATION})
+"""Rules whose holds no restate releases."""
 HUB = "hub"
 QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, Rule.PENDING.value, MANUAL})
 """Holds that are a normal wait, not trouble: they raise no exception."""
@@ -30,9 +34,10 @@ TOLD_LATER = frozenset({Rule.ADDRESS, Rule.NO_LINES, Rule.PAYMENT, Rule.TOTALS})
 
 def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingHold] | None) -> None:
     """Place and release what the rules say of the order now. `mapping` None: keep what the mapping held before."""
+    seen = record
     if case.order.facts.get("edits"):
-        record = {**record, **{name: said for name, said in record_of(case).items() if name in ("ship_to", "lines")}}
-    findings = [] if _over(case) else validate(record, _known_skus(case, record), _policy(case.rules))
+        seen = {**record, **{name: said for name, said in record_of(case).items() if name in ("ship_to", "lines")}}
+    findings = [] if _over(case) else check(_facts(case, seen, record))
     kept = [hold for hold in case.order.holds if hold.open and hold.rule in FROM_MAPPINGS]
     if any(said.rule == Rule.PENDING for said in (kept if mapping is None else mapping)):
         findings = [finding for finding in findings if finding.rule not in TOLD_LATER]
@@ -48,14 +53,15 @@ def sync_holds(case: Case, record: Mapping[str, Any], mapping: Sequence[MappingH
             wanted[hold.id] = (hold, f"{case.order.channel}/{said.rule}")
     _place(case, wanted)
     for hold in case.order.holds:
-        if hold.open and hold.kind != MANUAL and hold.rule != AUTHORISATION and hold.id not in wanted:
+        if hold.open and hold.rule not in BY_OTHERS and hold.id not in wanted:
             release(case, hold, HUB)
 
 
 def recheck_holds(case: Case) -> None:
     """Look again after something was changed here: place and release what the rules say of the order as it is now.
     What only a statement of the source can cure stays as it is."""
-    findings = [] if _over(case) else validate(record_of(case), _known_skus(case, record_of(case)), _policy(case.rules))
+    record = record_of(case)
+    findings = [] if _over(case) else check(_facts(case, record, record))
     wanted = {}
     for finding in findings:
         if finding.rule not in BY_SOURCE:
@@ -67,8 +73,8 @@ def recheck_holds(case: Case) -> None:
             release(case, hold, HUB)
 
 
-BY_SOURCE = frozenset({Rule.TOTALS, Rule.PAYMENT, Rule.NO_LINES})
-RECHECKED = frozenset({Rule.ADDRESS.value, Rule.UNKNOWN_SKU.value, Rule.NO_SKU.value})
+BY_SOURCE = frozenset({Rule.TOTALS, Rule.PAYMENT, Rule.NO_LINES, Rule.VALUE_LIMIT})
+RECHECKED = frozenset(rule.value for rule in CHECKS if rule not in BY_SOURCE)
 
 
 def record_of(case: Case) -> dict[str, Any]:
@@ -76,6 +82,7 @@ def record_of(case: Case) -> dict[str, Any]:
     order = case.order
     facts = ("method", "payment_state", "totals", "adjustments", "shipping_charges", "taxes_included")
     record: dict[str, Any] = {name: order.facts[name] for name in facts if name in order.facts}
+    record |= {"placed_at": instant_text(order.placed_at)} if order.placed_at else {}
     record |= {role: case.contacts[role] for role in ("buyer", "ship_to") if case.contacts.get(role)}
     record["lines"] = [_stated_line(line) for line in sorted(order.lines, key=lambda line: line.number)]
     return record
@@ -95,6 +102,7 @@ def _stated_line(line: OrderLine) -> dict[str, Any]:
 def release(case: Case, hold: Hold, by: str) -> None:
     hold.released_at = case.now
     hold.released_by = by
+    case.clear_exception(f"hold-overdue/{hold.id}", by)
     if not any(other.open and other.rule == hold.rule for other in case.order.holds):
         case.clear_exception(f"hold/{hold.rule}/", by)
     elif hold.rule == Rule.UNKNOWN_SKU:
@@ -121,10 +129,13 @@ def _place(case: Case, wanted: Mapping[str, tuple[Hold, str]]) -> None:
         before = known.get(hold_id)
         if before is None:
             case.order.holds.append(hold)
+            box(case, hold)
             _trouble(case, hold, cause)
         elif not before.open and before.released_by == HUB:
             before.released_at = before.released_by = None
-            before.path, before.hint = hold.path, hold.hint
+            before.placed_at, before.path, before.hint = case.now, hold.path, hold.hint
+            before.until, before.then = None, ""
+            box(case, before)
             _trouble(case, before, cause)
         elif before.open:
             before.path, before.hint, before.line_id = hold.path, hold.hint, hold.line_id
@@ -191,14 +202,18 @@ def _over(case: Case) -> bool:
     return case.order.cancelled or not case.acts or status(case.order) in (OrderStatus.CANCELLED, OrderStatus.CLOSED)
 
 
-def _policy(rules: Rules) -> Policy:
-    return Policy(
+def _facts(case: Case, record: Mapping[str, Any], stated: Mapping[str, Any]) -> Facts:
+    rules, channel = case.rules, case.channel
+    policy = Policy(
         unknown_sku=rules.unknown_sku,
         address=rules.address,
         payment_require=rules.payment_require,
         totals_difference_up_to=rules.totals_difference_up_to,
         totals_otherwise=rules.totals_otherwise,
+        values=rules.values,
+        value_limits=channel.value_limits if channel is not None else {},
     )
+    return Facts(record, stated, policy, _known_skus(case, record), doubles(case))
 
 
 def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:

@@ -12,6 +12,7 @@ from hub.domain.order import OrderStatus, status
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import StockChange
 from hub.oms.cancel import cancel_whole, settle_cancel
+from hub.oms.hold_box import RELEASE, box
 from hub.oms.holds import MANUAL, release
 from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
@@ -24,29 +25,51 @@ NOT_POSSIBLE = "not_possible"
 
 
 def hold_order(
-    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    order_id: str,
+    who: str,
+    reason: str,
+    kind: str = MANUAL,
+    until: dt.datetime | None = None,
+    then: str = RELEASE,
 ) -> Decision:
-    """Stop an order where it is; what has been released to locations goes on there."""
+    """Stop an order where it is; what has been released to locations goes on there. Holds stack: the order goes on when
+    the last is released. `until` gives this one a time box of its own."""
     case = open_case(snapshot, rules, now, cause, order_id)
     if case is None:
         return _missing(order_id)
     if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
         return _not_possible(case, f"the order is {status(case.order)}")
-    hold = new_hold(case, MANUAL, MANUAL, "", f"{who}: {case.discreet(reason)}", None, cause)
+    if until is not None and until <= now:
+        return _not_possible(case, f"{instant_text(until)} is over already")
+    hold = new_hold(case, kind, MANUAL, "", f"{who}: {case.discreet(reason)}", None, cause)
+    if until is not None:
+        hold.until, hold.then = until, then
     case.order.holds.append(hold)
+    box(case, hold)
     return save(case)
 
 
 def release_order(
-    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    order_id: str,
+    who: str,
+    reason: str,
+    kind: str | None = None,
 ) -> Decision:
-    """Release every open hold; what a person released is not held for the same cause again."""
+    """Release every open hold, or those of one kind; what a person released is not held for the same cause again."""
     case = open_case(snapshot, rules, now, cause, order_id)
     if case is None:
         return _missing(order_id)
-    held = [hold for hold in case.order.holds if hold.open]
+    held = [hold for hold in case.order.holds if hold.open and kind in (None, hold.kind)]
     if not held:
-        return _not_possible(case, "nothing holds the order")
+        return _not_possible(case, f"no hold of the kind {kind} is open" if kind else "nothing holds the order")
     for hold in held:
         release(case, hold, f"{who}: {case.discreet(reason)}")
     if case.acts:

@@ -21,6 +21,8 @@ class Channel:
     start_from: dt.datetime | None
     grace_seconds: float
     capabilities: frozenset[str] = frozenset()
+    value_limits: Mapping[str, Decimal] = field(default_factory=dict)
+    """Currency -> the total above which a person must look."""
     location_map: Mapping[str, str] = field(default_factory=dict)
     share: Decimal = Decimal(1)
     threshold: Decimal = Decimal(0)
@@ -28,6 +30,14 @@ class Channel:
     """Who captures and refunds for its orders: hub | channel."""
     supply_within: dt.timedelta = dt.timedelta(0)
     """How far ahead it sells what is still to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBox:
+    """How long holds of a kind stand, and what happens then: release | cancel | escalate."""
+
+    after: dt.timedelta
+    then: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,11 @@ class Rules:
     when_nothing: str
     takers: Mapping[str, tuple[str, ...]]
     """Capability -> connections that offer it and are configured to get it (submit_order, push_inventory ...)."""
+    hold_boxes: Mapping[str, HoldBox] = field(default_factory=dict)
+    """By kind of hold."""
+    duplicate_within: dt.timedelta = dt.timedelta(0)
+    """Orders of one buyer with the same lines placed within it are the same one twice; zero: nobody looks."""
+    values: str = "hold_order"
     unknown_sku: str = "hold_line"
     address: str = "hold_order"
     payment_require: tuple[str, ...] = ("authorised", "paid")

@@ -35,6 +35,7 @@ def order_row(order: Order) -> Row:
         "total": order.total,
         "grace_until": order.grace_until,
         "confirmed_at": order.confirmed_at,
+        "duplicate_key": order.duplicate_key,
         "document": dict(order.facts),
     }
 
@@ -55,6 +56,7 @@ def order_from(row: Mapping[str, Any]) -> Order:
         total=row["total"],
         grace_until=row["grace_until"],
         confirmed_at=row["confirmed_at"],
+        duplicate_key=row["duplicate_key"],
         facts=dict(row["document"]),
         version=row["version"],
         created_at=row["created_at"],
@@ -128,6 +130,8 @@ def hold_row(hold: Hold) -> Row:
         "path": hold.path,
         "hint": hold.hint,
         "placed_at": hold.placed_at,
+        "until": hold.until,
+        "then": hold.then,
         "released_at": hold.released_at,
         "released_by": hold.released_by,
     }

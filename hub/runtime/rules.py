@@ -10,6 +10,7 @@ from hub.domain.promise import Pool
 from hub.oms.ports import (
     Backorders,
     Channel,
+    HoldBox,
     LabelRule,
     LocationRule,
     NotifyRule,
@@ -57,6 +58,9 @@ def rules_of(bundle: Bundle) -> Rules:
         fallback=bundle.routing.fallback,
         when_nothing=bundle.routing.when_nothing,
         takers={capability.value: takers for capability in Capability if (takers := _takers(bundle, capability))},
+        hold_boxes={kind: HoldBox(after, then) for kind, (after, then) in policies.hold_boxes.items()},
+        duplicate_within=policies.duplicate_within,
+        values=policies.values,
         unknown_sku=policies.unknown_sku,
         address=policies.address,
         payment_require=() if policies.payment_otherwise == "accept" else tuple(sorted(policies.payment_require)),
@@ -123,6 +127,7 @@ def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
         location_map=location_map,
         share=bundle.policies.share(connection.id),
         threshold=bundle.policies.threshold(connection.id),
+        value_limits=bundle.policies.limits(connection.id),
         money=bundle.policies.payment_manager(connection.id),
         supply_within=bundle.policies.supply_within(connection.id),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -109,11 +110,12 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     order["links"] = _links(connection, order_id)
     order["holds"] = rows(
         connection,
-        """SELECT id, line_id, kind, rule, path, hint, placed_at, released_at, released_by FROM holds
+        """SELECT id, line_id, kind, rule, path, hint, placed_at, until, "then", released_at, released_by FROM holds
             WHERE order_id = :id ORDER BY placed_at, id""",
         {"id": order_id},
-        instants=("placed_at", "released_at"),
+        instants=("placed_at", "until", "released_at"),
     )
+    order["changes"] = _changes(connection, order_id)
     order["fulfilment_orders"] = _documents(
         rows(
             connection,
@@ -205,6 +207,21 @@ def _links(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def _changes(connection: Connection, order_id: str) -> list[dict[str, Any]]:
+    """Change sets, oldest first."""
+    found = rows(
+        connection,
+        """SELECT id, version, state, asked_by, reason, request, delta, currency, price_effect, beside_total, why, at,
+                  settled_at FROM changes WHERE order_id = :id ORDER BY at, id""",
+        {"id": order_id},
+        amounts=("price_effect", "beside_total"),
+        instants=("at", "settled_at"),
+    )
+    for row in found:
+        row["request"], row["delta"] = json.loads(row["request"]), json.loads(row["delta"])
+    return found
+
+
 def _attributes(connection: Connection, order_id: str) -> dict[str, Any]:
     """What the channel stated beyond the model, from its merged view: gone when that is erased, and without what it
     says of the order's people."""
@@ -243,7 +260,10 @@ def _lines(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     for line in found:
         line["quantities"] = {bucket: line.pop(bucket) for bucket in BUCKETS}
         line["quantities"] = {bucket: value for bucket, value in line["quantities"].items() if value}
-    return _documents(found)
+    for line in _documents(found):
+        document = line["document"]
+        line["wish"] = Decimal(document.get("edited", document.get("wanted", "0")))
+    return found
 
 
 def _documents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.cli.main import hub as cli
+from hub.domain.decision import Decision
 from hub.exchange import verbs
 from hub.exchange.verbs import Refused
 from hub.oms.people import cancel_order, hold_order, release_order
@@ -94,8 +95,12 @@ def play(hub: Whole, number: int, said: Step) -> None:
     elif kind == "item":
         hub.items("NEW")
     elif kind == "person" and hub.rows("orders"):
-        verb = {"hold": hold_order, "release": release_order, "cancel": cancel_order}[rest[0]]
-        hub.person(verb)
+        verbs_of: dict[str, Callable[..., Decision]] = {
+            "hold": hold_order,
+            "release": release_order,
+            "cancel": cancel_order,
+        }
+        hub.person(verbs_of[rest[0]])
     elif kind == "verb":
         _say(hub, rest[0], rest[1])
     elif kind == "script":

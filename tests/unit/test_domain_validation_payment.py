@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.domain.validation import Policy, Rule, validate
+from hub.domain.validation import Facts, Policy, Rule, check
 
 POLICY = Policy(
     unknown_sku="accept", address="accept", totals_otherwise="accept", payment_require=("authorised", "paid")
@@ -13,7 +13,7 @@ POLICY = Policy(
 
 def holds(state: str) -> bool:
     record = {"payment_state": state, "lines": [{"external_line_id": "1", "sku": "TEE", "quantity": "1"}]}
-    return any(finding.rule is Rule.PAYMENT for finding in validate(record, None, POLICY))
+    return any(finding.rule is Rule.PAYMENT for finding in check(Facts(record, record, POLICY)))
 
 
 @pytest.mark.parametrize("state", ["pending", "voided", "refunded"])

@@ -44,6 +44,20 @@ def test_an_order_is_held_released_and_cancelled_with_a_reason(own_floor: Floor)
     assert "they called" in visitor.page(page)
 
 
+def test_an_order_is_edited_on_its_page(own_floor: Floor) -> None:
+    order = own_floor.order("PHONE-1")
+    page = f"/orders/{order}"
+    visitor = own_floor.visitor()
+    (row,) = own_floor.rows("orders", id=order)
+    fields = {"version": str(row["version"]), "quantity-1": "5", "postal_code": "07102", "reason": "they called"}
+    assert "is accepted" in said(visitor.press(page, f"{page}/edit", **fields).text)
+    again = visitor.press(page, f"{page}/edit", **{**fields, "quantity-1": "6"})
+    assert "by now, not" in said(again.text), "somebody was faster"
+    shown = visitor.page(page)
+    assert "2 → 5" in shown
+    assert "address (postal_code)" in shown
+
+
 def test_what_is_refused_says_why_and_changes_nothing(own_floor: Floor) -> None:
     order = own_floor.order("PHONE-1")
     visitor = own_floor.visitor()

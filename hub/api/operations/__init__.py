@@ -11,6 +11,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.list": orders.list_,
     "orders.create": orders.create,
     "orders.get": orders.get,
+    "orders.edit": orders.edit,
     "orders.hold": orders.hold,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,

@@ -69,24 +69,30 @@ def same(before: Answered) -> dict[str, Any]:
 
 
 def hold(call: Call, order: str) -> Answer:
-    return _do(call, "orders.hold", order)
+    said = {name: call.body[name] for name in ("kind", "until", "then") if name in call.body}
+    return _do(call, "orders.hold", order, **said)
 
 
 def release(call: Call, order: str) -> Answer:
-    return _do(call, "orders.release", order)
+    return _do(call, "orders.release", order, kind=call.body.get("kind"))
+
+
+def edit(call: Call, order: str) -> Answer:
+    said = {name: value for name, value in call.body.items() if name != "reason"}
+    return _do(call, "orders.edit", order, **said)
 
 
 def cancel(call: Call, order: str) -> Answer:
     return _do(call, "orders.cancel", order)
 
 
-def _do(call: Call, action: str, order: str) -> Answer:
+def _do(call: Call, action: str, order: str, **said: Any) -> Answer:
     with call.hub.store.read() as snapshot:
         if snapshot.row("orders", {"id": order}) is None:
             raise _none(order)
     looked_at = call.headers.get("if-match")
     version = int(looked_at.strip('"')) if looked_at else None
-    return Answer(call.act(action, reference=order, reason=call.body["reason"], version=version))
+    return Answer(call.act(action, reference=order, reason=call.body["reason"], version=version, **said))
 
 
 def _none(order: str) -> Problem:

@@ -25,12 +25,19 @@ orders = Table(
     Column("total", Exact),
     Column("grace_until", Instant),
     Column("confirmed_at", Instant),
+    Column("duplicate_key", Text),  # hash of buyer and lines; another order with the same one may be the same
     Column("document", Json, nullable=False),  # header, holds, links, totals, attributes; no personal data
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("channel", "scope", "external_id"),
     Index("ix_orders_number", "number"),
+    Index(
+        "ix_orders_duplicate",
+        "duplicate_key",
+        sqlite_where=text("duplicate_key IS NOT NULL"),
+        postgresql_where=text("duplicate_key IS NOT NULL"),
+    ),
     Index("ix_orders_status", "status", "id"),
     Index("ix_orders_created", "created_at", "id"),
 )
@@ -100,6 +107,8 @@ holds = Table(
     Column("path", Text, nullable=False),
     Column("hint", Text, nullable=False),
     Column("placed_at", Instant, nullable=False),
+    Column("until", Instant),  # its time box ends; then `then`
+    Column("then", Text, nullable=False, server_default=""),  # release | cancel | escalate
     Column("released_at", Instant),
     Column("released_by", Text),
     Index("ix_holds_order", "order_id"),

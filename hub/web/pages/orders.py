@@ -12,7 +12,7 @@ from hub.views.intake import list_messages
 from hub.views.orders import list_orders, show_order
 from hub.views.states import ORDER_STATES
 from hub.web.request import Answer, Go, Page, Request, Stop, get, post
-from hub.web.words import sentence
+from hub.web.words import number, sentence
 
 SIZE = 50
 ZERO = Decimal(0)
@@ -60,7 +60,12 @@ def order(request: Request) -> Answer:
         "sums": sums,
         "line_values": sums["values"],
         "why": [_decision(one) for one in found["sourcing"]],
-        "can": {"hold": not ended, "release": bool(open_holds), "cancel": not ended},
+        "can": {
+            "hold": not ended,
+            "release": bool(open_holds),
+            "cancel": not ended,
+            "edit": not ended and found["effects"] != "none",
+        },
     }
     return Page("order.html", values)
 
@@ -99,8 +104,50 @@ def _do(action: str) -> Any:
     return run
 
 
+def _hold(request: Request) -> Answer:
+    order_id = request.params["order"]
+    until = request.form.get("until", "").strip() or None
+    back, reason = f"/orders/{order_id}", request.given("reason", "why")
+    return request.do(back, "orders.hold", reference=order_id, reason=reason, until=until)
+
+
+ADDRESS_PARTS = ("lines", "locality", "admin_area_code", "postal_code", "country")
+
+
+def _edit(request: Request) -> Answer:
+    """Only what differs from the page that the form was on: its version says which one that was."""
+    order_id, form = request.params["order"], request.form
+    with request.reading() as connection:
+        found = show_order(connection, order_id)
+    if found is None:
+        raise Stop(404, "There is no such order. The search finds orders by their other names.")
+    lines = []
+    for line in found["lines"]:
+        said = form.get(f"quantity-{line['number']}", "").strip()
+        if said and said != number(line["wish"]):
+            lines.append({"line": line["id"], "quantity": said})
+    told: dict[str, Any] = {"lines": lines}
+    if form.get("sku", "").strip():
+        quantity, price = request.given("add_quantity", "how many to add"), request.given("unit_price", "the price")
+        told["add"] = [{"sku": form["sku"].strip(), "quantity": quantity, "unit_price": price}]
+    address = {part: form[part].strip() for part in ADDRESS_PARTS if form.get(part, "").strip()}
+    if address:
+        told["ship_to"] = {**address, **({"lines": [address["lines"]]} if "lines" in address else {})}
+    version = form.get("version", "")
+    return request.do(
+        f"/orders/{order_id}",
+        "orders.edit",
+        reference=order_id,
+        reason=request.given("reason", "why"),
+        version=int(version) if version.isdecimal() and len(version) < 10 else 0,
+        **told,
+    )
+
+
 ROUTES = (
     get("/orders", orders, "orders:read"),
     get(f"/orders/{ID}", order, "orders:read"),
-    *(post(f"/orders/{ID}/{action}", _do(action), "orders:write") for action in ("hold", "release", "cancel")),
+    post(f"/orders/{ID}/hold", _hold, "orders:write"),
+    post(f"/orders/{ID}/edit", _edit, "orders:write"),
+    *(post(f"/orders/{ID}/{action}", _do(action), "orders:write") for action in ("release", "cancel")),
 )

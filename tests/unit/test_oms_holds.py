@@ -1,0 +1,159 @@
+"""Holds as a stack: of several kinds, each with its own end, possible at any time before closing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from hub.domain.decision import Decision
+from hub.oms.people import cancel_order, hold_order, release_order
+from hub.oms.ports import HoldBox
+from tests.property.memory_store import Bench, channel, location, order_record, rules
+
+HOUR = dt.timedelta(hours=1)
+
+
+def bench_with(**changes: Any) -> Bench:
+    bench = Bench(rules(location("east"), **changes))
+    bench.stock("TEE", "east", 10)
+    return bench
+
+
+def say(bench: Bench, verb: Any, *more: Any, order: str = "#1001", cause: str = "ac_1", **words: Any) -> Decision:
+    row = bench.store.rows("orders", {"number": order})[0]
+    decision: Decision = verb(bench.store, bench.rules, bench.now, cause, row["id"], "jo", "why", *more, **words)
+    bench._commit(decision)
+    return decision
+
+
+def holds(bench: Bench) -> list[tuple[str, str, bool]]:
+    return [(row["kind"], row["rule"], row["released_at"] is None) for row in bench.store.rows("holds", {})]
+
+
+def test_an_order_goes_on_only_when_the_last_hold_is_released() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=600)})
+    bench.order(order_record(("L1", "TEE", 1)))
+    say(bench, hold_order, "fraud", cause="ac_1")
+    say(bench, hold_order, "manual", cause="ac_2")
+    bench.later(minutes=11)
+    bench.run()
+    say(bench, release_order, "fraud", cause="ac_3")
+    bench.run()
+    assert bench.the_order()["status"] == "held"
+    say(bench, release_order, cause="ac_4")
+    bench.run()
+    assert bench.the_order()["status"] == "confirmed"
+
+
+def test_releasing_a_kind_that_does_not_hold_it_is_refused() -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 1)))
+    say(bench, hold_order)
+    assert say(bench, release_order, "fraud", cause="ac_2").message == "no hold of the kind fraud is open"
+
+
+@pytest.mark.parametrize(("then", "status"), [("release", "confirmed"), ("cancel", "cancelled"), ("escalate", "held")])
+def test_a_time_box_ends_as_it_was_said(then: str, status: str) -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 1)))
+    say(bench, hold_order, "fraud", bench.now + HOUR, then)
+    bench.run()
+    assert bench.the_order()["status"] == "held"
+    bench.later(hours=1)
+    bench.run()
+    assert bench.the_order()["status"] == status
+    assert ("hold_overdue" in bench.raised()) is (then == "escalate")
+    if then == "escalate":
+        say(bench, release_order, cause="ac_2")
+        assert any(clear.cause_key.startswith("hold-overdue/") for clear in bench.decisions[-1].clears)
+
+
+def test_a_box_of_a_hold_that_was_released_and_placed_again_does_not_end_the_new_one() -> None:
+    bench = bench_with(hold_boxes={"payment": HoldBox(HOUR, "cancel")}, payment_require=("paid",))
+    record = order_record(("L1", "TEE", 1), payment_state="pending")
+    bench.order(record)
+    bench.later(minutes=50)
+    bench.order({**record, "payment_state": "paid", "source_version": "2026-11-02T09:50:00.000000Z"})
+    bench.order({**record, "payment_state": "pending", "source_version": "2026-11-02T09:55:00.000000Z"})
+    bench.later(minutes=20)
+    bench.run("hold_box")
+    assert bench.the_order()["status"] == "held"
+    bench.later(minutes=40)
+    bench.run("hold_box")
+    assert bench.the_order()["status"] == "cancelled"
+
+
+def test_a_time_that_is_over_is_refused() -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 1)))
+    assert "is over already" in say(bench, hold_order, "manual", bench.now - HOUR, "release").message
+
+
+def test_an_order_can_be_held_after_it_was_confirmed_and_its_reservations_stay() -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.run()
+    say(bench, hold_order, "fraud")
+    assert bench.the_order()["status"] == "held"
+    assert bench.lines()["L1"] == {"released": 1}
+
+
+def test_the_same_order_placed_twice_holds_the_later_until_one_is_cancelled() -> None:
+    bench = bench_with(duplicate_within=HOUR)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.later(minutes=5)
+    bench.order(order_record(("X9", "TEE", 1), external_id="4508", number="#1002", placed_at="2026-11-02T09:04:00Z"))
+    bench.run()
+    assert holds(bench) == [("fraud", "duplicate", True)]
+    (held,) = bench.store.rows("holds", {})
+    assert "#1001" in held["hint"]
+    assert bench.store.rows("orders", {"status": "held"})[0]["number"] == "#1002"
+    say(bench, cancel_order, order="#1001")
+    bench.run()
+    assert holds(bench) == [("fraud", "duplicate", False)]
+    assert bench.store.rows("orders", {"number": "#1002"})[0]["status"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"placed_at": "2026-11-02T12:00:00Z"},
+        {"buyer": {"external_id": "c-2", "email": "other@example.com"}},
+        {"lines": [{"external_line_id": "1", "sku": "TEE", "quantity": "3", "unit_price": "10"}], "totals": {}},
+    ],
+)
+def test_another_time_buyer_or_quantity_makes_another_order(changes: dict[str, Any]) -> None:
+    bench = bench_with(duplicate_within=HOUR)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.order(order_record(("L1", "TEE", 1), external_id="4508", number="#1002", **changes))
+    assert holds(bench) == []
+
+
+def test_of_two_that_come_at_the_same_moment_exactly_one_is_held() -> None:
+    bench = bench_with(duplicate_within=HOUR, channels={"shop": channel(grace_seconds=600)})
+    bench.order(order_record(("L1", "TEE", 1), external_id="4508", number="#1002"))
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.later(seconds=16)
+    bench.run("recheck_holds")
+    assert [row["status"] for row in bench.store.rows("orders", {}, order_by=("status",))] == ["held", "received"]
+
+
+def test_a_total_above_the_limit_of_its_channel_is_looked_at_by_a_person() -> None:
+    shop = channel(value_limits={"USD": 15})
+    bench = bench_with(channels={"shop": shop})
+    bench.order(order_record(("L1", "TEE", 2)))
+    assert holds(bench) == [("fraud", "value_limit", True)]
+    say(bench, release_order)
+    bench.order(order_record(("L1", "TEE", 2), source_version="2026-11-02T09:50:00.000000Z", note="gift"))
+    bench.run()
+    assert bench.the_order()["status"] == "confirmed", "what a person released is not held for the same cause again"
+
+
+def test_no_event_tells_who_the_buyer_of_a_double_is() -> None:
+    bench = bench_with(duplicate_within=HOUR)
+    bench.order(order_record(("L1", "TEE", 1)))
+    key = bench.the_order()["duplicate_key"]
+    assert len(key) == 32
+    assert "buyer@example.com" not in str(bench.the_order())
