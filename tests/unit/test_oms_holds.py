@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -141,7 +142,7 @@ def test_of_two_that_come_at_the_same_moment_exactly_one_is_held() -> None:
 
 
 def test_a_total_above_the_limit_of_its_channel_is_looked_at_by_a_person() -> None:
-    shop = channel(value_limits={"USD": 15})
+    shop = channel(value_limits={"USD": Decimal(15)})
     bench = bench_with(channels={"shop": shop})
     bench.order(order_record(("L1", "TEE", 2)))
     assert holds(bench) == [("fraud", "value_limit", True)]

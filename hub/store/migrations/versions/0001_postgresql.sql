@@ -97,6 +97,26 @@ CREATE INDEX ix_captures_external ON captures (external_id);
 
 CREATE INDEX ix_captures_order ON captures (order_id);
 
+CREATE TABLE changes (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    asked_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    request TEXT NOT NULL,
+    delta TEXT NOT NULL,
+    currency TEXT,
+    price_effect BIGINT NOT NULL,
+    beside_total BIGINT NOT NULL,
+    why TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    settled_at BIGINT,
+    CONSTRAINT pk_changes PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_changes_order ON changes (order_id, at);
+
 CREATE TABLE connection_states (
     connection TEXT NOT NULL,
     paused BOOLEAN DEFAULT false NOT NULL,
@@ -320,6 +340,8 @@ CREATE TABLE holds (
     path TEXT NOT NULL,
     hint TEXT NOT NULL,
     placed_at BIGINT NOT NULL,
+    until BIGINT,
+    "then" TEXT DEFAULT '' NOT NULL,
     released_at BIGINT,
     released_by TEXT,
     CONSTRAINT pk_holds PRIMARY KEY (id)
@@ -516,6 +538,7 @@ CREATE TABLE orders (
     total BIGINT,
     grace_until BIGINT,
     confirmed_at BIGINT,
+    duplicate_key TEXT,
     document TEXT NOT NULL,
     version INTEGER NOT NULL,
     created_at BIGINT NOT NULL,
@@ -525,6 +548,8 @@ CREATE TABLE orders (
 );
 
 CREATE INDEX ix_orders_created ON orders (created_at, id);
+
+CREATE INDEX ix_orders_duplicate ON orders (duplicate_key) WHERE duplicate_key IS NOT NULL;
 
 CREATE INDEX ix_orders_number ON orders (number);
 
