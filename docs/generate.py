@@ -659,8 +659,14 @@ def _form(schema: Mapping[str, Any]) -> str:
         return codes(schema["enum"])
     if schema.get("title"):
         return str(schema["title"])
+    if "allOf" in schema:
+        return _form(schema["allOf"][0])
     if schema["type"] == "array":
         return f"list of {_form(schema['items'])}"
+    if schema["type"] == "object":
+        return f"object of {codes(schema['properties'])}"
+    if schema["type"] == "boolean":
+        return "true or false"
     if schema["type"] == "integer":
         return f"{schema['minimum']} to {schema['maximum']}" + (
             f", else {schema['default']}" if "default" in schema else ""
