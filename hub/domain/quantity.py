@@ -41,8 +41,8 @@ B = Bucket
 
 MOVES: Mapping[Bucket, frozenset[Bucket]] = {
     B.OPEN: frozenset({B.ALLOCATED, B.BACKORDERED, B.PREORDERED, B.CANCELLED}),
-    B.BACKORDERED: frozenset({B.ALLOCATED, B.CANCELLED}),
-    B.PREORDERED: frozenset({B.ALLOCATED, B.CANCELLED}),
+    B.BACKORDERED: frozenset({B.ALLOCATED, B.PREORDERED, B.CANCELLED}),
+    B.PREORDERED: frozenset({B.ALLOCATED, B.BACKORDERED, B.CANCELLED}),
     B.ALLOCATED: frozenset({B.RELEASED, B.OPEN, B.CANCELLED}),
     B.RELEASED: frozenset({B.ACCEPTED, B.OPEN, B.CANCELLED}),
     B.ACCEPTED: frozenset({B.PICKED, B.OPEN, B.CANCELLED}),
@@ -56,7 +56,8 @@ MOVES: Mapping[Bucket, frozenset[Bucket]] = {
     B.DELIVERED: frozenset(),
     B.CANCELLED: frozenset({B.OPEN}),
 }
-"""Legal moves of decisions. Cancelled goes back to open only because a newer restate wants the quantity again."""
+"""Legal moves of decisions. Cancelled goes back to open only because a newer restate wants the quantity again; what
+waits without a date gets one when supply is stated, and loses it when that supply goes."""
 
 FORWARD: Mapping[Bucket, tuple[Bucket, ...]] = {
     B.OPEN: (B.ALLOCATED,),

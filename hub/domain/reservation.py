@@ -48,6 +48,12 @@ class Reservation:
     fulfilment_order_id: str | None
     expires_at: dt.datetime | None
     created_at: dt.datetime
+    place: str = ""
+    """Of demand without a location: its place in the queue of its SKU, as text that sorts."""
+    turn: str = ""
+    """Of demand without a location: waits | passed | held (hub.domain.backorder)."""
+    why: str = ""
+    """Why it was passed over or is held."""
 
     @property
     def live(self) -> bool:

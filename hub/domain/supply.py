@@ -42,6 +42,29 @@ class Share:
     due_at: dt.datetime
 
 
+@dataclass(slots=True)
+class Claim:
+    """A preordered quantity of a line and what it was promised from; `supply_id` "" is the item's release alone."""
+
+    id: str
+    order_id: str
+    line_id: str
+    sku: str
+    supply_id: str
+    quantity: Decimal
+    due_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyChange:
+    """What a decision does to a supply: `version` set, it gives new claims on what that version had left."""
+
+    supply_id: str
+    promised: Decimal
+    fulfilled: Decimal = ZERO
+    version: int | None = None
+
+
 def to_come(quantity: Decimal, received: Decimal, status: str) -> Decimal:
     """What of a supply is not there yet and will be."""
     return max(ZERO, quantity - received) if status == "open" else ZERO
@@ -69,3 +92,17 @@ def deal(queue: Sequence[Place], supply: Sequence[Arriving]) -> Mapping[str, tup
             first += left[first] == 0
         dealt[place.line_id] = tuple(shares)
     return dealt
+
+
+def merge_supply(changes: Sequence[SupplyChange]) -> list[SupplyChange]:
+    """One change a supply, by id; those that come to nothing are left out."""
+    merged: dict[str, SupplyChange] = {}
+    for change in changes:
+        known = merged.get(change.supply_id, SupplyChange(change.supply_id, ZERO))
+        merged[change.supply_id] = SupplyChange(
+            change.supply_id,
+            known.promised + change.promised,
+            known.fulfilled + change.fulfilled,
+            change.version if change.version is not None else known.version,
+        )
+    return [merged[key] for key in sorted(merged) if merged[key].promised or merged[key].fulfilled]

@@ -19,6 +19,7 @@ from hub.domain.quantity import Bucket
 from hub.domain.snapshot import Snapshot
 from hub.domain.sourcing import Plan
 from hub.domain.validation import Rule
+from hub.oms.backorders import take_turns
 from hub.oms.cancel import tell_erp
 from hub.oms.confirm import confirm_when_due, plan_work
 from hub.oms.expire import ask_for_expiry
@@ -26,10 +27,11 @@ from hub.oms.groups import DeliveryGroup, groups, no_store
 from hub.oms.holds import HUB, place, release
 from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
+from hub.oms.preorders import not_before, promise_dates
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned, give_back, reserve, soft, trim
 from hub.oms.save import save
-from hub.oms.source import find_plan, keep
+from hub.oms.source import Sourcing, find_plan, keep
 
 ZERO = Decimal(0)
 LOOK_AGAIN = dt.timedelta(seconds=15)
@@ -81,27 +83,40 @@ def allocate(case: Case) -> None:
         return
     lines = [line for line in order.lines if line.ours and line.sku and not order.open_holds(line.id)]
     pool = {line.id: _pool(case, line) for line in lines}
-    fresh = any(line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED] for line in lines)
+    fresh = any(line.ledger.sum((Bucket.OPEN, Bucket.BACKORDERED, Bucket.PREORDERED)) for line in lines)
     stands = not fresh and _sourced_for(case) == _inputs(lines, pool)
     if stands and not order.may_confirm(case.now):
         return
     wanted = [line for line in lines if pool[line.id] > 0]
-    for group, of_group in groups(case, wanted).items():
+    released = _wait_for_release(case, wanted)
+    found = [
         _source(case, group, of_group, pool, stands=stands)
+        for group, of_group in groups(case, [line for line in wanted if line.id not in released]).items()
+    ]
+    promise_dates(case, wanted, released)
+    for sourcing in found:
+        if sourcing is not None:
+            _when_nothing(case, wanted, sourcing.plan)
+            keep(case, sourcing)
     order.facts = {**order.facts, "sourced_for": _inputs(lines, pool)}
     count_unassigned(case)
+    take_turns(case, wanted, [sourcing for sourcing in found if sourcing is not None], released)
     if order.confirmed_at is not None:
         plan_work(case)
 
 
 def _anything_free(case: Case) -> bool:
     """Something that waits for stock could be reserved somewhere now."""
-    skus = tuple(sorted({line.sku for line in case.order.lines if line.sku and line.ledger[Bucket.BACKORDERED]}))
+    skus = tuple(sorted({line.sku for line in case.order.lines if line.sku and _waits(line)}))
     for row in case.snapshot.rows("stock", {"sku": skus}) if skus else ():
         rule = case.location(row["location"])
         if rule is not None and row["on_hand"] - row["soft"] - row["firm"] - rule.safety(row["sku"]) > 0:
             return True
     return False
+
+
+def _waits(line: OrderLine) -> Decimal:
+    return line.ledger.sum((Bucket.BACKORDERED, Bucket.PREORDERED))
 
 
 def _pool(case: Case, line: OrderLine) -> Decimal:
@@ -122,18 +137,27 @@ def _sourced_for(case: Case) -> str | None:
 
 def _source(
     case: Case, group: DeliveryGroup, lines: list[OrderLine], pool: dict[str, Decimal], *, stands: bool
-) -> None:
+) -> Sourcing | None:
     """`stands`: the order wants what it was sourced for. Its grace is over, so the stock of now decides; the decision
-    that was kept stays, if that comes to the same."""
+    that was kept stays, if that comes to the same (then None)."""
     sourcing = find_plan(case, group, lines, pool)
     if stands and sourcing.plan.quantities == _reserved(case, lines):
-        return
+        return None
     _reserve_plan(case, lines, pool, sourcing.plan)
     if any(move.target is Bucket.BACKORDERED for line in lines for move in line.ledger.moves):
         payload = {"look_again": True}
         case.task("allocate", case.order.id, case.now + LOOK_AGAIN, "look-again", payload=payload)
-    _when_nothing(case, lines, sourcing.plan)
-    keep(case, sourcing)
+    return sourcing
+
+
+def _wait_for_release(case: Case, lines: list[OrderLine]) -> dict[str, dt.datetime]:
+    """Line -> the day before which its item is not sent: it waits, whatever is there."""
+    released = not_before(case, lines)
+    for line in lines:
+        if line.id in released:
+            line.ledger.move(Bucket.OPEN, Bucket.BACKORDERED, line.ledger[Bucket.OPEN])
+            case.task("allocate", case.order.id, released[line.id], "release", line.id)
+    return released
 
 
 def _reserved(case: Case, lines: list[OrderLine]) -> dict[tuple[str, str], Decimal]:
@@ -147,8 +171,9 @@ def _reserved(case: Case, lines: list[OrderLine]) -> dict[tuple[str, str], Decim
 
 
 def _when_nothing(case: Case, lines: list[OrderLine], plan: Plan) -> None:
-    """What nobody can give waits as backordered; the fallback of the routing may hold or cancel instead."""
-    if not plan.unfilled:
+    """What nobody can give and nothing is to come for waits as backordered; the fallback of the routing may hold or
+    cancel instead."""
+    if not plan.unfilled or not any(line.ledger[Bucket.BACKORDERED] for line in lines if line.sku in plan.unfilled):
         return
     if case.rules.when_nothing == "hold":
         hint = f"no location has {', '.join(sorted(plan.unfilled))}; released when stock comes"

@@ -9,8 +9,10 @@ from hub.domain.decision import MessageHandler, QueryHandler, TaskHandler
 from hub.oms.acknowledge import handle_acknowledgement
 from hub.oms.allocate import handle_allocate
 from hub.oms.authorisation import handle_authorisation_expiry, handle_settle_money
+from hub.oms.backorders import handle_backorder_end
 from hub.oms.cancel import handle_cancel_request
 from hub.oms.capture import handle_order
+from hub.oms.claims import REDEAL
 from hub.oms.customer import handle_customer
 from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
@@ -22,6 +24,7 @@ from hub.oms.payment_events import handle_payment_event
 from hub.oms.payouts import handle_payout
 from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
+from hub.oms.preorders import REPROMISE, handle_redeal, handle_repromise
 from hub.oms.publish import handle_push_stock
 from hub.oms.refund import handle_refund
 from hub.oms.replies import handle_reply
@@ -64,6 +67,9 @@ def build(rules: Rules) -> Handlers:
         tasks={
             "allocate": allocate,
             "resource": allocate,
+            "backorder_end": handle_backorder_end(rules),
+            REDEAL: handle_redeal(rules),
+            REPROMISE: handle_repromise(rules),
             "confirm": allocate,
             "push_stock": handle_push_stock(rules),
             "release_holds": handle_release_holds(rules),

@@ -20,9 +20,10 @@ from hub.domain.package import CarriedPackage, CarrierLabel
 from hub.domain.payment import Capture, Payment, Refund
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.snapshot import BatchSnapshot, Snapshot
+from hub.domain.supply import Claim, SupplyChange
 from hub.domain.transit import Transit
 from hub.domain.writeset import StockChange
-from hub.oms import money_rows, package_rows, rows
+from hub.oms import money_rows, package_rows, rows, supply_rows
 from hub.oms.ports import Channel, LocationRule, Rules
 from hub.oms.rows import Row
 
@@ -59,6 +60,12 @@ class Case:
     counter: int = 0
     linked: list[Case] = field(default_factory=list)
     """Orders made in the same decision (hub.oms.linked); they are saved with this one."""
+    _claims: list[Claim] | None = None
+    supply: list[SupplyChange] = field(default_factory=list)
+    settled_moves: dict[str, int] = field(default_factory=dict)
+    """Line -> how many moves of its ledger its claims on supply have followed already."""
+    due_to_others: dict[str, Decimal] = field(default_factory=dict)
+    """SKU -> what is free but due to orders before this one in its queue (hub.oms.waiting); none where nothing is."""
     part: str = ""
     """Tells the ids of one cause's several orders apart; empty for the first."""
 
@@ -173,6 +180,20 @@ class Case:
     @property
     def touched_transits(self) -> list[Transit]:
         return self._transits or []
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What of the order was promised from supply, those that are over included."""
+        if self._claims is None:
+            found: list[Claim] = []
+            if not self.new:
+                found = self._read("supply_claims", supply_rows.claim_from, supply_rows.claim_row)
+            self._claims = found
+        return self._claims
+
+    @property
+    def touched_claims(self) -> list[Claim]:
+        return self._claims or []
 
     @property
     def touched_packages(self) -> list[CarriedPackage]:

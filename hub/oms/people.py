@@ -18,7 +18,7 @@ from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
 from hub.oms.save import push_tasks, save, tell
 from hub.oms.times import instant_text
-from hub.oms.waiting import waiting_orders
+from hub.oms.waiting import wake_waiting
 
 NOT_FOUND = "not_found"
 NOT_POSSIBLE = "not_possible"
@@ -130,7 +130,7 @@ def adjust_stock(
     )
     decision.tasks += push_tasks(rules, now, [sku])
     if delta > 0:
-        decision.tasks += waiting_orders(snapshot, [sku], now, cause)
+        wake_waiting(decision, snapshot, [sku], now, cause)
     data = {"sku": sku, "location": location}
     decision.events.append(EventRequest(Fact.STOCK_ADJUSTED.value, sku, f"adjusted/{cause}", None, data))
     return decision

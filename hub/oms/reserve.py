@@ -9,11 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from hub.domain.backorder import Turn
 from hub.domain.order import OrderLine, unassigned
 from hub.domain.quantity import Bucket
 from hub.domain.reservation import Reservation, ReservationState
+from hub.domain.validation import Rule
 from hub.domain.writeset import StockChange
 from hub.oms.load import Case
+from hub.oms.place import place_of
 
 ZERO = Decimal(0)
 R = ReservationState
@@ -129,13 +132,14 @@ def trim(case: Case, line: OrderLine, end: ReservationState = R.RELEASED) -> Non
 
 
 def count_unassigned(case: Case) -> None:
-    """Keep one row a line of the demand that no location holds, so that promises count it once."""
+    """Keep one row a line of the demand that no location holds, so that promises count it once; it says where the order
+    stands in the queue of the SKU."""
     for line in case.order.lines:
         wanted = unassigned(case.order, line)
-        known = next((r for r in case.reservations if r.line_id == line.id and r.state is R.UNASSIGNED), None)
+        known = unassigned_row(case, line)
         if known is None and wanted > 0:
             assert line.sku, "unassigned demand names a SKU"
-            new = Reservation(
+            known = Reservation(
                 id=case.new_id("rs", line.id, "unassigned"),
                 order_id=case.order.id,
                 line_id=line.id,
@@ -147,13 +151,29 @@ def count_unassigned(case: Case) -> None:
                 expires_at=None,
                 created_at=case.now,
             )
-            case.reservations.append(new)
-        elif known is not None and known.quantity != wanted:
-            if wanted == 0:
-                _less(known, known.quantity, R.RELEASED)
-                known.expires_at = case.now
-            else:
-                known.quantity = wanted
+            case.reservations.append(known)
+        if known is not None and wanted == 0:
+            _less(known, known.quantity, R.RELEASED)
+            known.expires_at = case.now
+        elif known is not None:
+            known.quantity = wanted
+            known.place = place_of(case)
+            _take_turn(case, line, known)
+
+
+def unassigned_row(case: Case, line: OrderLine) -> Reservation | None:
+    """The line's demand that no location holds, where there is any."""
+    return next((r for r in case.reservations if r.line_id == line.id and r.state is R.UNASSIGNED), None)
+
+
+def _take_turn(case: Case, line: OrderLine, row: Reservation) -> None:
+    """What is held has no turn; what was and is no longer gets one again."""
+    open_holds = case.order.open_holds() + case.order.open_holds(line.id)
+    holds = [hold for hold in open_holds if hold.rule != Rule.NO_STOCK]  # goods are just what that one waits for
+    if holds:
+        row.turn, row.why = Turn.HELD, ", ".join(sorted({hold.rule for hold in holds}))
+    elif row.turn in ("", Turn.HELD):
+        row.turn, row.why = Turn.WAITS, ""
 
 
 UNASSIGNED: dict[str, object] = {"state": R.UNASSIGNED.value, "fulfilment_order_id": None, "expires_at": None}

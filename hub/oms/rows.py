@@ -203,6 +203,9 @@ def reservation_row(reservation: Reservation) -> Row:
         "state": reservation.state.value,
         "fulfilment_order_id": reservation.fulfilment_order_id,
         "expires_at": reservation.expires_at,
+        "place": reservation.place,
+        "turn": reservation.turn,
+        "why": reservation.why,
     }
 
 
@@ -218,6 +221,9 @@ def reservation_from(row: Mapping[str, Any]) -> Reservation:
         fulfilment_order_id=row["fulfilment_order_id"],
         expires_at=row["expires_at"],
         created_at=row["created_at"],
+        place=row["place"],
+        turn=row["turn"],
+        why=row["why"],
     )
 
 

@@ -12,12 +12,14 @@ from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.quantity import Bucket
 from hub.domain.reservation import ReservationState
-from hub.domain.writeset import StockChange, WriteSet
-from hub.oms import money_rows, package_rows, rows
+from hub.domain.supply import merge_supply
+from hub.domain.writeset import StockChange, Update, WriteSet
+from hub.oms import money_rows, package_rows, rows, supply_rows
+from hub.oms.claims import settle_claims
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
-from hub.oms.waiting import waiting_orders
+from hub.oms.waiting import next_in_queue, wake_waiting
 
 ZERO = Decimal(0)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -39,6 +41,7 @@ def save(case: Case) -> Decision:
     order, writes = case.order, case.decision.writes
     _forget_what_is_over(case)
     _source_what_is_less(case)
+    settle_claims(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)
     body = WriteSet()
@@ -49,6 +52,7 @@ def save(case: Case) -> Decision:
     _save(case, body, "transits", {one.id: rows.transit_row(one) for one in case.touched_transits})
     _save(case, body, "packages", {one.id: package_rows.package_row(one) for one in case.touched_packages})
     _save(case, body, "labels", {one.id: package_rows.label_row(one) for one in case.touched_labels})
+    _save_supply(case, body)
     _save_money(case, body)
     _save_contacts(case, body)
     _save_stock(case, body)
@@ -110,6 +114,18 @@ def _save(case: Case, writes: WriteSet, table: str, wanted: Mapping[str, Row], s
             writes.update(table, {"id": row_id}, values)
 
 
+def _save_supply(case: Case, writes: WriteSet) -> None:
+    """Claims, and what they do to their supply. New ones are given on what one version of a supply had left."""
+    _save(case, writes, "supply_claims", {claim.id: supply_rows.claim_row(claim) for claim in case.touched_claims})
+    for change in merge_supply(case.supply):
+        where: dict[str, object] = {"id": change.supply_id}
+        values: dict[str, object] = {"updated_at": case.now}
+        if change.version is not None:
+            where["version"], values["version"] = change.version, change.version + 1
+        add = {"promised": change.promised, "fulfilled": change.fulfilled}
+        writes.operations.append(Update("supply", where, values, add))
+
+
 def _save_money(case: Case, writes: WriteSet) -> None:
     """Payments with what was captured and refunded of them, and each money fact in the journal beside."""
     _save(case, writes, "payments", {one.id: money_rows.payment_row(one) for one in case.touched_payments})
@@ -155,8 +171,11 @@ def _save_stock(case: Case, writes: WriteSet) -> None:
     case.decision.tasks += push_tasks(case.rules, case.now, sorted(skus))
     freed = freed_skus(changes)
     if freed:
-        others = waiting_orders(case.snapshot, freed, case.now, case.cause)
-        case.decision.tasks += [task for task in others if task.subject != case.order.id]
+        others = Decision()
+        wake_waiting(others, case.snapshot, freed, case.now, case.cause)
+        case.decision.tasks += [task for task in others.tasks if task.subject != case.order.id]
+        writes.extend(others.writes)
+    case.decision.tasks += next_in_queue(case)
 
 
 def _wanted_otherwise(case: Case) -> set[str]:

@@ -23,6 +23,7 @@ from hub.oms.reserve import soft
 from hub.oms.routing import choose_strategy
 from hub.oms.save import tell
 from hub.oms.times import instant, instant_text
+from hub.oms.waiting import leave_to_earlier
 
 ZERO = Decimal(0)
 RESOURCE_LIMIT = 5
@@ -107,6 +108,7 @@ def _candidates(
         own[key] = own.get(key, ZERO) + change.on_hand - change.soft - change.firm
     where = {"sku": tuple(demands), "location": tuple(rule.id for rule in asked)}
     stock = {(row["sku"], row["location"]): row for row in case.snapshot.rows("stock", where)} if asked else {}
+    stock = leave_to_earlier(case, stock)
     candidates = []
     for rule in asked:
         available = {}

@@ -24,7 +24,7 @@ from hub.oms.ports import LocationRule, Rules
 from hub.oms.save import push_tasks
 from hub.oms.supply import location_called
 from hub.oms.times import instant
-from hub.oms.waiting import waiting_orders
+from hub.oms.waiting import wake_waiting
 
 ZERO = Decimal(0)
 CHUNK = 500
@@ -278,6 +278,6 @@ def _after(
 ) -> None:
     """Tell the channels, and give orders that wait for these SKUs another chance, oldest first."""
     decision.tasks += push_tasks(rules, now, changed)
-    decision.tasks += waiting_orders(snapshot, changed, now, incoming.id)
+    wake_waiting(decision, snapshot, changed, now, incoming.id)
     data = {"location": rule.id, "skus": str(len(changed))}
     decision.events.append(EventRequest(Fact.STOCK_COUNTED.value, rule.id, f"stock/{incoming.id}", None, data))

@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, EventRequest, Incoming, TaskRequest, Verdict
+from hub.domain.decision import Decision, EventRequest, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.snapshot import Snapshot
+from hub.oms.claims import redeal
 from hub.oms.ports import LocationRule, Rules
 from hub.oms.save import push_tasks
 from hub.oms.times import instant, instant_text
 
 ZERO = Decimal(0)
-REDEAL = "redeal_supply"
-"""Kind of the task that deals the supply of a SKU anew to those who wait; its subject is the SKU."""
 
 
 def handle_supply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
@@ -79,7 +78,14 @@ def state_supply(
     if known is not None and all(known[name] == value for name, value in wanted.items()):
         return decision
     if known is None:
-        row = {"id": supply_id, "connection": connection, "external_id": external_id, **wanted, "fulfilled": ZERO}
+        row = {
+            "id": supply_id,
+            "connection": connection,
+            "external_id": external_id,
+            **wanted,
+            "promised": ZERO,
+            "fulfilled": ZERO,
+        }
         stamps = {"version": 1, "created_at": now, "updated_at": now}
         decision.writes.insert("supply", {**row, **stamps}, claim=True)
     else:
@@ -99,11 +105,6 @@ def state_supply(
     }
     decision.events.append(EventRequest(Fact.SUPPLY_STATED.value, supply_id, f"supply/{cause}", None, data))
     return decision
-
-
-def redeal(sku: str, now: dt.datetime, cause: str) -> TaskRequest:
-    """Ask for the supply of a SKU to be dealt anew."""
-    return TaskRequest(REDEAL, sku, now, f"{REDEAL}/{sku}/{cause}", {"sku": sku})
 
 
 def _not_possible(record: Mapping[str, Any]) -> str:

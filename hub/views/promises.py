@@ -15,6 +15,8 @@ from hub.store.tables import BUCKETS
 from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
 
 MAX_OFFENDERS = 1000
+AT_ONCE = 15_000_000
+"""Microseconds within which two processes may decide without having seen each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,38 @@ PROMISES: tuple[Promise, ...] = (
         " UNION ALL SELECT t.sku || ' at ' || t.destination, 'on the way to a place without a stock row'"
         " FROM transits t WHERE t.quantity > 0 AND NOT EXISTS (SELECT 1 FROM stock s WHERE s.sku = t.sku"
         " AND s.location = t.destination)",
+    ),
+    Promise(
+        "preorders_promised",
+        "What is preordered of a line is what it was promised from supply or from the day of release",
+        "SELECT l.id AS subject, 'preordered ' || l.preordered || ', promised ' || COALESCE(c.total, 0) ||"
+        " ' (millionths)' AS detail FROM order_lines l LEFT JOIN (SELECT line_id, SUM(quantity) AS total"
+        " FROM supply_claims GROUP BY line_id) c ON c.line_id = l.id WHERE l.preordered <> COALESCE(c.total, 0)",
+    ),
+    Promise(
+        "supply_promised",
+        "A supply counts exactly the claims on it",
+        "SELECT s.id AS subject, s.reference || ' counts ' || s.promised || ', claims ' || COALESCE(c.total, 0) ||"
+        " ' (millionths)' AS detail FROM supply s LEFT JOIN (SELECT supply_id, SUM(quantity) AS total"
+        " FROM supply_claims GROUP BY supply_id) c ON c.supply_id = s.id WHERE s.promised <> COALESCE(c.total, 0)",
+    ),
+    Promise(
+        "queue_respected",
+        "Nobody is given what those before in the queue are due",
+        "SELECT id AS subject, 'got ' || quantity || ' where ' || free || ' was free and ' || ahead ||"
+        " ' due to others before (millionths)' AS detail FROM backorder_releases"
+        " WHERE outcome = 'released' AND quantity > free - ahead",
+    ),
+    Promise(
+        "queue_seen",
+        "Whoever got goods had everybody before in the queue in view; one who was passed over had a reason",
+        "SELECT r.id AS subject, 'took into account ' || r.ahead || ' before it, there was ' || SUM(w.quantity) ||"
+        " ' (millionths)' AS detail FROM backorder_releases r JOIN reservations w ON w.sku = r.sku"
+        " AND w.state = 'unassigned' AND w.turn = 'waits' AND w.place < r.place AND w.order_id <> r.order_id"
+        f" AND w.updated_at < r.at - {AT_ONCE} WHERE r.outcome = 'released' GROUP BY r.id, r.ahead"
+        " HAVING SUM(w.quantity) > r.ahead"
+        " UNION ALL SELECT id, 'passed over without a reason' FROM backorder_releases"
+        " WHERE outcome = 'passed' AND reason = ''",
     ),
     Promise(
         "delivery_states",

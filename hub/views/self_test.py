@@ -72,6 +72,21 @@ _TRANSIT = (
     " claimed, created_at, updated_at) SELECT 'tr-self-test', 'or', 'fo', :id, 'dc', :location,"
     f" {ONE}, 0, 0, {ONE}, 0, created_at, updated_at FROM orders ORDER BY id LIMIT 1"
 )
+_SUPPLY = (
+    "INSERT INTO supply (id, connection, external_id, reference, sku, location, expected_at, quantity, received,"
+    " promised, fulfilled, status, version, created_at, updated_at) SELECT :id, 'erp', 'PO/1', 'PO', 'SKU', 'dc',"
+    " created_at, 9000000, 0, 1000000, 0, 'open', 1, created_at, updated_at FROM orders WHERE id = :order_id"
+)
+_RELEASE = (
+    "INSERT INTO backorder_releases (id, sku, order_id, line_id, place, outcome, quantity, free, ahead, reason, cause,"
+    " at) SELECT :id, 'SKU', id, 'ln', '|9', '{outcome}', {quantity}, 1000000, 0, '', 'tk', updated_at + 60000000"
+    " FROM orders WHERE id = :order_id"
+)
+_WAITS = (
+    "INSERT INTO reservations (id, order_id, line_id, sku, location, quantity, state, place, turn, why, created_at,"
+    " updated_at) SELECT 'rs-self-test', 'or-other', 'ln', 'SKU', '', 1000000, 'unassigned', '|1', 'waits', '',"
+    " created_at, updated_at FROM orders WHERE id = :order_id"
+)
 
 CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(
@@ -79,6 +94,40 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         "links_whole",
         _SOME_ORDER.format(name="link-self-test"),
         (_LINK,),
+    ),
+    Corruption(
+        "a preordered line loses what it was promised from",
+        "preorders_promised",
+        "SELECT id, order_id FROM order_lines WHERE preordered = 0 ORDER BY id LIMIT 1",
+        (
+            "INSERT INTO supply_claims (id, order_id, line_id, sku, supply_id, quantity, due_at, created_at, updated_at)"
+            " SELECT 'sc-self-test', id, :id, 'SKU', '', 1000000, created_at, created_at, updated_at FROM orders"
+            " WHERE id = :order_id",
+        ),
+    ),
+    Corruption(
+        "a supply counts a promise that nobody has",
+        "supply_promised",
+        _SOME_ORDER.format(name="sp-self-test"),
+        (_SUPPLY,),
+    ),
+    Corruption(
+        "an order gets what another before it is due",
+        "queue_respected",
+        _SOME_ORDER.format(name="br-self-test-due"),
+        (_RELEASE.format(outcome="released", quantity="2000000"),),
+    ),
+    Corruption(
+        "an order gets goods past one that nobody saw waiting",
+        "queue_seen",
+        _SOME_ORDER.format(name="br-self-test-seen"),
+        (_RELEASE.format(outcome="released", quantity="1000000"), _WAITS),
+    ),
+    Corruption(
+        "an order is passed over for no reason",
+        "queue_seen",
+        _SOME_ORDER.format(name="br-self-test-why"),
+        (_RELEASE.format(outcome="passed", quantity="0"),),
     ),
     Corruption(
         "more comes back for a label than it cost",

@@ -81,6 +81,9 @@ reservations = Table(
     Column("location", Text, nullable=False),
     Column("quantity", Exact, nullable=False),  # what is still reserved
     Column("state", Text, nullable=False),  # unassigned | soft | firm | consumed | released | expired
+    Column("place", Text, nullable=False, server_default=""),  # of unassigned demand: its place in the queue
+    Column("turn", Text, nullable=False, server_default=""),  # of unassigned demand: waits | passed | held
+    Column("why", Text, nullable=False, server_default=""),  # why it was passed over or is held
     Column("fulfilment_order_id", Text),
     Column("expires_at", Instant),
     Column("created_at", Instant, nullable=False),

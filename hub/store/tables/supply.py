@@ -19,6 +19,7 @@ supply = Table(
     Column("expected_at", Instant, nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("received", Exact, nullable=False),
+    Column("promised", Exact, nullable=False),  # the claims on it; changed with them
     Column("fulfilled", Exact, nullable=False),  # of what was promised from it, what orders have got since
     Column("status", Text, nullable=False),  # open | closed | cancelled
     Column("version", Integer, nullable=False),
@@ -44,4 +45,24 @@ supply_claims = Table(
     CheckConstraint("quantity >= 0", name="quantity_not_negative"),
     Index("ix_supply_claims_order", "order_id"),
     Index("ix_supply_claims_supply", "supply_id"),
+)
+
+backorder_releases = Table(
+    "backorder_releases",
+    metadata,
+    # The journal of the queue: who got goods that others waited for, and who was passed over and why.
+    Column("id", Text, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # released | passed
+    Column("quantity", Exact, nullable=False),
+    Column("free", Exact, nullable=False),  # what could be had before
+    Column("ahead", Exact, nullable=False),  # of it, what those before it in the queue were due
+    Column("reason", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_backorder_releases_sku", "sku", "at"),
+    Index("ix_backorder_releases_line", "line_id", "at"),
 )
