@@ -72,6 +72,10 @@ _TRANSIT = (
     " claimed, created_at, updated_at) SELECT 'tr-self-test', 'or', 'fo', :id, 'dc', :location,"
     f" {ONE}, 0, 0, {ONE}, 0, created_at, updated_at FROM orders ORDER BY id LIMIT 1"
 )
+_CLAIM = (
+    "INSERT INTO supply_claims (id, order_id, line_id, sku, supply_id, quantity, due_at, created_at, updated_at) SELECT"
+    " 'sc-self-test', id, :id, 'SKU', '', 1000000, created_at, created_at, updated_at FROM orders WHERE id = :order_id"
+)
 _SUPPLY = (
     "INSERT INTO supply (id, connection, external_id, reference, sku, location, expected_at, quantity, received,"
     " promised, fulfilled, status, version, created_at, updated_at) SELECT :id, 'erp', 'PO/1', 'PO', 'SKU', 'dc',"
@@ -99,11 +103,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         "a preordered line loses what it was promised from",
         "preorders_promised",
         "SELECT id, order_id FROM order_lines WHERE preordered = 0 ORDER BY id LIMIT 1",
-        (
-            "INSERT INTO supply_claims (id, order_id, line_id, sku, supply_id, quantity, due_at, created_at, updated_at)"
-            " SELECT 'sc-self-test', id, :id, 'SKU', '', 1000000, created_at, created_at, updated_at FROM orders"
-            " WHERE id = :order_id",
-        ),
+        (_CLAIM,),
     ),
     Corruption(
         "a supply counts a promise that nobody has",

@@ -33,16 +33,16 @@ def order(bench: Bench, number: str, units: int, **more: Any) -> None:
     bench.later(seconds=1)
 
 
-def ordered(bench: Bench, number: str) -> dict[str, Decimal]:
+def ordered(bench: Bench, number: str) -> dict[str, int]:
     (row,) = bench.store.rows("orders", {"external_id": number})
     (line,) = bench.store.rows("order_lines", {"order_id": row["id"]})
-    return {name: line[name] for name in ("preordered", "backordered", "released", "cancelled") if line[name]}
+    return {name: int(line[name]) for name in ("preordered", "backordered", "released", "cancelled") if line[name]}
 
 
-def dates(bench: Bench, number: str) -> dict[str, Decimal]:
+def dates(bench: Bench, number: str) -> dict[str, int]:
     (row,) = bench.store.rows("orders", {"external_id": number})
     claims = bench.store.rows("supply_claims", {"order_id": row["id"]}, order_by=("due_at",))
-    return {claim["due_at"].date().isoformat(): claim["quantity"] for claim in claims if claim["quantity"]}
+    return {claim["due_at"].date().isoformat(): int(claim["quantity"]) for claim in claims if claim["quantity"]}
 
 
 def consistent(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_what_is_to_come_is_preordered_with_its_date_and_the_rest_backordered() 
     assert (ordered(bench, "1"), dates(bench, "1")) == ({"preordered": 4}, {"2026-11-20": 4})
     assert ordered(bench, "2") == {"preordered": 3, "backordered": 1}
     assert dates(bench, "2") == {"2026-11-20": 1, "2026-12-01": 2}
-    assert [one["now"] for one in told(bench, "hub.order.promised.v1")][0] == "4 by 2026-11-20T08:00:00Z"
+    assert told(bench, "hub.order.promised.v1")[0]["now"] == "4 by 2026-11-20T08:00:00Z"
     consistent(bench)
 
 
