@@ -58,6 +58,26 @@ CREATE TABLE audit (
 
 CREATE INDEX ix_audit_subject ON audit (subject);
 
+CREATE TABLE backorder_releases (
+    id TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    place TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    free BIGINT NOT NULL,
+    ahead BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_backorder_releases PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_backorder_releases_line ON backorder_releases (line_id, at);
+
+CREATE INDEX ix_backorder_releases_sku ON backorder_releases (sku, at);
+
 CREATE TABLE bodies (
     id TEXT NOT NULL,
     owner_kind TEXT NOT NULL,
@@ -730,6 +750,9 @@ CREATE TABLE reservations (
     location TEXT NOT NULL,
     quantity BIGINT NOT NULL,
     state TEXT NOT NULL,
+    place TEXT DEFAULT '' NOT NULL,
+    turn TEXT DEFAULT '' NOT NULL,
+    why TEXT DEFAULT '' NOT NULL,
     fulfilment_order_id TEXT,
     expires_at BIGINT,
     created_at BIGINT NOT NULL,
@@ -858,6 +881,7 @@ CREATE TABLE supply (
     expected_at BIGINT NOT NULL,
     quantity BIGINT NOT NULL,
     received BIGINT NOT NULL,
+    promised BIGINT NOT NULL,
     fulfilled BIGINT NOT NULL,
     status TEXT NOT NULL,
     version INTEGER NOT NULL,
