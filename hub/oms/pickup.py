@@ -13,13 +13,15 @@ from decimal import Decimal
 from hub.domain.decision import Decision, DueTask, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import FINISHED, FulfilmentOrder, WorkState
-from hub.domain.money import decimal_text
-from hub.domain.order import OrderLine
+from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.order import OrderLine, OrderStatus, status
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
+from hub.domain.totals import line_value
 from hub.oms.cancel import settle_cancel
 from hub.oms.groups import SHIP_INSTEAD
 from hub.oms.load import Case
+from hub.oms.pay import give_back, manages_money, of_order, owed, release_authorisation
 from hub.oms.ports import PickupRule, Rules
 from hub.oms.reconcile import ask
 from hub.oms.reserve import release_firm
@@ -110,9 +112,33 @@ def tell_turned_down(case: Case, work: FulfilmentOrder, units: Decimal, reason: 
 
 
 def _undo(case: Case, lines: Sequence[tuple[OrderLine, Decimal]], reason: str) -> None:
-    """What is not handed over after all: taken back everywhere, the channel told."""
+    """What is not handed over after all: taken back everywhere, the channel told, the money given back."""
     settle_cancel(case, reason)
     push_cancellation(case, lines, reason, f"pickup/{case.cause}")
+    over = status(case.order) is OrderStatus.CANCELLED
+    if over:
+        release_authorisation(case, reason)
+    paid = sum((payment.refundable for payment in of_order(case)), ZERO)
+    if manages_money(case):
+        paid -= sum(owed(case).values(), ZERO)  # what was handed over or sent stays paid
+    amount = paid if over else min(paid, _worth(case, lines))
+    if amount > 0:
+        give_back(case, amount, f"pickup/{case.cause}", reason, lines)
+
+
+def _worth(case: Case, lines: Sequence[tuple[OrderLine, Decimal]]) -> Decimal:
+    """What units of lines cost their buyer: at their price, with their own tax and less their own discounts."""
+    total = ZERO
+    for line, units in lines:
+        ordered = line.ledger.ordered
+        stated = {**line.details, "quantity": decimal_text(ordered)}
+        whole = line_value(stated)
+        if not case.order.facts.get("taxes_included"):
+            whole += sum((Decimal(tax["amount"]) for tax in line.details.get("taxes", ())), ZERO)
+        for adjustment in line.details.get("adjustments", ()):
+            whole -= abs(Decimal(adjustment["amount"])) if adjustment["type"] == "discount" else ZERO
+        total += whole * units / ordered
+    return round_to_minor(total, case.order.currency) if case.order.currency else total
 
 
 def _held(case: Case, work: FulfilmentOrder) -> list[tuple[OrderLine, Decimal]]:

@@ -149,6 +149,7 @@ def test_after_its_time_the_store_is_asked_and_only_its_word_frees_and_pays_back
     assert on_hand(bench, "store-14") == (10, 0)
     (told,) = bench.sent("push_cancellation")
     assert told.record["whole"] is True
+    assert [one.record["amount"] for one in bench.sent("push_refund")] == ["20"]
 
 
 def test_a_buyer_who_comes_while_the_store_is_asked_gets_the_goods() -> None:
@@ -164,6 +165,18 @@ def test_a_buyer_who_comes_while_the_store_is_asked_gets_the_goods() -> None:
     assert bench.lines() == {"L1": {"handed_over": Decimal(2)}}
     assert not bench.sent("push_cancellation")
     assert "cancel_too_late" not in bench.raised()
+
+
+def test_what_was_handed_over_stays_paid_and_only_the_rest_is_given_back() -> None:
+    bench = bench_of()
+    ordered(bench, 3)
+    report(bench, "ready_for_pickup")
+    report(bench, "handed_over", [("L1", "1")])
+    report(bench, "not_collected")
+    assert bench.lines() == {"L1": {"handed_over": Decimal(1), "cancelled": Decimal(2)}}
+    assert bench.the_order()["status"] == "closed"
+    assert [one.record["amount"] for one in bench.sent("push_refund")] == ["20"]
+    assert [one.record["amount"] for one in bench.sent("post_invoice")] == ["10"]
 
 
 def test_where_the_policy_keeps_goods_a_person_is_told_and_nothing_moves() -> None:
