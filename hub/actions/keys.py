@@ -23,6 +23,8 @@ SCOPES: Mapping[str, str] = {
     "orders:write": "write, hold, release and cancel orders; includes orders:read",
     "inventory:read": "see stock and locations",
     "inventory:write": "correct stock; includes inventory:read",
+    "fulfilment:read": "see the work of locations, without personal data",
+    "fulfilment:write": "report on it as the people of a location do; includes fulfilment:read",
     "monitor": "see receipts, messages, deliveries, exceptions, connections, schedules, jobs, and verify",
     "operate": "settle deliveries and exceptions, try again, pause and resume; includes monitor",
     "bodies:read": "download the bytes of receipts, messages and deliveries, which hold personal data",
@@ -31,6 +33,7 @@ SCOPES: Mapping[str, str] = {
 INCLUDES: Mapping[str, tuple[str, ...]] = {
     "orders:write": ("orders:read",),
     "inventory:write": ("inventory:read",),
+    "fulfilment:write": ("fulfilment:read",),
     "operate": ("monitor",),
     "admin": tuple(name for name in SCOPES if name != "admin"),
 }

@@ -42,6 +42,12 @@ def _find(snapshot: Snapshot, reference: str) -> str:
     return found.pop()
 
 
+def found(hub: Hub, reference: str) -> str:
+    """The id of the order that a person means. Raises Refused."""
+    with hub.store.read() as snapshot:
+        return _find(snapshot, reference)
+
+
 Verb = Callable[[Snapshot, Rules, dt.datetime, str, str, str, str], Decision]
 
 

@@ -20,6 +20,7 @@ from hub.actions import (
     orders,
     sessions,
     syncing,
+    work,
 )
 from hub.exchange.verbs import Refused
 from hub.runtime.control import ActionRefused
@@ -40,6 +41,10 @@ ACTIONS: dict[str, Action] = {
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
     "orders.edit": orders.edit,
+    "orders.arrived": work.arrived,
+    "orders.collect_elsewhere": work.elsewhere,
+    "work.report": work.report,
+    "inventory.transfer": work.transfer,
     "deliveries.retry": deliveries.retry,
     "deliveries.happened": deliveries.happened,
     "deliveries.did_not_happen": deliveries.did_not_happen,

@@ -107,3 +107,20 @@ def adjust(
     else:
         result = act(place, "inventory.adjust", sku=sku, location=location, delta=amount, reason=reason)
     emit_result(result, as_json=as_json)
+
+
+@inventory.command("transfer")
+@click.argument("sku")
+@click.option("--from", "source", required=True, metavar="LOCATION", help="Where it is")
+@click.option("--to", "destination", required=True, metavar="LOCATION", help="Where it goes")
+@click.option("--quantity", required=True, metavar="N", help="How much of it")
+@click.option("--reason", required=True, help="Kept with it, for whoever reads it later")
+@json_option
+@click.pass_obj
+def transfer(place: Place, sku: str, source: str, destination: str, quantity: str, reason: str, as_json: bool) -> None:
+    """Have one location send units to another; they are reserved at once and in transit until they are received."""
+    if not DECIMAL.match(quantity):
+        raise click.UsageError(f"{quantity!r} is no decimal number such as 5 or 2.5")
+    amount = quantity.removeprefix("+")
+    arguments = {"sku": sku, "source": source, "destination": destination, "quantity": amount, "reason": reason}
+    emit_result(act(place, "inventory.transfer", **arguments), as_json=as_json)

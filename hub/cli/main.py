@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
+    "work": ("hub.cli.work:work", "Work of locations: pick, pack, send, put ready, hand over, receive"),
     "inventory": ("hub.cli.inventory:inventory", "Stock by SKU and location, and what is promised"),
     "ingest": ("hub.cli.ingest:ingest", "Feed files to a connection as if they had arrived"),
     "import": ("hub.cli.imports:imports", "Import items, stock, orders and cross-references"),
@@ -51,7 +52,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulation": ("hub.cli.checkout:simulation", "Run seeded simulations of the whole hub (in a checkout)"),
 }
 
-REMOTE = frozenset({"orders", "exceptions", "deliveries", "inventory", "connections", "status", "verify", "keys"})
+REMOTE = frozenset(
+    {"orders", "exceptions", "deliveries", "inventory", "work", "connections", "status", "verify", "keys"}
+)
 """Commands that --url is for; HUB_URL is nothing to the others."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
 from hub.views.orders import find_order, list_orders, show_order
 from hub.views.verify import summary, verify
@@ -45,5 +46,7 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "inventory.list": list_stock,
     "status": _status,
     "verify": _verify,
+    "work.list": list_work,
+    "work.get": show_work,
     "keys.list": list_keys,
 }

@@ -170,6 +170,12 @@ def _stock(client: Client, *, limit: int = 1000, **filters: object) -> list[dict
     return client.rows("/v1/inventory", limit, **filters)
 
 
+def _work(client: Client, *, limit: int = 50, after: str | None = None, **filters: object) -> list[dict[str, Any]]:
+    found = client.rows("/v1/fulfilment-orders", limit if after is None else 10_000, **filters)
+    ids = [row["id"] for row in found]
+    return found if after is None else found[ids.index(after) + 1 :][:limit] if after in ids else []
+
+
 LOOKS: Mapping[str, Look] = {
     "orders.list": _orders,
     "orders.find": _find,
@@ -179,6 +185,8 @@ LOOKS: Mapping[str, Look] = {
     "exceptions.list": _exceptions,
     "exceptions.get": lambda client, exception: client.get(f"/v1/exceptions/{quote(exception, safe='')}"),
     "inventory.list": _stock,
+    "work.list": _work,
+    "work.get": lambda client, work: client.get(f"/v1/fulfilment-orders/{quote(work, safe='')}"),
     "status": lambda client: client.get("/v1/status"),
     "verify": lambda client: client.get("/v1/verify"),
     "keys.list": lambda client: client.get("/v1/keys")["items"],
@@ -195,6 +203,7 @@ def ask(place: RemotePlace, query: str, *arguments: object, **named: object) -> 
 
 ORDER_VERBS = ("hold", "release", "cancel")
 ORDER_WORDS = ("kind", "until", "then")
+ORDER_VISITS = {"orders.arrived": "arrival", "orders.collect_elsewhere": "collect-elsewhere"}
 SAID = "said with the command line"
 
 
@@ -212,6 +221,16 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         headers = {"If-Match": f'"{given.pop("version")}"'}
         wanted = {name: value for name, value in given.items() if value not in ([], False)}
         return client.patch(f"/v1/orders/{order}", wanted, headers)
+    if action in ORDER_VISITS:
+        order = _one(_find(client, str(given.pop("reference"))), "such order")
+        return client.post(f"/v1/orders/{order}/{ORDER_VISITS[action]}", given, _unique())
+    if action == "work.report":
+        work = quote(str(given.pop("fulfilment_order")), safe="")
+        body = {name: value for name, value in given.items() if value != []}
+        return client.post(f"/v1/fulfilment-orders/{work}/reports", body, _unique())
+    if action == "inventory.transfer":
+        given["from"], given["to"] = given.pop("source"), given.pop("destination")
+        return client.post("/v1/inventory/transfers", given, _unique())
     if noun == "deliveries":
         return _say(client, verb.replace("_", "-"), given)
     if noun == "exceptions":

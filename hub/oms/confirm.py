@@ -55,6 +55,8 @@ def plan_work(case: Case) -> None:
 
 def _way(group: DeliveryGroup, location: str) -> tuple[str, str]:
     """How goods of a group leave a location, and for which other location of ours, if any."""
+    if group.method == Method.TRANSFER:
+        return Method.TRANSFER, group.store
     if group.method not in COLLECTED:
         return group.method, ""
     return (Method.PICKUP, "") if location == group.store else (Method.TRANSFER, group.store)

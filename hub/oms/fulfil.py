@@ -34,7 +34,7 @@ from hub.oms.transfer import for_shelves, on_the_way_key, receive
 from hub.oms.work import all_of, end_requests, is_pickup, named_line, open_work, quantities_of, unexpected
 
 ZERO = Decimal(0)
-_RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED, Bucket.READY_FOR_PICKUP)
+RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED, Bucket.READY_FOR_PICKUP)
 """From where a location can give back; what is packed comes back through a cancel request."""
 
 _PROGRESS = {
@@ -123,7 +123,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
             continue
         part, line = pair
         left, before = units, freed
-        for source, moved in part.take(_RETURNABLE, units):
+        for source, moved in part.take(RETURNABLE, units):
             part.shift(source, None, moved)
             line.ledger.move(source, Bucket.OPEN, moved)
             release_firm(case, work.id, line_id, moved)

@@ -12,6 +12,12 @@ from hub.oms.load import Case
 COLLECTED = frozenset({"pickup", "ship_to_store"})
 """Delivery methods whose goods are collected at a store."""
 
+TRANSFER_TO = "transfer_to"
+"""Order fact of an order of type transfer: the location its goods go to."""
+
+COLLECTED_AT = "collected_at"
+"""Order fact: line id -> another store that its buyer agreed to."""
+
 SHIP_INSTEAD = "ship_instead"
 """Order fact: ids of lines that a store could not serve and that are sent instead, because the policy says so."""
 
@@ -27,6 +33,8 @@ class DeliveryGroup:
 def group_of(case: Case, line: OrderLine) -> DeliveryGroup:
     """How a line reaches its buyer: what it says itself, else what its order says."""
     facts, details = case.order.facts, line.details
+    if case.order.order_type == Method.TRANSFER:
+        return DeliveryGroup(Method.TRANSFER, str(facts.get(TRANSFER_TO, "")))
     method = str(details.get("method") or facts.get("method") or Method.SHIP)
     if method not in COLLECTED or line.id in facts.get(SHIP_INSTEAD, ()):
         return DeliveryGroup(Method.SHIP if method in COLLECTED else method)
@@ -35,7 +43,7 @@ def group_of(case: Case, line: OrderLine) -> DeliveryGroup:
 
 def store_of(case: Case, line: OrderLine) -> str:
     """Our id of the location a line is collected at, "" where its channel named none that we know."""
-    facts, moved = case.order.facts, case.order.facts.get("collected_at", {})
+    facts, moved = case.order.facts, case.order.facts.get(COLLECTED_AT, {})
     named = str(moved.get(line.id) or line.details.get("pickup_location") or facts.get("pickup_location") or "")
     named = case.channel.location_map.get(named, named) if case.channel else named
     rule = case.location(named)

@@ -287,7 +287,7 @@ def lose(case: Case, work: FulfilmentOrder, quantities: Mapping[str, Decimal], r
             left -= lost
             part.shift(Bucket.SHIPPED, Bucket.LOST, lost)
             if for_shelves(case):
-                line.ledger.advance(Bucket.SHIPPED, Bucket.LOST, min(lost, line.ledger[Bucket.SHIPPED]))
+                _written_off(line, min(lost, line.ledger[Bucket.SHIPPED]))
             elif unclaimed > 0:
                 _back_to_open(case, line, unclaimed)
                 wanted = True
@@ -302,6 +302,13 @@ def lose(case: Case, work: FulfilmentOrder, quantities: Mapping[str, Decimal], r
     if wanted:
         source_again(case, reason)
     return gone
+
+
+def _written_off(line: OrderLine, units: Decimal) -> None:
+    """Nobody sends them again: goods for shelves were wanted by nobody in particular."""
+    line.ledger.move(Bucket.SHIPPED, Bucket.LOST, units)
+    line.ledger.move(Bucket.LOST, Bucket.CANCELLED, units)
+    line.cancelled_by_facts += units
 
 
 def _back_to_open(case: Case, line: OrderLine, units: Decimal) -> None:

@@ -323,3 +323,65 @@ def test_long_work_is_seen_with_how_far_it_is(service: Service) -> None:
     assert [(one["id"], one["position"], one["total"], one["refused"]) for one in listed] == [("jb_1", 40, 100, 1)]
     assert service.get("/v1/jobs/jb_1")["problems"] == job["refused"]
     problem_of(service.asking("GET", "/v1/jobs/jb_2"), 404, "not-found")
+
+
+# --- the work of locations ---
+
+
+def collected(service: Service) -> dict[str, Any]:
+    """The work of a store that an order is to be collected at."""
+    items = service.site.write("items.json", [{"sku": "SKU-001"}])
+    service.hub.act("import.items", {"who": "test", "file": str(items)})
+    adjust(service, "50", location="store-14")
+    service.write(an_order(method="pickup", pickup_location="store-14"))
+    for _ in range(10):
+        service.hub.engine.decide(50)
+    (work,) = service.get("/v1/fulfilment-orders", location="store-14")["items"]
+    return dict(work)
+
+
+def say(service: Service, work: dict[str, Any], status: str, once: str = "", **said: object) -> Any:
+    return service.post(f"/v1/fulfilment-orders/{work['id']}/reports", {"status": status, **said}, once=once)
+
+
+def test_a_store_works_through_the_api_until_the_buyer_has_it(service: Service) -> None:
+    work = collected(service)
+    assert (work["method"], work["lines"][0]["quantities"]) == ("pickup", {"released": "2"})
+    assert say(service, work, "picked", lines=[{"line": "SKU-001", "quantity": "2"}]).status == 200
+    assert say(service, work, "ready_for_pickup").status == 200
+    order = work["order_id"]
+    assert service.post(f"/v1/orders/{order}/arrival", {"note": "blue car"}).status == 200
+    assert service.get(f"/v1/fulfilment-orders/{work['id']}")["buyer_arrived_at"]
+    first = say(service, work, "handed_over", once="hand-1", proof="code 7")
+    again = say(service, work, "handed_over", once="hand-1", proof="code 7")
+    assert (first.status, again.status, again.data) == (200, 200, first.data)
+    refused = say(service, work, "handed_over", proof="code 8")
+    problem_of(refused, 409, "refused")
+    shown = service.get(f"/v1/orders/{order}")
+    assert (shown["status"], shown["lines"][0]["quantities"]) == ("closed", {"handed_over": "2"})
+    assert "blue car" not in json.dumps(shown)
+    assert service.get("/v1/fulfilment-orders", location="store-14")["items"] == []
+    assert {row["action"] for row in rows(service, "audit", subject=work["id"])} == {"work.report"}
+
+
+def test_goods_move_between_locations_and_are_received_there(service: Service) -> None:
+    adjust(service, "5")
+    body = {"sku": "SKU-001", "from": PLACE, "to": "store-14", "quantity": "3", "reason": "refill"}
+    assert service.post("/v1/inventory/transfers", body).status == 200
+    (work,) = service.get("/v1/fulfilment-orders", location=PLACE)["items"]
+    assert (work["method"], work["destination"]) == ("transfer", "store-14")
+    assert say(service, work, "shipped").status == 200
+    assert [one["id"] for one in service.get("/v1/fulfilment-orders", location="store-14")["items"]] == [work["id"]]
+    assert say(service, work, "received").status == 200
+    places = {one["location"]: one["on_hand"] for one in service.get("/v1/inventory/SKU-001")["locations"]}
+    assert places == {PLACE: "2", "store-14": "3"}
+    assert service.post("/v1/inventory/transfers", {**body, "quantity": "9"}).status == 409
+
+
+def test_who_may_only_look_at_work_cannot_report_on_it(service: Service) -> None:
+    work = collected(service)
+    key = service.key("fulfilment:read")
+    assert service.asking("GET", "/v1/fulfilment-orders", key=key).status == 200
+    path = f"/v1/fulfilment-orders/{work['id']}/reports"
+    answer = service.asking("POST", path, {"status": "picked"}, key=key, headers={"idempotency-key": "k-1"})
+    assert answer.status == 403

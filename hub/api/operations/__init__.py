@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.api.operations import connections, deliveries, exceptions, hub, intake, inventory, keys, orders
+from hub.api.operations import connections, deliveries, exceptions, hub, intake, inventory, keys, orders, work
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.list": orders.list_,
@@ -15,6 +15,11 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.hold": orders.hold,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
+    "orders.arrived": work.arrived,
+    "orders.collect_elsewhere": work.elsewhere,
+    "fulfilment_orders.list": work.list_,
+    "fulfilment_orders.get": work.get,
+    "fulfilment_orders.report": work.report,
     "receipts.list": intake.list_receipts,
     "receipts.get": intake.get_receipt,
     "receipts.body": intake.receipt_body,
@@ -41,6 +46,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "inventory.get": inventory.get,
     "inventory.adjust": inventory.adjust,
     "inventory.promises": inventory.promises,
+    "inventory.transfer": work.transfer,
     "locations.list": inventory.list_locations,
     "locations.get": inventory.get_location,
     "connections.list": connections.list_,
