@@ -208,7 +208,7 @@ def keep(case: Case, sourcing: Sourcing) -> None:
         "greedy": {"cost": decimal_text(result.greedy.cost), "locations": list(result.greedy.locations)},
         "proven": result.proven,
         "bound": [decimal_text(part) for part in result.bound],
-        "nodes": result.nodes,
+        "effort": result.effort,
     }
     row = {
         "id": case.new_id("sd", case.order.id),

@@ -27,9 +27,9 @@ def explain(document: Mapping[str, Any]) -> Iterator[Line]:
     greedy = left.pop("greedy", None)
     if greedy:
         yield "greedy rule", f"{', '.join(greedy['locations']) or 'nowhere'}, cost {greedy['cost']}"
-    proven, nodes, bound = left.pop("proven", False), left.pop("nodes", "?"), left.pop("bound", [])
+    proven, looked, bound = left.pop("proven", False), left.pop("effort", "?"), left.pop("bound", [])
     found = "proven to be the best" if proven else f"best found in time, no better than {', '.join(bound)} is possible"
-    yield "search", f"{found}, {nodes} plans looked at"
+    yield "search", f"{found}, {looked} pairs of line and location looked at"
     for name, value in left.items():
         yield name.replace("_", " "), str(value)
 

@@ -1,0 +1,1 @@
+"""The solver against trying everything."""
