@@ -288,6 +288,7 @@ def ask(
             lane="money",
             record=record,
             order_id=order.id,
+            subject=part,
             echo="RefundEvent" if capability == "refund" else "PaymentEvent",
             refs={"payment": payment.id},
             suppressed=order.effects == Effects.OBSERVE,

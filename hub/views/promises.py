@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hub.domain.link import INVERSE
 from hub.domain.quantity import MOVES, OBSERVED_ONLY, Bucket
 from hub.store.tables import BUCKETS
+from hub.views.money_promises import MONEY_PROMISES
 from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
 
 MAX_OFFENDERS = 1000
@@ -98,6 +99,7 @@ def _beside_journal(bucket: str) -> Promise:
 
 
 PROMISES: tuple[Promise, ...] = (
+    *(Promise(*one) for one in MONEY_PROMISES),
     Promise(
         "receipt_states",
         "A receipt is pending, parsed or unparsable",

@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from hub.store.reading import open_reading
 from hub.store.tables import metadata
+from hub.views.money_promises import MONEY_CORRUPTIONS
 from hub.views.verify import verify
 
 MAX_ROWS_COPIED = 500_000
@@ -93,6 +94,7 @@ _WAITS = (
 )
 
 CORRUPTIONS: tuple[Corruption, ...] = (
+    *(Corruption(*one) for one in MONEY_CORRUPTIONS),
     Corruption(
         "an order is linked to one that does not exist",
         "links_whole",
