@@ -17,9 +17,10 @@ from hub.domain.validation import HoldKind
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
 from hub.mapping.schemas import validate
+from hub.oms.cancel_by_hand import LineAnswer, cancel_lines
 from hub.oms.changes import change_id_of, edit_order
 from hub.oms.hold_box import RELEASE, THEN
-from hub.oms.people import cancel_order, hold_order, release_order
+from hub.oms.people import hold_order, release_order
 from hub.oms.ports import Rules
 from hub.oms.times import instant_text
 from hub.runtime.hub import Hub
@@ -134,8 +135,33 @@ def release(
     return _without_cause(_do(hub, "release", verb, who, reference, reason, version, "goes on"))
 
 
-def cancel(hub: Hub, who: str, reference: str, reason: str, version: int | None = None) -> dict[str, Any]:
-    return _without_cause(_do(hub, "cancel", cancel_order, who, reference, reason, version, "is being cancelled"))
+def cancel(
+    hub: Hub,
+    who: str,
+    reference: str,
+    reason: str,
+    version: int | None = None,
+    lines: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """`lines` are {line, quantity}; without them the whole order. Says for each line what became of it."""
+    told: list[dict[str, Any]] = []
+    wanted = [(str(one["line"]), _number(one["quantity"], "quantity")) for one in lines or ()]
+
+    def verb(
+        snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
+    ) -> Decision:
+        decision, answers = cancel_lines(snapshot, rules, now, cause, order, who, reason, wanted)
+        told[:] = [_told(answer) for answer in answers]
+        return decision
+
+    done = _do(hub, "cancel", verb, who, reference, reason, version, "is being cancelled")
+    return {**_without_cause(done), "lines": told}
+
+
+def _told(answer: LineAnswer) -> dict[str, Any]:
+    quantities = ("cancelled", "asked", "kept", "left")
+    said = {name: decimal_text(getattr(answer, name)) for name in quantities}
+    return {"line": answer.line.number, "sku": answer.line.sku or "", **said}
 
 
 def edit(

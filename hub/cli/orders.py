@@ -247,12 +247,21 @@ def release(place: Place, reference: str, reason: str, kind: str | None, as_json
 
 @orders.command("cancel")
 @click.argument("reference")
+@click.option("--line", "lines", multiple=True, help="Only this line: its number, the channel's id, ours, or its SKU")
+@click.option("--quantity", "quantities", multiple=True, help="How many of the line before it; may be given again")
 @reason_option
 @json_option
 @click.pass_obj
-def cancel(place: Place, reference: str, reason: str, as_json: bool) -> None:
-    """Cancel an order: at once where nothing was sent, else by asking the places that have it."""
-    emit_result(act(place, "orders.cancel", reference=reference, reason=reason), as_json=as_json)
+def cancel(
+    place: Place, reference: str, lines: tuple[str, ...], quantities: tuple[str, ...], reason: str, as_json: bool
+) -> None:
+    """Cancel an order, or quantities of its lines: at once where nothing was sent, else by asking the places that have
+    it. Says for each line what became of it."""
+    if len(lines) != len(quantities):
+        raise click.UsageError("Each --line needs its --quantity.")
+    wanted = [{"line": line, "quantity": units} for line, units in zip(lines, quantities, strict=True)]
+    result = act(place, "orders.cancel", reference=reference, reason=reason, lines=wanted or None)
+    emit_result(result, as_json=as_json)
 
 
 @orders.command("edit")

@@ -202,7 +202,7 @@ def ask(place: RemotePlace, query: str, *arguments: object, **named: object) -> 
 # --- doing ---
 
 ORDER_VERBS = ("hold", "release", "cancel")
-ORDER_WORDS = ("kind", "until", "then")
+ORDER_WORDS = ("kind", "until", "then", "lines")
 ORDER_VISITS = {"orders.arrived": "arrival", "orders.collect_elsewhere": "collect-elsewhere"}
 SAID = "said with the command line"
 

@@ -10,20 +10,21 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from hub.domain.decision import Decision, Incoming, Verdict
+from hub.domain.decision import Decision, DueTask, Incoming, Verdict
 from hub.domain.money import decimal_text
-from hub.domain.order import Effects
-from hub.domain.quantity import AT_LOCATION, LEFT
+from hub.domain.order import Effects, OrderLine
+from hub.domain.quantity import AT_LOCATION, DECREASE, LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.doubles import same_orders
 from hub.oms.holds import release
 from hub.oms.less_wanted import expect_a_reason
-from hub.oms.load import Case, find_case, new_case, order_key
+from hub.oms.load import Case, find_case, new_case, open_case, order_key
 from hub.oms.outgoing import cancel_order, update_order
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
 from hub.oms.reserve import count_unassigned
 from hub.oms.save import save
+from hub.oms.tell import CANCEL_AT_CHANNEL, cancel_at_channel, cancelled_there, tell_cancellations
 
 ZERO = Decimal(0)
 
@@ -43,53 +44,88 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
             if incoming.connection not in rules.channels:
                 return Decision(Verdict.PARKED, code="no_channel", message=f"{incoming.connection} is no channel")
             case = _tombstone(snapshot, rules, now, incoming, scope, external_id)
-        reason = case.discreet(str(record.get("reason", "")))
-        if lines:
-            for said in lines:
-                line = case.order.external_line(str(said["external_line_id"]))
-                if line is None:
-                    waits_for = order_key(incoming.connection, scope, external_id)
-                    message = f"the order has no line {said['external_line_id']} yet"
-                    return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
-                line.cancelled_by_facts += max(Decimal(str(said["quantity"])), ZERO)
-        else:
-            by = "channel" if record.get("executed") else "customer"
+        reason, executed = case.discreet(str(record.get("reason", ""))), bool(record.get("executed"))
+        kept = ZERO
+        for said in lines:
+            line = case.order.external_line(str(said["external_line_id"]))
+            if line is None:
+                waits_for = order_key(incoming.connection, scope, external_id)
+                message = f"the order has no line {said['external_line_id']} yet"
+                return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
+            units = max(Decimal(str(said["quantity"])), ZERO)
+            if executed:
+                cancelled_there(case, line, units)
+            else:
+                may = units if _asks(case) else min(units, line.ledger.sum(DECREASE))
+                line.cancelled_by_facts += may
+                kept += units - may
+        if not lines and not executed and not _asks(case):
+            kept = _cancel_unreleased(case)
+        elif not lines:
+            by = "channel" if executed else "customer"
             cancel_whole(case, by, reason, str(record.get("requested_at", "")))
+        if kept > 0:
+            _declined(case, kept)
         settle_cancel(case, reason)
-        if record.get("executed") is False and case.acts and not _everything_left(case):
-            _ask_at_channel(case)
+        if record.get("executed") is False and not _everything_left(case):
+            cancel_at_channel(case)
         return save(case)
 
     return apply_cancel
 
 
-ASKED = "cancel-at-channel/"
+def handle_tell_cancellation(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `tell_cancellation`: subject is an order of which something was cancelled a moment ago."""
+
+    def tell(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        case = open_case(snapshot, rules, now, task.id, task.subject)
+        if case is None or not tell_cancellations(case, str(task.payload.get("reason", ""))):
+            return Decision(Verdict.IGNORED, subject=task.subject, message="the channel knows")
+        return save(case)
+
+    return tell
 
 
-def _ask_at_channel(case: Case) -> None:
-    """The channel passed its buyer's wish on and goes on expecting the goods until somebody cancels there."""
+def _asks(case: Case) -> bool:
+    """Whether a location is asked for what was released to it, as far as anything was."""
+    return case.rules.cancel_after_release == "request" or not any(
+        line.ledger.sum(AT_LOCATION) for line in case.order.lines
+    )
+
+
+def _cancel_unreleased(case: Case) -> Decimal:
+    """Cancel what no location has; returns what goes on."""
+    kept = ZERO
+    for line in case.order.lines:
+        kept += line.ledger.sum(AT_LOCATION)
+        cancel_units(line, line.ledger.sum(DECREASE))
+    return kept
+
+
+def _declined(case: Case, units: Decimal) -> None:
     case.raise_exception(
-        f"{ASKED}{case.order.id}",
-        "cancel_at_channel",
-        "A buyer asked to cancel, the channel has not cancelled yet",
-        "The hub sends nothing more of what was asked for, as far as it had not left; the channel still expects it.",
-        "Cancel it at the channel; this clears when the channel says so.",
+        f"cancel-declined/{case.order.id}",
+        "cancel_declined",
+        "A buyer asked to cancel what is released already",
+        f"{decimal_text(units)} units are with their locations, and the policy asks for nothing back.",
+        "Tell the buyer that they come, or cancel them by hand where the location can still stop them.",
         f"hub orders show {case.order.id}",
     )
 
 
-def channel_has_cancelled(case: Case) -> None:
-    """The channel's own order now wants no more than its buyer does."""
+def channel_has_cancelled(case: Case, stated: bool) -> None:
+    """The channel's own order now wants no more than is wanted here. `stated`: it says that all of it is cancelled."""
     asked = [line for line in case.order.lines if line.cancelled_by_facts > 0]
-    if case.order.cancelled or all(line.wanted <= line.ledger.ordered - line.cancelled_by_facts for line in asked):
-        case.clear_exception(ASKED, case.order.channel)
+    less = bool(asked) and all(line.wanted <= line.ledger.ordered - line.cancelled_by_facts for line in asked)
+    if stated or (less and not case.order.cancelled):
+        case.clear_exception(CANCEL_AT_CHANNEL, case.order.channel)
 
 
 def overtaken(case: Case, units: Decimal) -> None:
     """Units were to be cancelled, and left while their location was asked."""
     too_late_to_cancel(case, units)
     if _everything_left(case):
-        case.clear_exception(ASKED, "everything has left")
+        case.clear_exception(CANCEL_AT_CHANNEL, "everything has left")
 
 
 def _everything_left(case: Case) -> bool:
@@ -114,9 +150,16 @@ def cancel_whole(case: Case, by: str, reason: str, at: str) -> None:
         case.order.facts = {**case.order.facts, "cancelled": {"by": by, "reason": reason, "at": at}}
 
 
+def cancel_units(line: OrderLine, units: Decimal) -> None:
+    """Units more of a line are not wanted, beside what its source has taken back so far."""
+    if units > 0:
+        line.cancelled_by_facts = line.cancel_target(order_cancelled=False) + units
+
+
 def settle_cancel(case: Case, reason: str) -> None:
     """Take back what can be taken back, ask for the rest, and tell who was told of the order."""
     from_holds(case)
+    case.cancel_reason = case.cancel_reason or reason
     too_late = reconcile(case, reason or "cancelled")
     too_late_to_cancel(case, too_late)
     expect_a_reason(case, too_late, changed=False)
@@ -172,6 +215,6 @@ def too_late_to_cancel(case: Case, units: Decimal) -> None:
         "cancel_too_late",
         "A cancellation came after the goods had left",
         f"{decimal_text(units)} units were to be cancelled but have left already.",
-        "Agree on a return with the customer.",
+        "They are kept as shipped. Agree on a return with the customer: request it, and what comes back is refunded.",
         f"hub orders show {case.order.id}",
     )

@@ -210,7 +210,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
     elif order.cancelled:
         _conflicting_edit(case, incoming)
     meet_edits(case)
-    channel_has_cancelled(case)
+    channel_has_cancelled(case, bool(record.get("cancelled_at")))
     if record.get("payments") and case.acts:
         state_payments(case, record["payments"])
     sync_holds(case, record, incoming.holds if incoming.newest else None)

@@ -10,7 +10,7 @@ from hub.oms.acknowledge import handle_acknowledgement
 from hub.oms.allocate import handle_allocate
 from hub.oms.authorisation import handle_authorisation_expiry, handle_settle_money
 from hub.oms.backorders import handle_backorder_end
-from hub.oms.cancel import handle_cancel_request
+from hub.oms.cancel import handle_cancel_request, handle_tell_cancellation
 from hub.oms.capture import handle_order
 from hub.oms.claims import REDEAL
 from hub.oms.customer import handle_customer
@@ -76,6 +76,7 @@ def build(rules: Rules) -> Handlers:
             "hold_box": handle_hold_box(rules),
             "recheck_holds": handle_recheck(rules),
             "reservation_expiry": handle_reservation_expiry(rules),
+            "tell_cancellation": handle_tell_cancellation(rules),
             "silence": handle_silence(rules),
             "authorisation_expiry": handle_authorisation_expiry(rules),
             "settle_money": handle_settle_money(rules),

@@ -58,6 +58,8 @@ class Case:
     _captures: list[Capture] | None = None
     _refunds: list[Refund] | None = None
     counter: int = 0
+    cancel_reason: str = ""
+    """Why what this decision cancels is cancelled, for those who are told."""
     linked: list[Case] = field(default_factory=list)
     """Orders made in the same decision (hub.oms.linked); they are saved with this one."""
     _claims: list[Claim] | None = None

@@ -11,12 +11,12 @@ from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import StockChange
-from hub.oms.cancel import cancel_whole, settle_cancel
+from hub.oms.cancel_by_hand import cancel_lines
 from hub.oms.hold_box import RELEASE, box
 from hub.oms.holds import MANUAL, release
 from hub.oms.load import Case, new_hold, open_case
 from hub.oms.ports import Rules
-from hub.oms.save import push_tasks, save, tell
+from hub.oms.save import push_tasks, save
 from hub.oms.times import instant_text
 from hub.oms.waiting import wake_waiting
 
@@ -81,16 +81,7 @@ def cancel_order(
     snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
 ) -> Decision:
     """Cancel what is left of an order; locations that work on it are asked."""
-    case = open_case(snapshot, rules, now, cause, order_id)
-    if case is None:
-        return _missing(order_id)
-    if status(case.order) in (OrderStatus.CLOSED, OrderStatus.CANCELLED):
-        return _not_possible(case, f"the order is {status(case.order)}")
-    said = case.discreet(reason)
-    cancel_whole(case, who, said, instant_text(now))
-    settle_cancel(case, said)
-    tell(case, Fact.ORDER_CHANGED)
-    return save(case)
+    return cancel_lines(snapshot, rules, now, cause, order_id, who, reason)[0]
 
 
 def adjust_stock(

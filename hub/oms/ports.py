@@ -200,6 +200,8 @@ class Rules:
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")
     pickup: PickupRule = PickupRule()
+    cancel_after_release: str = "request"
+    """request: a location is asked for what it has. refuse: what was released goes on."""
     notify: Mapping[str, NotifyRule] = field(default_factory=dict)
     """By channel; nobody is written to by a channel that is not in it."""
     capture_order: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from hub.oms.pay import manages_money, of_order, open_payment, payment_key
 from hub.oms.payment_answers import journal_refund, refund_failed, refund_succeeded
 from hub.oms.ports import Rules
 from hub.oms.save import save, tell
+from hub.oms.tell import cancelled_there
 
 ZERO = Decimal(0)
 
@@ -49,7 +50,7 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
                 return Decision(Verdict.WAITING, waits_for=waits_for, message=message)
             units = max(Decimal(str(said["quantity"])), ZERO)
             if said.get("restock") == "cancel":
-                line.cancelled_by_facts += units
+                cancelled_there(case, line, units, str(record.get("reference", "")))
             elif said.get("restock") == "return":
                 line.refunded_beside += units
             else:

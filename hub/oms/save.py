@@ -19,6 +19,7 @@ from hub.oms.claims import settle_claims
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
+from hub.oms.tell import watch_cancellations
 from hub.oms.waiting import next_in_queue, wake_waiting
 
 ZERO = Decimal(0)
@@ -42,6 +43,7 @@ def save(case: Case) -> Decision:
     _forget_what_is_over(case)
     _source_what_is_less(case)
     settle_claims(case)
+    watch_cancellations(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)
     body = WriteSet()

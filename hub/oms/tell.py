@@ -6,6 +6,7 @@ capability, where no connection sends notifications, or where the hub does not a
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 from hub.domain.decision import EffectRequest
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine
+from hub.domain.quantity import LEFT, Bucket
 from hub.oms.load import Case
 from hub.oms.outgoing import request
 from hub.oms.times import instant_text
 
 Record = dict[str, Any]
 Quantities = Sequence[tuple[OrderLine, Decimal]]
+ZERO = Decimal(0)
 ONE_DAY_SECONDS = 86_400.0
 """A notification that could not be sent for so long is no news any more."""
 
@@ -84,10 +87,95 @@ def push_order_status(case: Case, status: str, key: str, lines: Quantities = (),
 
 def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> None:
     """Tell the channel that quantities of its order, cancelled in the ledger already, will not come. `whole`: that
-    leaves nothing of the order at all."""
+    leaves nothing of the order at all. Where the channel manages the money it pays them back.
+
+    What comes back of it as a refund names our key: its money is news, its cancellation is not.
+    """
+    for line, units in lines:
+        _remember(case, TOLD, line, units)
     whole = all(line.live <= 0 for line in case.order.lines)
     record: Record = {**_of_order(case), "whole": whole, "reason": reason, "lines": _lines(lines)}
-    _push(case, "push_cancellation", f"cancellation/{key}", "money", record, echo="RefundEvent")
+    record["refund"] = case.channel is not None and case.channel.money == "channel"
+    _push(case, "push_cancellation", f"cancellation/{key}", "money", record)
+
+
+TOLD, BY_CHANNEL = "cancelled_told", "cancelled_there"
+"""Where an order keeps, by line, what its channel was told to be cancelled, and what it said it had cancelled."""
+
+
+def cancelled_there(case: Case, line: OrderLine, units: Decimal, reference: str = "") -> None:
+    """The channel says, beside its restates, that it cancelled quantities of a line. `reference`: ours, where it does
+    so because we told it to."""
+    if not reference.startswith(f"{case.order.channel}/push_cancellation/"):
+        line.cancelled_by_facts += units
+        _remember(case, BY_CHANNEL, line, units)
+
+
+def watch_cancellations(case: Case) -> None:
+    """This decision cancels what the channel may not know of: look in a moment, when what is on its way has come."""
+    if not any(move.target is Bucket.CANCELLED for line in case.order.lines for move in line.ledger.moves):
+        return
+    if _has_news(case):
+        payload = {"reason": case.cancel_reason} if case.cancel_reason else {}
+        at = case.now + dt.timedelta(seconds=case.rules.push_window_seconds)
+        case.task("tell_cancellation", case.order.id, at, payload=payload)
+
+
+def _has_news(case: Case) -> bool:
+    """Somebody is to be told of cancellations, and there are some that the channel did not make itself."""
+    if not case.acts or case.channel is None or case.order.facts.get("cancelled", {}).get("by") == "channel":
+        return False
+    rule = case.rules.notify.get(case.order.channel)
+    listens = "push_cancellation" in case.channel.capabilities or (rule is not None and "cancelled" in rule.templates)
+    return listens and any(untold(case, line) > 0 for line in case.order.lines)
+
+
+def tell_cancellations(case: Case, reason: str) -> bool:
+    """Tell the channel, and the buyer, of what is cancelled in the ledger and the channel does not know of: once,
+    whoever cancelled it and whenever the location that had it answered. False where there is nothing to tell."""
+    if not _has_news(case):
+        return False
+    news = [(line, units) for line in case.order.lines if (units := untold(case, line)) > 0]
+    reason = reason or str(case.order.facts.get("cancelled", {}).get("reason", ""))
+    push_cancellation(case, news, reason, case.cause)
+    notify(case, "cancelled", case.cause, news, reason=reason)
+    return True
+
+
+CANCEL_AT_CHANNEL = "cancel-at-channel/"
+
+
+def cancel_at_channel(case: Case) -> None:
+    """A channel that is told of shipments but takes no cancellations goes on expecting the goods until somebody cancels
+    there."""
+    takes = case.channel.capabilities if case.channel is not None and case.acts else frozenset[str]()
+    if "push_cancellation" in takes or not any(name.startswith("push_") for name in takes):
+        return
+    case.raise_exception(
+        f"{CANCEL_AT_CHANNEL}{case.order.id}",
+        "cancel_at_channel",
+        "An order is cancelled here, and its channel has not cancelled it yet",
+        "The hub sends nothing more of what was cancelled, as far as it had not left; the channel still expects it.",
+        "Cancel it at the channel; this clears when the channel says so.",
+        f"hub orders show {case.order.id}",
+    )
+
+
+def untold(case: Case, line: OrderLine) -> Decimal:
+    """What of a line is cancelled and neither wanted less by the channel, nor cancelled by it, nor told to it."""
+    cancelled, facts = line.ledger[Bucket.CANCELLED], case.order.facts
+    if cancelled <= 0 or "kit_parent" in line.details:
+        return ZERO
+    came_back = min(line.refunded_beside, line.ledger.sum(LEFT))
+    lowered = line.ledger.ordered - min(line.wanted + came_back, line.ledger.ordered)
+    stated = sum((Decimal(facts.get(name, {}).get(line.id, "0")) for name in (TOLD, BY_CHANNEL)), ZERO)
+    return cancelled - max(lowered, stated)
+
+
+def _remember(case: Case, name: str, line: OrderLine, units: Decimal) -> None:
+    known = case.order.facts.get(name, {})
+    total = Decimal(known.get(line.id, "0")) + units
+    case.order.facts = {**case.order.facts, name: {**known, line.id: decimal_text(total)}}
 
 
 def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, reason: str) -> None:

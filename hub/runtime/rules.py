@@ -82,6 +82,7 @@ def rules_of(bundle: Bundle) -> Rules:
             on_reject=policies.pickup.on_reject,
             receive_within=policies.pickup.receive_within,
         ),
+        cancel_after_release=policies.cancel_after_release,
         notify={
             channel: NotifyRule(said.templates, said.brand, said.locale) for channel, said in policies.notify.items()
         },

@@ -300,6 +300,19 @@ def test_a_cancelled_order_stays_cancelled(service: Service) -> None:
     problem_of(service.post(f"/v1/orders/{order}/hold", {"reason": "late"}), 409, "refused")
 
 
+def test_quantities_of_a_line_are_cancelled_with_an_answer_each(service: Service) -> None:
+    order = service.write()["order"]
+    line = service.get(f"/v1/orders/{order}")["lines"][0]
+    body = {"reason": "one less", "lines": [{"line": line["external_line_id"], "quantity": "1"}]}
+    done = service.post(f"/v1/orders/{order}/cancel", body).data
+    assert [(one["line"], one["cancelled"], one["left"]) for one in done["lines"]] == [(1, "1", "0")]
+    assert service.get(f"/v1/orders/{order}")["lines"][0]["quantities"]["cancelled"] == "1"
+    body = {"reason": "what?", "lines": [{"line": "nothing", "quantity": "1"}]}
+    problem_of(service.post(f"/v1/orders/{order}/cancel", body), 409, "refused")
+    body = {"reason": "none", "lines": []}
+    problem_of(service.post(f"/v1/orders/{order}/cancel", body), 400, "invalid-request")
+
+
 def test_what_has_changed_since_it_was_looked_at_is_not_done(service: Service) -> None:
     order = service.write()["order"]
     looked = service.asking("GET", f"/v1/orders/{order}").headers["etag"]

@@ -49,7 +49,7 @@ def returned(case: Case) -> None:
     ("tell", "schema", "key", "echo"),
     [
         (status, "OrderStatusPush", "status/fo-1/ready_for_pickup", ""),
-        (cancellation, "CancellationPush", "cancellation/c-1", "RefundEvent"),
+        (cancellation, "CancellationPush", "cancellation/c-1", ""),
         (refund, "RefundPush", "refund/rf-1", "RefundEvent"),
         (returned, "ReturnPush", "return/rt-1/received", "ReturnNotice"),
     ],

@@ -83,7 +83,7 @@ def edit(call: Call, order: str) -> Answer:
 
 
 def cancel(call: Call, order: str) -> Answer:
-    return _do(call, "orders.cancel", order)
+    return _do(call, "orders.cancel", order, lines=call.body.get("lines"))
 
 
 def _do(call: Call, action: str, order: str, **said: Any) -> Answer:
