@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 ZERO = Decimal(0)
-OPEN = frozenset({"received", "acknowledged", "in_progress", "packed"})
+OPEN = frozenset({"received", "acknowledged", "in_progress", "packed", "ready"})
 
 
 STEPS: Mapping[str, Mapping[str, str]] = {
@@ -20,6 +20,9 @@ STEPS: Mapping[str, Mapping[str, str]] = {
     "reject": {"received": "reject", "acknowledged": "reject"},
 }
 """By mode, what is done next with a request of a status."""
+
+COUNTER = {"packed": "ready", "ready": "hand_over"}
+"""The same for what its buyer collects, once it is packed."""
 
 ANY = ("", "")
 """Where rules without a condition are kept."""
@@ -33,7 +36,10 @@ class Behaviour:
     person's `act`), silent (say and do nothing), reject. `short` names SKUs of which that quantity ("all" = everything)
     will not be found. `cancels`: accept, before_packing (packed goods stay), refuse, later_accept and later_refuse
     (answered as events `cancel_seconds` later). `packages` splits a shipment into that many. `labels`: own, or hub:
-    what was packed into which box is said, and a box leaves only with the label that somebody sends for it.
+    what was packed into which box is said, and a box leaves only with the label that somebody sends for it. `buyer`:
+    comes (for what stands ready, so many seconds after arrival of the request) or stays away. A transfer reaches its
+    destination `transit_seconds` after it left, less what `lost` names by SKU. `substitute` names SKUs in whose place
+    another one is packed.
     """
 
     mode: str = "auto"
@@ -45,11 +51,18 @@ class Behaviour:
     cancel_seconds: float = 1.0
     packages: int = 1
     labels: str = "own"
+    buyer: str = "comes"
+    ready_seconds: float = 1.5
+    collect_seconds: float = 2.0
+    transit_seconds: float = 1.0
+    lost: Mapping[str, str] = field(default_factory=dict)
+    substitute: Mapping[str, str] = field(default_factory=dict)
     reason: str = "not possible here"
 
 
 MODES = frozenset({"auto", "hold", "silent", "reject"})
 LABELS = frozenset({"own", "hub"})
+BUYERS = frozenset({"comes", "stays_away"})
 CANCELS = frozenset({"accept", "before_packing", "refuse", "later_accept", "later_refuse"})
 MATCHES = frozenset({"client_order_id", "reference", "order_number", "warehouse", "sku"})
 
@@ -71,6 +84,12 @@ class Line:
     short: Decimal = ZERO
     packed: Decimal = ZERO
     shipped: Decimal = ZERO
+    substitute: str = ""
+
+    @property
+    def goods(self) -> str:
+        """The SKU that is taken for it."""
+        return self.substitute or self.sku
 
     @property
     def waiting(self) -> Decimal:
@@ -99,6 +118,16 @@ class Request:
     @property
     def id(self) -> str:
         return f"FR-{self.number:06d}"
+
+    @property
+    def collected(self) -> bool:
+        """Its buyer comes for it."""
+        return self.body.get("shipping_method") == "pickup"
+
+    @property
+    def destination(self) -> str:
+        """The warehouse that it goes to, "" where it goes to a buyer."""
+        return str(self.body.get("ship_to_warehouse") or "")
 
     def names(self) -> set[tuple[str, str]]:
         """Everything a rule's `match` may name it by."""
@@ -148,7 +177,7 @@ def names(request: Request) -> dict[str, object]:
 
 
 def lines_of(lines: Iterable[tuple[Line, Decimal]]) -> list[dict[str, str]]:
-    return [{"line_reference": line.reference, "sku": line.sku, "quantity": plain(amount)} for line, amount in lines]
+    return [{"line_reference": line.reference, "sku": line.goods, "quantity": plain(amount)} for line, amount in lines]
 
 
 def answer(reference: str, quantity: Decimal, word: str, reason: str) -> dict[str, str]:
@@ -168,7 +197,13 @@ def read_request(data: str) -> Request:
     kept = json.loads(data)
     names = ("ordered", "cancelled", "short", "packed", "shipped")
     lines = [
-        Line(line["reference"], line["sku"], *(Decimal(line[name]) for name in names)) for line in kept.pop("lines")
+        Line(
+            line["reference"],
+            line["sku"],
+            **{name: Decimal(line[name]) for name in names},
+            substitute=line.get("substitute", ""),
+        )
+        for line in kept.pop("lines")
     ]
     return Request(**kept, lines=lines)
 

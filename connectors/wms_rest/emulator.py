@@ -7,7 +7,8 @@ document), `snapshot_seconds` ("0" = only when asked), and the usual behaviour u
 `documents.Behaviour` (`mode`, `acknowledge_seconds`, `pack_seconds`, `ship_seconds`, `cancels`, ...).
 
 Controls, `POST /_control/<verb>` with JSON: `set_stock` {rows: [{warehouse, sku, quantity}]}, `behave` {match: {...},
-...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|ship_anyway|reject,
+...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|ship_anyway|reject|ready|
+hand_over|not_collected,
 lines?: {line: quantity}} (`ship_anyway` ships what was cancelled), `snapshot` {warehouse, complete?, claimed_rows?},
 `forget` {up_to} (events up to that sequence are kept no longer), `door` {open} (closed: 503 `not_accepting`), `tick`
 {}, `show` {client_order_id}, `stock` {}.
@@ -25,6 +26,7 @@ from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 
 from connectors.wms_rest.documents import (
+    BUYERS,
     CANCELS,
     LABELS,
     MATCHES,
@@ -59,7 +61,8 @@ class WmsEmulator(Emulator):
     """A warehouse that keeps its own counsel and its own ledger.
 
     Ledger kinds: fulfilment_request, cancel_request, cancel_answer, short, reject, shipment, impossible_ship,
-    duplicate_reference (key = the client's reference); stock_snapshot, stock_set.
+    handover, not_collected, receipt (of a transfer), duplicate_reference (key = the client's reference);
+    stock_snapshot, stock_set.
     """
 
     def __init__(
@@ -341,6 +344,9 @@ def _usual(config: Mapping[str, str]) -> Behaviour:
         "mode": str,
         "cancels": str,
         "labels": str,
+        "buyer": str,
+        "lost": json.loads,
+        "substitute": json.loads,
     }
     read["reason"] = str
     changes = {one.name: read.get(one.name, float)(config[one.name]) for one in fields(Behaviour) if one.name in config}
@@ -353,17 +359,22 @@ def _check_behaviour(changes: Mapping[str, object]) -> None:
     known = {one.name for one in fields(Behaviour)}
     if not changes.keys() <= known:
         raise Refused(422, "invalid", f"a behaviour has {', '.join(sorted(known))}")
-    short = changes.get("short", {})
+    short, lost, substitute = (changes.get(name, {}) for name in ("short", "lost", "substitute"))
     numbers = [value for name, value in changes.items() if name.endswith("_seconds") or name == "packages"]
     if (
         changes.get("mode", "auto") not in MODES
         or changes.get("cancels", "accept") not in CANCELS
         or changes.get("labels", "own") not in LABELS
+        or changes.get("buyer", "comes") not in BUYERS
         or not all(isinstance(value, int | float) for value in numbers)
         or not isinstance(short, dict)
+        or not isinstance(lost, dict)
+        or not isinstance(substitute, dict)
     ):
         raise Refused(422, "invalid", f"mode is of {sorted(MODES)}, cancels of {sorted(CANCELS)}")
-    for quantity in short.values():
+    if not all(isinstance(sku, str) and sku for sku in substitute.values()):
+        raise Refused(422, "invalid", "substitute names a SKU for a SKU")
+    for quantity in (*short.values(), *lost.values()):
         if quantity != "all":
             _quantity({"quantity": quantity})
 

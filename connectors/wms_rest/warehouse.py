@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 
-from connectors.wms_rest import boxes
+from connectors.wms_rest import boxes, counter
 from connectors.wms_rest.documents import (
     ANY,
+    COUNTER,
     OPEN,
     STEPS,
     ZERO,
@@ -45,8 +46,8 @@ class Warehouse:
         usual: Behaviour,
         tell: Callable[[dict[str, object]], None],
     ) -> None:
-        self._ledger = ledger
-        self._now = now
+        self.ledger = ledger
+        self.now = now
         self._usual = usual
         self._tell = tell
         self._due: list[tuple[dt.datetime, int, str, int]] = []
@@ -65,16 +66,18 @@ class Warehouse:
         self._cancelled = {one.reference: one for one in reversed(self.cancellations)}
         self._by_reference = {request.reference: request for request in reversed(self.requests)}
         self._by_order: dict[str, list[Request]] = {}
-        self._boxed: dict[tuple[str, str], Decimal] = {}
+        self.boxed: dict[tuple[str, str], Decimal] = {}
         self._open = {request.number: request for request in self.requests if request.status in OPEN}
         for request in self.requests:
             self._by_order.setdefault(request.client_order_id, []).append(request)
             for line in request.lines:
-                self._box(request.warehouse, line.sku, line.in_boxes)
+                self.box(request.warehouse, line.goods, line.in_boxes)
             self._plan(request)
+        for number, due in counter.on_their_way(ledger):
+            self.at(due, "receive", number)
         for cancellation in self.cancellations:
             if cancellation.status == "pending":
-                self._at(self._now(), "answer", cancellation.number)
+                self.at(self.now(), "answer", cancellation.number)
         self._last = max((dt.datetime.fromisoformat(str(event["occurred_at"])) for event in self.events), default=None)
 
     # What people may ask.
@@ -108,15 +111,15 @@ class Warehouse:
             client_order_id=str(body["client_order_id"]),
             order_number=str(body.get("order_number", "")),
             warehouse=str(body["warehouse"]),
-            received_at=instant(self._now()),
+            received_at=instant(self.now()),
             lines=lines,
         )
         self.requests.append(request)
         self._open[request.number] = request
         self._by_reference.setdefault(request.reference, request)
         self._by_order.setdefault(request.client_order_id, []).append(request)
-        self._keep(request)
-        self._record("fulfilment_request", request.reference, request.client_order_id, {"id": request.id, **body})
+        self.keep(request)
+        self.record("fulfilment_request", request.reference, request.client_order_id, {"id": request.id, **body})
         self._plan(request)
         return request
 
@@ -128,18 +131,18 @@ class Warehouse:
             reference=str(body["reference"]),
             cancellation_id=str(body["cancellation_id"]),
             client_order_id=str(body["client_order_id"]),
-            received_at=instant(self._now()),
+            received_at=instant(self.now()),
         )
         self.cancellations.append(cancellation)
         self._cancelled.setdefault(cancellation.reference, cancellation)
         behaviour = self.behaviour(self._by_order[cancellation.client_order_id][-1])
         if behaviour.cancels.startswith("later_"):
             cancellation.status = "pending"
-            self._at(self._now() + dt.timedelta(seconds=behaviour.cancel_seconds), "answer", cancellation.number)
+            self.at(self.now() + dt.timedelta(seconds=behaviour.cancel_seconds), "answer", cancellation.number)
         else:
             cancellation.answers = self._answers(cancellation, wanted, behaviour.cancels)
-        self._keep(cancellation)
-        self._record(
+        self.keep(cancellation)
+        self.record(
             "cancel_request",
             cancellation.reference,
             cancellation.client_order_id,
@@ -151,8 +154,8 @@ class Warehouse:
         """Put a label on a box, if there is such a box; what waited for it may leave."""
         if (found := boxes.attach(request, str(body["package"]), body)) is None:
             return False
-        self._record("label", str(body["reference"]), request.client_order_id, found)
-        self._keep(request)
+        self.record("label", str(body["reference"]), request.client_order_id, found)
+        self.keep(request)
         self._plan(request)
         return True
 
@@ -163,9 +166,9 @@ class Warehouse:
             for (place, sku), amount in sorted(self.stock.items())
             if place == warehouse
         ]
-        number = int(self._ledger.recall(f"snapshots|{warehouse}") or "0") + 1
-        self._ledger.remember(f"snapshots|{warehouse}", str(number))
-        event = self._happened(
+        number = int(self.ledger.recall(f"snapshots|{warehouse}") or "0") + 1
+        self.ledger.remember(f"snapshots|{warehouse}", str(number))
+        event = self.happened(
             "stock.snapshot",
             warehouse,
             {
@@ -175,13 +178,13 @@ class Warehouse:
                 "rows": rows,
             },
         )
-        self._record("stock_snapshot", f"{warehouse}/{number}", warehouse, {"event": event["id"], "rows": rows})
+        self.record("stock_snapshot", f"{warehouse}/{number}", warehouse, {"event": event["id"], "rows": rows})
         return event
 
     def set_stock(self, warehouse: str, sku: str, quantity: Decimal) -> None:
         self.stock[warehouse, sku] = quantity
-        self._ledger.remember(f"stock|{warehouse}|{sku}", str(quantity))
-        self._record("stock_set", f"{warehouse}/{sku}", sku, {"quantity": plain(quantity)})
+        self.ledger.remember(f"stock|{warehouse}|{sku}", str(quantity))
+        self.record("stock_set", f"{warehouse}/{sku}", sku, {"quantity": plain(quantity)})
 
     # What the people in the hall do.
 
@@ -201,7 +204,7 @@ class Warehouse:
         number = len(self.rules)
         self.rules.append(rule)
         self._rules_by.setdefault(next(iter(rule.match.items()), ANY), []).append(number)
-        self._ledger.remember(f"rule|{number:010d}", json.dumps({"match": rule.match, "changes": rule.changes}))
+        self.ledger.remember(f"rule|{number:010d}", json.dumps({"match": rule.match, "changes": rule.changes}))
         for request in self._open.values():
             if request.fits(rule.match):
                 self._plan(request)
@@ -211,11 +214,14 @@ class Warehouse:
         that is none."""
         steps: dict[str, Callable[[Request, Mapping[str, Decimal] | None], None]] = {
             "acknowledge": lambda one, _: self._acknowledge(one),
-            "start": lambda one, _: self._say(one, "request.started", "in_progress"),
-            "pack": self._pack,
+            "start": lambda one, _: self.say(one, "request.started", "in_progress"),
+            "pack": self.pack,
             "short": self._short,
             "ship": self._ship,
-            "ship_anyway": self._ship_anyway,
+            "ship_anyway": lambda one, wanted: counter.ship_anyway(self, one, wanted),
+            "ready": lambda one, _: counter.put_ready(self, one),
+            "hand_over": lambda one, wanted: counter.hand_over(self, one, wanted),
+            "not_collected": lambda one, _: counter.put_back(self, one),
             "reject": lambda one, _: self._reject(one),
         }
         step = steps[verb]
@@ -223,7 +229,7 @@ class Warehouse:
             step(request, quantities)
         if request.status not in OPEN:
             self._open.pop(request.number, None)
-        self._keep(request)
+        self.keep(request)
         self._plan(request)
 
     def tick(self, now: dt.datetime) -> None:
@@ -232,6 +238,9 @@ class Warehouse:
             when, _, step, number = heapq.heappop(self._due)
             if step == "answer":
                 self._answer_late(self.cancellations[number - 1])
+                continue
+            if step == "receive":
+                counter.receive(self, number)
                 continue
             request = self.requests[number - 1]
             # People may have done it, or been told otherwise, since it was planned.
@@ -246,13 +255,17 @@ class Warehouse:
     def _plan(self, request: Request) -> None:
         planned = self._next_step(request)
         if planned is not None:
-            self._at(*planned, request.number)
+            self.at(*planned, request.number)
 
     def _next_step(self, request: Request) -> tuple[dt.datetime, str] | None:
         if request.status not in OPEN:
             return None
         behaviour = self.behaviour(request)
         step = STEPS[behaviour.mode].get(request.status)
+        if request.collected and behaviour.mode == "auto":
+            step = COUNTER.get(request.status, step)
+        if step == "hand_over" and behaviour.buyer != "comes":
+            return None
         if step is None or (step == "ship" and behaviour.labels == "hub" and boxes.unlabelled(request)):
             return None
         seconds = {
@@ -260,39 +273,42 @@ class Warehouse:
             "reject": behaviour.acknowledge_seconds,
             "pack": behaviour.pack_seconds,
             "ship": behaviour.ship_seconds,
+            "ready": behaviour.ready_seconds,
+            "hand_over": behaviour.collect_seconds,
         }
         return dt.datetime.fromisoformat(request.received_at) + dt.timedelta(seconds=seconds[step]), step
 
-    def _at(self, when: dt.datetime, step: str, number: int) -> None:
+    def at(self, when: dt.datetime, step: str, number: int) -> None:
         self._order += 1
         heapq.heappush(self._due, (when, self._order, step, number))
 
     def _acknowledge(self, request: Request) -> None:
         if request.status == "received":
-            self._say(request, "request.acknowledged", "acknowledged")
+            self.say(request, "request.acknowledged", "acknowledged")
 
     def _reject(self, request: Request) -> None:
         if any(line.packed for line in request.lines):
             return
         reason = self.behaviour(request).reason
-        self._say(request, "request.rejected", "rejected", reason=reason)
-        self._record("reject", request.reference, request.client_order_id, {"id": request.id, "reason": reason})
+        self.say(request, "request.rejected", "rejected", reason=reason)
+        self.record("reject", request.reference, request.client_order_id, {"id": request.id, "reason": reason})
 
-    def _pack(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
+    def pack(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
         """Take what is there; what is not there is short."""
-        missing_by_script = self.behaviour(request).short
+        behaviour = self.behaviour(request)
         packed: list[tuple[Line, Decimal]] = []
         short: list[tuple[Line, Decimal]] = []
         for line in request.lines:
             wanted = line.waiting if quantities is None else min(line.waiting, quantities.get(line.reference, ZERO))
-            lost = missing_by_script.get(line.sku)
+            lost = behaviour.short.get(line.sku)
             lost_quantity = ZERO if lost is None else wanted if lost == "all" else min(wanted, Decimal(lost))
-            spot = request.warehouse, line.sku
-            free = max(ZERO, self.stock.get(spot, ZERO) - self._boxed.get(spot, ZERO))
+            line.substitute = behaviour.substitute.get(line.sku, "")
+            spot = request.warehouse, line.goods
+            free = max(ZERO, self.stock.get(spot, ZERO) - self.boxed.get(spot, ZERO))
             taken = min(wanted - lost_quantity, free)
             if taken > 0:
                 line.packed += taken
-                self._box(request.warehouse, line.sku, taken)
+                self.box(request.warehouse, line.goods, taken)
                 packed.append((line, taken))
             if wanted - taken > 0:
                 line.short += wanted - taken
@@ -300,9 +316,9 @@ class Warehouse:
         if short:
             self._say_short(request, short)
         if packed:
-            packages = boxes.fill(request, packed, self.behaviour(request))
-            self._say(request, "request.packed", "packed", packed, packages=packages)
-        self._close_if_empty(request)
+            packages = boxes.fill(request, packed, behaviour)
+            self.say(request, "request.packed", "packed", packed, packages=packages)
+        self.close_if_empty(request)
 
     def _short(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
         """Say that lines cannot be found, all of what is left of them if no quantity is given."""
@@ -315,62 +331,48 @@ class Warehouse:
             line.short += quantity
         if lines:
             self._say_short(request, lines)
-        self._close_if_empty(request)
+        self.close_if_empty(request)
 
     def _ship(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
         if not any(line.in_boxes for line in request.lines):
-            self._pack(request, quantities)
+            self.pack(request, quantities)
         sent: list[tuple[Line, Decimal]] = []
         lost: list[tuple[Line, Decimal]] = []
         for line in request.lines:
             wanted = line.in_boxes if quantities is None else min(line.in_boxes, quantities.get(line.reference, ZERO))
-            there = self.stock.get((request.warehouse, line.sku), ZERO)
+            there = self.stock.get((request.warehouse, line.goods), ZERO)
             taken = min(wanted, there)
             if taken < wanted:
                 # Somebody corrected the stock below what stood packed: goods that are not there cannot leave.
                 line.packed -= wanted - taken
                 line.short += wanted - taken
-                self._box(request.warehouse, line.sku, taken - wanted)
+                self.box(request.warehouse, line.goods, taken - wanted)
                 boxes.take_out(request, line.reference, wanted - taken)
                 lost.append((line, wanted - taken))
             if taken > 0:
                 line.shipped += taken
-                self._box(request.warehouse, line.sku, -taken)
-                self._take_from_stock(request.warehouse, line.sku, taken)
+                self.box(request.warehouse, line.goods, -taken)
+                self.take_from_stock(request.warehouse, line.goods, taken)
                 sent.append((line, taken))
         if lost:
             data = {"id": request.id, "lines": lines_of(lost)}
-            self._record("impossible_ship", request.reference, request.client_order_id, data)
+            self.record("impossible_ship", request.reference, request.client_order_id, data)
             self._say_short(request, lost)
         if sent:
-            self._send(request, sent)
-        self._close_if_empty(request)
+            self.send(request, sent)
+        self.close_if_empty(request)
 
-    def _ship_anyway(self, request: Request, quantities: Mapping[str, Decimal] | None = None) -> None:
-        """Somebody loaded what had been cancelled; as far as it is there, it is gone."""
-        sent: list[tuple[Line, Decimal]] = []
-        for line in request.lines:
-            spot = request.warehouse, line.sku
-            wanted = line.cancelled if quantities is None else quantities.get(line.reference, ZERO)
-            taken = min(line.cancelled, wanted, max(ZERO, self.stock.get(spot, ZERO) - self._boxed.get(spot, ZERO)))
-            if taken > 0:
-                line.cancelled -= taken
-                line.packed += taken
-                line.shipped += taken
-                self._take_from_stock(request.warehouse, line.sku, taken)
-                sent.append((line, taken))
-        if sent:
-            self._send(request, sent)
-
-    def _send(self, request: Request, sent: list[tuple[Line, Decimal]]) -> None:
-        number = int(self._ledger.recall("shipments") or "0") + 1
-        self._ledger.remember("shipments", str(number))
+    def send(self, request: Request, sent: list[tuple[Line, Decimal]]) -> None:
+        number = int(self.ledger.recall("shipments") or "0") + 1
+        self.ledger.remember("shipments", str(number))
         shipment = f"SHP-{number:06d}"
         carrier = {} if request.boxes else {"carrier": "parcel-express"}
         packages = boxes.loaded(request, shipment, number, sent, self.behaviour(request).packages)
         data = {**names(request), "shipment": shipment, **carrier, "packages": packages}
-        event = self._happened("shipment.created", request.warehouse, data)
-        self._record(
+        if request.destination:
+            counter.begin_transfer(self, request, sent)
+        event = self.happened("shipment.created", request.warehouse, data)
+        self.record(
             "shipment",
             request.reference,
             request.client_order_id,
@@ -379,7 +381,7 @@ class Warehouse:
         if not any(line.waiting or line.in_boxes for line in request.lines):
             request.status = "shipped"
 
-    def _close_if_empty(self, request: Request) -> None:
+    def close_if_empty(self, request: Request) -> None:
         if request.status in OPEN and not any(line.waiting or line.in_boxes for line in request.lines):
             ends = [name for name in ("shipped", "short") if any(getattr(line, name) for line in request.lines)]
             request.status = (*ends, "cancelled")[0]
@@ -402,9 +404,9 @@ class Warehouse:
                     line.cancelled += boxed
                     boxes.take_out(request, line.reference, boxed)
                     left -= boxed
-                    self._box(request.warehouse, line.sku, -boxed)
-                self._close_if_empty(request)
-                self._keep(request)
+                    self.box(request.warehouse, line.goods, -boxed)
+                self.close_if_empty(request)
+                self.keep(request)
             if quantity - left > 0:
                 answers.append(answer(reference, quantity - left, "accepted", ""))
             gone = sum((line.shipped for line in self._lines_of(cancellation.client_order_id, reference)), ZERO)
@@ -429,21 +431,21 @@ class Warehouse:
         wanted = [(str(line["line_reference"]), Decimal(line["quantity"])) for line in lines]  # type: ignore[attr-defined]
         cancellation.answers = self._answers(cancellation, wanted, policy)
         cancellation.status = "answered"
-        self._keep(cancellation)
+        self.keep(cancellation)
         for kind in ("accepted", "refused"):
             lines = [
                 answer for answer in cancellation.answers if (answer["answer"] == "accepted") == (kind == "accepted")
             ]
             if lines:
                 data = {**names(request), "cancellation_id": cancellation.cancellation_id, "lines": lines}
-                self._happened(f"cancellation.{kind}", request.warehouse, data)
-        self._record(
+                self.happened(f"cancellation.{kind}", request.warehouse, data)
+        self.record(
             "cancel_answer", cancellation.reference, cancellation.client_order_id, {"answers": cancellation.answers}
         )
 
     # Words for the outside, and memory.
 
-    def _say(
+    def say(
         self,
         request: Request,
         kind: str,
@@ -456,16 +458,16 @@ class Warehouse:
         told = [(line, line.waiting + line.in_boxes) for line in request.lines] if lines is None else lines
         data: dict[str, object] = {**names(request), "lines": lines_of([pair for pair in told if pair[1] > 0])}
         data |= ({"reason": reason} if reason else {}) | ({"packages": packages} if packages else {})
-        self._happened(kind, request.warehouse, data)
+        self.happened(kind, request.warehouse, data)
 
     def _say_short(self, request: Request, lines: list[tuple[Line, Decimal]]) -> None:
         data = {**names(request), "lines": lines_of(lines), "reason": "not found at its place"}
-        self._happened("request.short", request.warehouse, data)
-        self._record("short", request.reference, request.client_order_id, {"id": request.id, "lines": lines_of(lines)})
+        self.happened("request.short", request.warehouse, data)
+        self.record("short", request.reference, request.client_order_id, {"id": request.id, "lines": lines_of(lines)})
 
-    def _happened(self, kind: str, warehouse: str, data: dict[str, object]) -> dict[str, object]:
+    def happened(self, kind: str, warehouse: str, data: dict[str, object]) -> dict[str, object]:
         """Log an event at an instant of its own: no two events share one, so that "before" is never a guess."""
-        at = self._now()
+        at = self.now()
         if self._last is not None and at <= self._last:
             at = self._last + dt.timedelta(microseconds=1)
         self._last = at
@@ -479,21 +481,21 @@ class Warehouse:
             "data": data,
         }
         self.events.append(event)
-        self._ledger.remember(f"event|{number:010d}", json.dumps(event))
+        self.ledger.remember(f"event|{number:010d}", json.dumps(event))
         self._tell(event)
         return event
 
-    def _take_from_stock(self, warehouse: str, sku: str, quantity: Decimal) -> None:
+    def take_from_stock(self, warehouse: str, sku: str, quantity: Decimal) -> None:
         left = self.stock[warehouse, sku] - quantity
         self.stock[warehouse, sku] = left
-        self._ledger.remember(f"stock|{warehouse}|{sku}", str(left))
+        self.ledger.remember(f"stock|{warehouse}|{sku}", str(left))
 
-    def _box(self, warehouse: str, sku: str, quantity: Decimal) -> None:
-        self._boxed[warehouse, sku] = self._boxed.get((warehouse, sku), ZERO) + quantity
+    def box(self, warehouse: str, sku: str, quantity: Decimal) -> None:
+        self.boxed[warehouse, sku] = self.boxed.get((warehouse, sku), ZERO) + quantity
 
-    def _keep(self, one: Request | Cancellation) -> None:
+    def keep(self, one: Request | Cancellation) -> None:
         kind = "request" if isinstance(one, Request) else "cancellation"
-        self._ledger.remember(f"{kind}|{one.number:010d}", json.dumps(asdict(one), default=str))
+        self.ledger.remember(f"{kind}|{one.number:010d}", json.dumps(asdict(one), default=str))
 
-    def _record(self, kind: str, key: str, subject: str, data: Mapping[str, object]) -> None:
-        self._ledger.add(self._now(), kind, key, subject, json.dumps(data, default=str))
+    def record(self, kind: str, key: str, subject: str, data: Mapping[str, object]) -> None:
+        self.ledger.add(self.now(), kind, key, subject, json.dumps(data, default=str))
