@@ -210,8 +210,7 @@ class Warehouse:
                 self._plan(request)
 
     def act(self, request: Request, verb: str, quantities: Mapping[str, Decimal] | None = None) -> None:
-        """One step done by hand; with a closed request only `ship_anyway` does anything. Raises KeyError for a verb
-        that is none."""
+        """One step done by hand; with a closed request only `ship_anyway` does anything. Raises KeyError: no verb."""
         steps: dict[str, Callable[[Request, Mapping[str, Decimal] | None], None]] = {
             "acknowledge": lambda one, _: self._acknowledge(one),
             "start": lambda one, _: self.say(one, "request.started", "in_progress"),
