@@ -221,7 +221,7 @@ def status(order: Order) -> OrderStatus:
     """The derivation table, first match.
 
     | all that was ordered is cancelled (or a cancelled order has nothing left at a location or beyond) | cancelled |
-    | everything has left or is cancelled | closed |
+    | everything has left or is cancelled, and no return is open | closed |
     | any open hold | held |
     | confirmed | confirmed |
     | else | received |
@@ -231,7 +231,7 @@ def status(order: Order) -> OrderStatus:
     ended = sum((line.ledger.sum(ENDED) for line in order.lines), ZERO)
     if cancelled == ordered and (ordered > 0 or order.cancelled):
         return OrderStatus.CANCELLED
-    if ordered > 0 and ended == ordered:
+    if ordered > 0 and ended == ordered and not order.facts.get("open_returns"):
         return OrderStatus.CLOSED
     if order.held:
         return OrderStatus.HELD

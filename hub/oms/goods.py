@@ -46,7 +46,7 @@ def journal(
     at: dt.datetime,
     reason: str,
 ) -> None:
-    """One entry of the journal of stock. `kind`: shipment | movement | adjustment."""
+    """One entry of the journal of stock. `kind`: shipment | movement | adjustment | return."""
     case.journal.append(
         {
             "id": case.new_id("se", sku, location),

@@ -26,8 +26,12 @@ from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
 from hub.oms.preorders import REPROMISE, handle_redeal, handle_repromise
 from hub.oms.publish import handle_push_stock
+from hub.oms.receive import handle_return_inspection
 from hub.oms.refund import handle_refund
 from hub.oms.replies import handle_reply
+from hub.oms.return_notices import handle_return_notice
+from hub.oms.return_scan import returns_scanned
+from hub.oms.returns import handle_close_return, handle_return_expiry
 from hub.oms.ship import handle_notice
 from hub.oms.stock import handle_stock
 from hub.oms.supply import handle_supply
@@ -62,7 +66,8 @@ def build(rules: Rules) -> Handlers:
             "customers": handle_customer(rules),
             "acknowledgements": handle_acknowledgement(rules),
             "replies": handle_reply(rules),
-            "tracking": handle_scan(rules),
+            "tracking": handle_scan(rules, returns_scanned),
+            "returns": handle_return_notice(rules),
         },
         tasks={
             "allocate": allocate,
@@ -84,6 +89,9 @@ def build(rules: Rules) -> Handlers:
             "transfer_overdue": handle_overdue(rules),
             "no_show": handle_no_show(rules),
             "pickup_reminder": handle_reminder(rules),
+            "return_expiry": handle_return_expiry(rules),
+            "return_inspection": handle_return_inspection(rules),
+            "close_return": handle_close_return(rules),
         },
         queries={"rate": rate_query(rules)},
     )

@@ -288,7 +288,7 @@ def _bought(
     label.carrier, label.service = said.get("carrier") or label.carrier, said.get("service") or label.service
     if said.get("amount") and said.get("currency"):
         label.cost, label.currency = Decimal(str(said["amount"])), str(said["currency"])
-    _keep_bytes(case, label, said)
+    keep_bytes(case, label, said)
     if not package.moving:
         package.base = PackageState.LABELLED
         package.tracking_number, package.tracking_url = label.tracking_number or "", str(said.get("tracking_url", ""))
@@ -325,7 +325,7 @@ def _next_label(case: Case, package: CarriedPackage, older: CarrierLabel) -> Car
     return label
 
 
-def _keep_bytes(case: Case, label: CarrierLabel, said: dict[str, Any]) -> None:
+def keep_bytes(case: Case, label: CarrierLabel, said: dict[str, Any]) -> None:
     """The label itself, as a body that no retention of replies takes away."""
     try:
         content = base64.b64decode(str(said.get("content", "")), validate=True)

@@ -19,11 +19,12 @@ from hub.domain.order import Effects, Hold, Order, OrderLine
 from hub.domain.package import CarriedPackage, CarrierLabel
 from hub.domain.payment import Capture, Payment, Refund
 from hub.domain.reservation import Reservation, ReservationState
+from hub.domain.returns import Return
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.supply import Claim, SupplyChange
 from hub.domain.transit import Transit
 from hub.domain.writeset import StockChange
-from hub.oms import money_rows, package_rows, rows, supply_rows
+from hub.oms import money_rows, package_rows, return_rows, rows, supply_rows
 from hub.oms.ports import Channel, LocationRule, Rules
 from hub.oms.rows import Row
 
@@ -57,6 +58,7 @@ class Case:
     _payments: list[Payment] | None = None
     _captures: list[Capture] | None = None
     _refunds: list[Refund] | None = None
+    _returns: list[Return] | None = None
     counter: int = 0
     cancel_reason: str = ""
     """Why what this decision cancels is cancelled, for those who are told."""
@@ -196,6 +198,29 @@ class Case:
     @property
     def touched_claims(self) -> list[Claim]:
         return self._claims or []
+
+    @property
+    def returns(self) -> list[Return]:
+        """Returns of the order's goods, oldest first; most orders have none, which costs nothing."""
+        if self._returns is None:
+            found: list[Return] = []
+            if not self.new and self.order.facts.get("returns"):
+                where = {"order_id": self.order.id}
+                lines = self.snapshot.rows("return_lines", where, order_by=("return_id", "number"))
+                found = [
+                    return_rows.return_from(row, [one for one in lines if one["return_id"] == row["id"]])
+                    for row in self.snapshot.rows("returns", where, order_by=("created_at", "id"))
+                ]
+                self.loaded["returns"] = {one.id: return_rows.return_row(one) for one in found}
+                self.loaded["return_lines"] = {
+                    line.id: return_rows.line_row(one, line) for one in found for line in one.lines
+                }
+            self._returns = found
+        return self._returns
+
+    @property
+    def touched_returns(self) -> list[Return]:
+        return self._returns or []
 
     @property
     def touched_packages(self) -> list[CarriedPackage]:

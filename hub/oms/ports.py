@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.promise import Pool
+from hub.domain.return_policy import ReturnPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +213,8 @@ class Rules:
     """Gateway as channels name it -> the connection that handles its payments, or "channel"."""
     reauthorise_before: dt.timedelta = dt.timedelta(hours=24)
     """So long before an authorisation ends a new one is asked for."""
+    returns: Mapping[str, ReturnPolicy] = field(default_factory=dict)
+    """By channel; "" for the others."""
+
+    def return_policy(self, channel: str) -> ReturnPolicy:
+        return self.returns.get(channel) or self.returns.get("") or ReturnPolicy()

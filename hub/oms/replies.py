@@ -12,7 +12,7 @@ from hub.domain.events import Fact
 from hub.domain.fulfilment import Answer, FulfilmentOrder, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
-from hub.oms import label, payment_answers
+from hub.oms import label, payment_answers, return_label
 from hub.oms.customer import UPSERT, answered
 from hub.oms.fulfil import answer_cancel, report
 from hub.oms.load import Case, open_case
@@ -44,6 +44,8 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         resolution = resolution_of(record)
         if capability in label.CAPABILITIES:
             label.answered(case, capability, key, record)
+            return_label.answered(case, key, record)
+            return_label.answered(case, key, record)
         if capability in payment_answers.CAPABILITIES:
             payment_answers.answered(case, capability, key, record)
             return save(case)

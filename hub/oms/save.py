@@ -14,7 +14,7 @@ from hub.domain.quantity import Bucket
 from hub.domain.reservation import ReservationState
 from hub.domain.supply import merge_supply
 from hub.domain.writeset import StockChange, Update, WriteSet
-from hub.oms import money_rows, package_rows, rows, supply_rows
+from hub.oms import money_rows, package_rows, return_rows, rows, supply_rows
 from hub.oms.claims import settle_claims
 from hub.oms.load import Case
 from hub.oms.ports import Rules
@@ -44,6 +44,7 @@ def save(case: Case) -> Decision:
     _source_what_is_less(case)
     settle_claims(case)
     watch_cancellations(case)
+    _count_returns(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)
     body = WriteSet()
@@ -56,6 +57,7 @@ def save(case: Case) -> Decision:
     _save(case, body, "labels", {one.id: package_rows.label_row(one) for one in case.touched_labels})
     _save_supply(case, body)
     _save_money(case, body)
+    _save_returns(case, body)
     _save_contacts(case, body)
     _save_stock(case, body)
     if case.new:
@@ -100,6 +102,26 @@ def _save_lines(case: Case, writes: WriteSet) -> None:
                     "at": case.now,
                 },
             )
+
+
+def _count_returns(case: Case) -> None:
+    """How many there are, and how many keep the order from being closed."""
+    kept = case.touched_returns
+    if not kept:
+        return
+    open_ones = sum(1 for one in kept if one.open)
+    facts = {name: value for name, value in case.order.facts.items() if name != "open_returns"}
+    case.order.facts = {**facts, "returns": len(kept)} | ({"open_returns": open_ones} if open_ones else {})
+
+
+def _save_returns(case: Case, writes: WriteSet) -> None:
+    kept = case.touched_returns
+    _save(case, writes, "returns", {one.id: return_rows.return_row(one) for one in kept})
+    lines = {line.id: return_rows.line_row(one, line) for one in kept for line in one.lines}
+    _save(case, writes, "return_lines", lines, stamped=False)
+    for line in (line for one in kept for line in one.lines):
+        for number, move in enumerate(line.moves):
+            writes.insert("return_moves", return_rows.move_row(case.order.id, line, move, number, case.cause, case.now))
 
 
 def _save(case: Case, writes: WriteSet, table: str, wanted: Mapping[str, Row], stamped: bool = True) -> None:

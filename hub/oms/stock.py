@@ -169,7 +169,8 @@ def _moved_since(
     moved: dict[str, Decimal] = {}
     unclear: set[str] = set()
     skew = rule.clock_skew if mark.sequence is None else dt.timedelta(0)
-    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": ("shipment", "movement", "adjustment")}
+    kinds = ("shipment", "movement", "adjustment", "return")
+    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": kinds}
     for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
         when = relation(Mark(event["source_time"]), mark, skew)
         if when is Order.UNCLEAR:

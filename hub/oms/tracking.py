@@ -45,8 +45,10 @@ _TROUBLE: dict[PackageState, tuple[str, str, str]] = {
 }
 
 
-def handle_scan(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
-    """The handler of the stream `tracking`."""
+def handle_scan(
+    rules: Rules, parcels_back: Callable[[Case, str, str], None]
+) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
+    """The handler of the stream `tracking`. `parcels_back(case, tracking number, status)` takes what comes back."""
 
     def apply_scan(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
         number = str(incoming.record["tracking_number"])
@@ -59,6 +61,7 @@ def handle_scan(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Dec
         for package in case.packages:
             if package.tracking_number == number or package.id in numbered:
                 _scanned(case, package, incoming)
+        parcels_back(case, number, str(incoming.record["status"]))
         return save(case)
 
     return apply_scan
@@ -67,7 +70,8 @@ def handle_scan(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Dec
 def _order_of(snapshot: Snapshot, number: str) -> str | None:
     """The order a number belongs to. Carriers use numbers again after months: then it is the youngest."""
     found = snapshot.rows("packages", {"tracking_number": number}, order_by=("-created_at", "-id"), limit=1)
-    found = found or snapshot.rows("labels", {"tracking_number": number}, order_by=("-created_at", "-id"), limit=1)
+    for table in ("labels", "returns"):
+        found = found or snapshot.rows(table, {"tracking_number": number}, order_by=("-created_at", "-id"), limit=1)
     return str(found[0]["order_id"]) if found else None
 
 

@@ -6,8 +6,8 @@ semantics and model name; partial indexes keep claims cheap.
 
 from __future__ import annotations
 
-from hub.store.tables import change, inbox, money, operation, order, outbox, stock, supply
+from hub.store.tables import change, inbox, money, operation, order, outbox, returns, stock, supply
 from hub.store.tables.naming import metadata
 from hub.store.tables.order import BUCKETS
 
-__all__ = ["BUCKETS", "change", "inbox", "metadata", "money", "operation", "order", "outbox", "stock", "supply"]
+__all__ = ["BUCKETS", "change", "inbox", "metadata", "money", "operation", "order", "outbox", "returns", "stock", "supply"]
