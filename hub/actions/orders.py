@@ -32,7 +32,8 @@ class Changed(Refused):
     """The order is not any more at the version that the person looked at."""
 
 
-def _find(snapshot: Snapshot, reference: str) -> str:
+def find_order(snapshot: Snapshot, reference: str) -> str:
+    """Our id of the order that a person means. Raises Refused."""
     found = {str(row["id"]) for row in snapshot.rows("orders", {"id": reference})}
     for column in ("number", "external_id"):
         found |= {str(row["id"]) for row in snapshot.rows("orders", {column: (reference, f"#{reference}")}, limit=20)}
@@ -57,7 +58,7 @@ def _do(
 ) -> dict[str, Any]:
     """`version`: only while the order is at this one. Raises Refused, Changed."""
     with hub.store.read() as snapshot:
-        order = _find(snapshot, reference)
+        order = find_order(snapshot, reference)
     cause = hub.ids.new("ac", hub.clock.now())
 
     def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dashboard": ("hub.cli.dashboard:dashboard", "Print a link that logs a browser in"),
     "status": ("hub.cli.status:status", "What is running and what waits"),
     "orders": ("hub.cli.orders:orders", "List orders, show one and why it went where it went"),
+    "returns": ("hub.cli.returns:returns", "Goods that come back: ask, receive, inspect, refund"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
@@ -53,7 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 REMOTE = frozenset(
-    {"orders", "exceptions", "deliveries", "inventory", "work", "connections", "status", "verify", "keys"}
+    {"orders", "exceptions", "deliveries", "inventory", "work", "returns", "connections", "status", "verify", "keys"}
 )
 """Commands that --url is for; HUB_URL is nothing to the others."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
 from hub.views.orders import find_order, list_orders, show_order
+from hub.views.returns import list_returns, show_return
 from hub.views.verify import summary, verify
 from hub.views.work import (
     counts,
@@ -44,6 +45,8 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "exceptions.list": list_exceptions,
     "exceptions.get": show_exception,
     "inventory.list": list_stock,
+    "returns.list": list_returns,
+    "returns.get": show_return,
     "status": _status,
     "verify": _verify,
     "work.list": list_work,

@@ -176,6 +176,11 @@ def _work(client: Client, *, limit: int = 50, after: str | None = None, **filter
     return found if after is None else found[ids.index(after) + 1 :][:limit] if after in ids else []
 
 
+def _return(client: Client, reference: str) -> dict[str, Any] | None:
+    found = client.rows("/v1/returns", 2, reference=reference)
+    return dict(client.get(f"/v1/returns/{found[0]['id']}")) if len(found) == 1 else None
+
+
 LOOKS: Mapping[str, Look] = {
     "orders.list": _orders,
     "orders.find": _find,
@@ -187,6 +192,10 @@ LOOKS: Mapping[str, Look] = {
     "inventory.list": _stock,
     "work.list": _work,
     "work.get": lambda client, work: client.get(f"/v1/fulfilment-orders/{quote(work, safe='')}"),
+    "returns.list": lambda client, limit, order_id=None, **filters: client.rows(
+        "/v1/returns", limit, order=order_id, **filters
+    ),
+    "returns.get": _return,
     "status": lambda client: client.get("/v1/status"),
     "verify": lambda client: client.get("/v1/verify"),
     "keys.list": lambda client: client.get("/v1/keys")["items"],
@@ -231,6 +240,8 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
     if action == "inventory.transfer":
         given["from"], given["to"] = given.pop("source"), given.pop("destination")
         return client.post("/v1/inventory/transfers", given, _unique())
+    if noun == "returns":
+        return _of_return(client, verb, given)
     if noun == "deliveries":
         return _say(client, verb.replace("_", "-"), given)
     if noun == "exceptions":
@@ -255,6 +266,19 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
     if action == "keys.revoke":
         return client.post(f"/v1/keys/{quote(_key(client, str(given['key'])), safe='')}/revoke", {})
     raise Failure("This works only on the machine of the hub: leave --url and HUB_URL out.", REFUSED)
+
+
+def _of_return(client: Client, verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    reference = str(given.pop("reference"))
+    body = {name: value for name, value in given.items() if value not in ("", [])}
+    if verb == "request":
+        order = _one(_find(client, reference), f"order {reference!r}")
+        return client.post(f"/v1/orders/{order}/returns", body, _unique())
+    one = _return(client, reference)
+    if one is None:
+        raise Failure(f"There is no return {reference!r}", FAILED)
+    headers = _unique() if verb in ("receive", "inspect", "settle") else {}
+    return client.post(f"/v1/returns/{one['id']}/{verb}", body, headers)
 
 
 def _say(client: Client, verb: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -298,6 +322,11 @@ AMOUNTS = frozenset(
         "amount",
         "beside_total",
         "price_effect",
+        "claimed",
+        "cost",
+        "given",
+        "over",
+        "settled",
         "firm",
         "free",
         "on_hand",

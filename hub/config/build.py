@@ -278,7 +278,6 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         backorder_auto_cancel_after=backorders.duration("auto_cancel_after"),
         cancel_after_release=top.object("cancellation").text("after_release"),
         erp=erp.maybe_text("submit_to"),
-        invoice_on=erp.text("invoice_on"),
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
         pickup=_pickup(top.object("pickup")),

@@ -405,7 +405,6 @@ class Policies:
     backorder_auto_cancel_after: timedelta
     cancel_after_release: str
     erp: str | None
-    invoice_on: str
     correlate_within: timedelta
     acknowledge_within: timedelta
     pickup: Pickup

@@ -105,6 +105,8 @@ class MoneyKind(enum.StrEnum):
     CAPTURED = "captured"
     REFUNDED = "refunded"
     VOIDED = "voided"
+    INVOICED = "invoiced"
+    CREDITED = "credited"
 
 
 @dataclass(frozen=True, slots=True)

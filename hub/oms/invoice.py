@@ -15,6 +15,7 @@ from hub.oms import pay
 from hub.oms.load import Case
 from hub.oms.outgoing import post_invoice
 from hub.oms.pay import manages_money
+from hub.oms.posting import credit_what_is_less, taken_off
 
 ZERO = Decimal(0)
 
@@ -75,7 +76,7 @@ def whole_of(case: Case) -> Charge:
     shipping = Decimal(totals.get("shipping", "0"))
     edited = edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
-    total = Decimal(stated) + edited.amount if stated is not None else goods + shipping + tax
+    total = Decimal(stated) + edited.amount + taken_off(case) if stated is not None else goods + shipping + tax
     discounts = goods + shipping + tax - total
     return Charge(goods, shipping, tax, discounts)
 
@@ -104,9 +105,13 @@ def tell_if_invoiced_above_total(case: Case) -> None:
     """The source lowered its total after goods had been invoiced: only a credit note puts that right."""
     order, cause_key = case.order, f"invoiced-above-total/{case.order.id}"
     invoiced = _charged(case).amount
-    total = None if order.total is None else order.total + edits_effect(order).amount
+    total = None if order.total is None else order.total + edits_effect(order).amount + taken_off(case)
     if total is None or invoiced <= total:
         case.forget([cause_key], "the total covers it")
+        return
+    if case.rules.takers.get("post_credit_note"):
+        credit_what_is_less(case, invoiced - total)
+        case.forget([cause_key], "a credit note covers it")
         return
     case.raise_exception(
         cause_key,

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from hub.domain.decision import EffectRequest
+from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine
+from hub.domain.payment import MoneyKind
 from hub.oms.load import Case
 from hub.oms.outgoing import Record, order_key
 from hub.oms.times import instant_text
+
+ZERO = Decimal(0)
 
 
 def post_credit_note(
@@ -22,9 +26,11 @@ def post_credit_note(
     """Tell the ERP what is owed back, in the order's currency, after it knows the order. `lines` are what it is for,
     with the units taken back; none where it is for none in particular."""
     order = case.order
-    if order.currency is None or amount <= 0 or not case.acts:
+    takers = case.rules.takers.get("post_credit_note", ())
+    if order.currency is None or amount <= 0 or not case.acts or not takers:
         return
-    for destination in case.rules.takers.get("post_credit_note", ()):
+    _count(case, key, amount, order.currency)
+    for destination in takers:
         submitted = f"{destination}/submit_order/{order_key(case)}"
         takes_orders = destination in case.rules.takers.get("submit_order", ())
         known = takes_orders and "posted" in order.facts
@@ -85,6 +91,49 @@ def post_goods_movement(
                 suppressed=order.effects == Effects.OBSERVE,
             )
         )
+
+
+CREDITED, BEFORE = "credited", "total_before_credit"
+
+
+def taken_off(case: Case) -> Decimal:
+    """What of the credit notes the source has taken off the order's total since: channels state a total that their
+    refunds have lowered."""
+    order = case.order
+    if BEFORE not in order.facts or order.total is None:
+        return ZERO
+    lowered = max(Decimal(order.facts[BEFORE]) - order.total, ZERO)
+    return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
+
+
+def credit_what_is_less(case: Case, amount: Decimal) -> None:
+    """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
+    order = case.order
+    assert order.total is not None
+    before = order.total + taken_off(case) + amount
+    post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
+    order.facts = {**order.facts, BEFORE: decimal_text(before)}
+
+
+def _count(case: Case, key: str, amount: Decimal, currency: str) -> None:
+    order = case.order
+    credited = Decimal(order.facts.get(CREDITED, "0")) + amount
+    before = order.facts.get(BEFORE) or decimal_text(order.total if order.total is not None else ZERO)
+    order.facts = {**order.facts, CREDITED: decimal_text(credited), BEFORE: before}
+    case.decision.writes.insert(
+        "money_moves",
+        {
+            "id": derived_id("mm", order.id, "credited", key),
+            "order_id": order.id,
+            "payment_id": None,
+            "kind": MoneyKind.CREDITED.value,
+            "currency": currency,
+            "amount": amount,
+            "external_id": None,
+            "document": {"key": key},
+            "at": case.now,
+        },
+    )
 
 
 def _line(line: OrderLine, units: Decimal) -> Record:

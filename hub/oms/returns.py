@@ -16,6 +16,7 @@ from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
+from hub.domain.payment import CallState
 from hub.domain.quantity import Bucket
 from hub.domain.return_policy import Answer, ReturnPolicy
 from hub.domain.returns import (
@@ -219,7 +220,7 @@ def cancel(case: Case, one: Return, why: str) -> None:
 
 
 def close(case: Case, one: Return, by: str) -> None:
-    """Nothing more is waited for. Raises IllegalReturn where goods wait to be inspected, or their customer for money."""
+    """Nothing more is waited for. Raises IllegalReturn where goods wait for an inspection, or a customer for money."""
     if one.sum((Stage.RECEIVED,)):
         raise IllegalReturn(f"{one.number} has goods that nobody has inspected")
     if any(line.settleable for line in one.lines):
@@ -260,7 +261,7 @@ def _refund_pending(case: Case, one: Return) -> bool:
         return False
     rows = {row["id"]: row["state"] for row in case.snapshot.rows("refunds", {"id": refunds})}
     # One that was asked for in this very decision is not in the snapshot: it is under way.
-    return any(rows.get(refund, "pending") not in ("succeeded", "recorded") for refund in refunds)
+    return any(rows.get(refund) != CallState.SUCCEEDED for refund in refunds)
 
 
 def _claim_again(case: Case, one: Return) -> None:
@@ -416,11 +417,13 @@ def wishes_of(case: Case, lines: Sequence[Mapping[str, str]]) -> list[Wish]:
 
 
 def find_line(case: Case, said: Mapping[str, str]) -> OrderLine | None:
-    """By our line id, its number, the channel's line id, or the SKU: of several that of which most can come back."""
+    """By our line id, its number, the channel's line id, or else the SKU: of several the one most can come back of."""
     order = case.order
     named = str(said.get("line") or said.get("external_line_id") or "")
     if named:
         by_number = [line for line in order.lines if str(line.number) == named]
-        return order.line(named) or order.external_line(named) or (by_number[0] if by_number else None)
+        found = order.line(named) or order.external_line(named) or (by_number[0] if by_number else None)
+        if found is not None:
+            return found
     of_sku = [line for line in order.lines if line.sku and line.sku == said.get("sku")]
     return max(of_sku, key=lambda line: has_left(line.ledger) - claimed_of(case.returns, line.id), default=None)

@@ -104,6 +104,8 @@ def settle(
         )
     for share in worth.shares:
         share.part.settled += share.units
+        # A channel that lowers what it wants for it takes nothing back that has not left.
+        share.line.refunded_beside += share.units
     if worth.shipping:
         case.order.facts = {**case.order.facts, "shipping_refunded": True}
     settlement = case.new_id("rs", one.id)

@@ -13,6 +13,7 @@ from hub.domain.link import INVERSE
 from hub.domain.quantity import MOVES, OBSERVED_ONLY, Bucket
 from hub.store.tables import BUCKETS
 from hub.views.money_promises import MONEY_PROMISES
+from hub.views.return_promises import RETURNS
 from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
 
 MAX_OFFENDERS = 1000
@@ -343,8 +344,12 @@ PROMISES: tuple[Promise, ...] = (
         " AND f.state NOT IN ('completed', 'cancelled', 'rejected', 'partially_completed'))"
         f" AND NOT EXISTS ({OPEN_EXCEPTION} AND s.order_id = o.id)"
         " AND NOT EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.backordered + l.preordered > 0)"
-        " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = o.id AND d.state = 'suppressed')",
+        " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = o.id AND d.state = 'suppressed')"
+        # What moves an open return is a promise of its own.
+        " AND NOT EXISTS (SELECT 1 FROM returns r WHERE r.order_id = o.id AND r.state NOT IN"
+        " ('refused', 'expired', 'cancelled', 'closed'))",
     ),
+    *(Promise(one.name, one.says, one.sql) for one in RETURNS),
     Promise(
         "orders_captured",
         "Every order's timeline begins with its capture",
@@ -361,12 +366,13 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         "money_invoiced",
         "An order is not invoiced above its total, unless its source lowered that later and a person was told",
-        "SELECT o.id AS subject, 'invoiced ' || SUM(p.amount) || ' of ' || o.total || ' (millionths)' AS detail"
-        " FROM orders o JOIN money_moves p ON p.order_id = o.id AND p.kind = 'invoiced' AND p.currency = o.currency"
+        "SELECT o.id AS subject, 'invoiced ' || SUM(CASE p.kind WHEN 'invoiced' THEN p.amount ELSE -p.amount END)"
+        " || ' of ' || o.total || ' (millionths)' AS detail FROM orders o"
+        " JOIN money_moves p ON p.order_id = o.id AND p.kind IN ('invoiced', 'credited') AND p.currency = o.currency"
         " WHERE NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
         " WHERE s.order_id = o.id AND e.kind = 'invoiced_above_total')"
-        " GROUP BY o.id, o.total HAVING SUM(p.amount) > o.total + (SELECT COALESCE(SUM(c.beside_total), 0)"
-        " FROM changes c WHERE c.order_id = o.id)",
+        " GROUP BY o.id, o.total HAVING SUM(CASE p.kind WHEN 'invoiced' THEN p.amount ELSE -p.amount END) > o.total"
+        " + (SELECT COALESCE(SUM(c.beside_total), 0) FROM changes c WHERE c.order_id = o.id)",
     ),
     Promise(
         "labels_money",

@@ -23,6 +23,7 @@ from sqlalchemy.pool import StaticPool
 from hub.store.reading import open_reading
 from hub.store.tables import metadata
 from hub.views.money_promises import MONEY_CORRUPTIONS
+from hub.views.return_promises import CORRUPTIONS as OF_RETURNS
 from hub.views.verify import verify
 
 MAX_ROWS_COPIED = 500_000
@@ -416,6 +417,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         "SELECT id FROM exceptions WHERE state = 'open' LIMIT 1",
         ("DELETE FROM exception_subjects WHERE exception_id = :id",),
     ),
+    *(Corruption(one.name, one.promise, one.pick, one.change) for one in OF_RETURNS),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hub.domain.returns import RETURN_MEANINGS, STAGE_MEANINGS
+
 RECEIPT_STATES = {
     "pending": "stored, not read yet",
     "parsed": "read into messages, or kept as evidence of a topic that nobody subscribed",
@@ -47,3 +49,9 @@ ORDER_STATES = {
     "closed": "nothing is left to do",
     "cancelled": "everything of it was cancelled",
 }
+
+RETURN_STATES = {state.value: meaning for state, meaning in RETURN_MEANINGS.items()}
+"""Of a return."""
+
+RETURN_STAGES = {stage.value: meaning for stage, meaning in STAGE_MEANINGS.items()}
+"""Of a quantity of a return's line."""

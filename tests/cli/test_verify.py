@@ -28,11 +28,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         held = running.place(sku="SKU-UNKNOWN")
         for name in names:
             running.await_order(name, "closed")
+        give_back(running.site, names[0])
         running.await_delivery(silent, "send_fulfilment_request", "acknowledged")
         eventually(lambda: running.order(held), "the held order is captured")
         running.site.hub("ingest", SHOP, running.site.write("bad.json", b"{"))
         running.hub.stop()
         yield running.site
+
+
+def give_back(site: Site, order: str) -> None:
+    """One unit comes back, is inspected and refunded; another is only asked for."""
+    asked = site.good("returns", "request", order, "--line", "1=1", "--reason", "too small", "--json").items[0]
+    site.good("returns", "receive", asked["return"], "--location", "dc-east", "--line", "1=1")
+    site.good("returns", "inspect", asked["return"], "--line", "1=1", "--disposition", "restock", "--grade", "A")
+    site.good("returns", "request", order, "--line", "1=1", "--reason", "too small, too")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ READ_AS = {
     "locations.calendar": r"\.calendar\b",
     "locations.cut_offs": r"\.cut_offs\b",
     "strategies.NAME.time_budget": r"\.time_budget\b",
-    "erp.invoice_on": r"\.invoice_on\b",
     "limits.NAME.concurrent": r"\blimit\.concurrent\b",
 }
 """By key: how code would read it from hub.config.model."""

@@ -10,4 +10,16 @@ from hub.store.tables import change, inbox, money, operation, order, outbox, ret
 from hub.store.tables.naming import metadata
 from hub.store.tables.order import BUCKETS
 
-__all__ = ["BUCKETS", "change", "inbox", "metadata", "money", "operation", "order", "outbox", "returns", "stock", "supply"]
+__all__ = [
+    "BUCKETS",
+    "change",
+    "inbox",
+    "metadata",
+    "money",
+    "operation",
+    "order",
+    "outbox",
+    "returns",
+    "stock",
+    "supply",
+]

@@ -17,7 +17,7 @@ money_moves = Table(
     Column("id", Text, primary_key=True),
     Column("order_id", Text, nullable=False),
     Column("payment_id", Text),  # absent: invoiced, or refunded in money that no payment of the order was made in
-    Column("kind", Text, nullable=False),  # authorised | captured | refunded | voided | invoiced
+    Column("kind", Text, nullable=False),  # authorised | captured | refunded | voided | invoiced | credited
     Column("currency", Text, nullable=False),
     Column("amount", Exact, nullable=False),
     Column("external_id", Text),

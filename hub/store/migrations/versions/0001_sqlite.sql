@@ -767,6 +767,99 @@ CREATE INDEX ix_reservations_order ON reservations (order_id);
 
 CREATE INDEX ix_reservations_unassigned ON reservations (sku) WHERE fulfilment_order_id IS NULL AND expires_at IS NULL;
 
+CREATE TABLE return_lines (
+    id TEXT NOT NULL,
+    return_id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT,
+    number INTEGER NOT NULL,
+    sku TEXT NOT NULL,
+    claimed BIGINT NOT NULL,
+    requested BIGINT DEFAULT '0' NOT NULL,
+    in_transit BIGINT DEFAULT '0' NOT NULL,
+    received BIGINT DEFAULT '0' NOT NULL,
+    restocked BIGINT DEFAULT '0' NOT NULL,
+    quarantined BIGINT DEFAULT '0' NOT NULL,
+    scrapped BIGINT DEFAULT '0' NOT NULL,
+    withdrawn BIGINT DEFAULT '0' NOT NULL,
+    over BIGINT DEFAULT '0' NOT NULL,
+    settled BIGINT DEFAULT '0' NOT NULL,
+    document TEXT NOT NULL,
+    CONSTRAINT pk_return_lines PRIMARY KEY (id),
+    CONSTRAINT ck_return_lines_stages_sum CHECK (requested + in_transit + received + restocked + quarantined + scrapped + withdrawn = claimed),
+    CONSTRAINT ck_return_lines_requested_not_negative CHECK (requested >= 0),
+    CONSTRAINT ck_return_lines_in_transit_not_negative CHECK (in_transit >= 0),
+    CONSTRAINT ck_return_lines_received_not_negative CHECK (received >= 0),
+    CONSTRAINT ck_return_lines_restocked_not_negative CHECK (restocked >= 0),
+    CONSTRAINT ck_return_lines_quarantined_not_negative CHECK (quarantined >= 0),
+    CONSTRAINT ck_return_lines_scrapped_not_negative CHECK (scrapped >= 0),
+    CONSTRAINT ck_return_lines_withdrawn_not_negative CHECK (withdrawn >= 0),
+    CONSTRAINT ck_return_lines_over_not_negative CHECK (over >= 0)
+);
+
+CREATE INDEX ix_return_lines_order ON return_lines (order_id);
+
+CREATE INDEX ix_return_lines_return ON return_lines (return_id);
+
+CREATE TABLE return_moves (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    return_line_id TEXT NOT NULL,
+    from_stage TEXT NOT NULL,
+    to_stage TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    location TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_return_moves PRIMARY KEY (id),
+    CONSTRAINT ck_return_moves_quantity_positive CHECK (quantity > 0)
+);
+
+CREATE INDEX ix_return_moves_order ON return_moves (order_id);
+
+CREATE TABLE return_settlements (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    return_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    refund_id TEXT,
+    document TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_return_settlements PRIMARY KEY (id),
+    CONSTRAINT ck_return_settlements_amount_not_negative CHECK (amount >= 0)
+);
+
+CREATE INDEX ix_return_settlements_order ON return_settlements (order_id);
+
+CREATE TABLE returns (
+    id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    number TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    state TEXT NOT NULL,
+    external_id TEXT,
+    location TEXT,
+    tracking_number TEXT,
+    reason TEXT NOT NULL,
+    expires_at BIGINT,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_returns PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_returns_external ON returns (external_id);
+
+CREATE INDEX ix_returns_number ON returns (number);
+
+CREATE INDEX ix_returns_order ON returns (order_id);
+
+CREATE INDEX ix_returns_state ON returns (state, id);
+
+CREATE INDEX ix_returns_tracking_number ON returns (tracking_number) WHERE tracking_number IS NOT NULL;
+
 CREATE TABLE revisions (
     hash TEXT NOT NULL,
     bundle BLOB NOT NULL,
