@@ -32,8 +32,7 @@ class Changed(Refused):
     """The order is not any more at the version that the person looked at."""
 
 
-def find_order(snapshot: Snapshot, reference: str) -> str:
-    """Our id of the order that a person means. Raises Refused."""
+def _find(snapshot: Snapshot, reference: str) -> str:
     found = {str(row["id"]) for row in snapshot.rows("orders", {"id": reference})}
     for column in ("number", "external_id"):
         found |= {str(row["id"]) for row in snapshot.rows("orders", {column: (reference, f"#{reference}")}, limit=20)}
@@ -58,7 +57,7 @@ def _do(
 ) -> dict[str, Any]:
     """`version`: only while the order is at this one. Raises Refused, Changed."""
     with hub.store.read() as snapshot:
-        order = find_order(snapshot, reference)
+        order = _find(snapshot, reference)
     cause = hub.ids.new("ac", hub.clock.now())
 
     def decide(snapshot: Snapshot, now: dt.datetime) -> Decision:

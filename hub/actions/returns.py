@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hub.actions.once import Once
-from hub.actions.orders import find_order
+from hub.actions.orders import found
 from hub.domain.decision import Decision, Verdict
 from hub.domain.masking import masked, private_texts
 from hub.domain.snapshot import Snapshot
@@ -31,8 +31,7 @@ def request(
     once: Once | None = None,
 ) -> dict[str, Any]:
     """Ask for goods of an order to come back. Raises Refused where they cannot."""
-    with hub.store.read() as snapshot:
-        order = find_order(snapshot, reference)
+    order = found(hub, reference)
 
     def verb(snapshot: Snapshot, now: dt.datetime, cause: str) -> Decision:
         return return_desk.request(snapshot, hub.rules, now, cause, order, origin, lines, reason, wants)
@@ -149,11 +148,11 @@ def _do(
 
 def _find(snapshot: Snapshot, reference: str) -> tuple[str, str]:
     """Our id of the return and of its order, by our id, its number or the sender's id. Raises Refused."""
-    found: dict[str, str] = {}
+    known: dict[str, str] = {}
     for where in ({"id": reference}, {"number": (reference, f"#{reference}")}, {"external_id": reference}):
-        found |= {str(row["id"]): str(row["order_id"]) for row in snapshot.rows("returns", where, limit=20)}
-    if not found:
+        known |= {str(row["id"]): str(row["order_id"]) for row in snapshot.rows("returns", where, limit=20)}
+    if not known:
         raise Refused(f"There is no return {reference!r}")
-    if len(found) > 1:
-        raise Refused(f"{reference!r} fits several returns: {', '.join(sorted(found))}")
-    return next(iter(found.items()))
+    if len(known) > 1:
+        raise Refused(f"{reference!r} fits several returns: {', '.join(sorted(known))}")
+    return next(iter(known.items()))

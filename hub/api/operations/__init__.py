@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.api.operations import connections, deliveries, exceptions, hub, intake, inventory, keys, orders, work
+from hub.api.operations import connections, deliveries, exceptions, hub, intake, inventory, keys, orders, returns, work
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.list": orders.list_,
@@ -20,6 +20,16 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "fulfilment_orders.list": work.list_,
     "fulfilment_orders.get": work.get,
     "fulfilment_orders.report": work.report,
+    "returns.list": returns.list_,
+    "returns.get": returns.get,
+    "returns.request": returns.request,
+    "returns.approve": returns.approve,
+    "returns.refuse": returns.refuse,
+    "returns.cancel": returns.cancel,
+    "returns.close": returns.close,
+    "returns.receive": returns.receive,
+    "returns.inspect": returns.inspect,
+    "returns.settle": returns.settle,
     "receipts.list": intake.list_receipts,
     "receipts.get": intake.get_receipt,
     "receipts.body": intake.receipt_body,
