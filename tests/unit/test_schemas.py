@@ -17,7 +17,7 @@ ALLOWED = {
     "title", "description", "type", "properties", "required", "additionalProperties", "items", "enum", "pattern",
     "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "$ref", "allOf", "example",
 }  # fmt: skip
-LATER = {"OrderChange", "ReturnNotice"}
+LATER = {"OrderChange"}
 """Records whose streams nothing reads yet."""
 
 
