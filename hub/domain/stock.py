@@ -47,6 +47,13 @@ def relation(statement: Mark, snapshot: Mark | None, skew: dt.timedelta = dt.tim
     return Order.AFTER if statement.at > snapshot.at else Order.BEFORE
 
 
+def later(one: Mark | None, other: Mark | None) -> Mark | None:
+    """The newer of two statements; None stands for none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one if relation(one, other) is Order.AFTER else other
+
+
 def sequence_key(sequence: str) -> tuple[int, str]:
     """Counters compare as numbers where they are numbers ("9" before "10"), else as text."""
     return (len(sequence.lstrip("0")), sequence.lstrip("0")) if sequence.isdigit() else (len(sequence), sequence)

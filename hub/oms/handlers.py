@@ -20,6 +20,7 @@ from hub.oms.hold_tasks import handle_hold_box, handle_recheck
 from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
+from hub.oms.movements import handle_movement
 from hub.oms.payment_events import handle_payment_event
 from hub.oms.payouts import handle_payout
 from hub.oms.pickup import handle_no_show, handle_reminder
@@ -33,6 +34,7 @@ from hub.oms.return_notices import handle_return_notice
 from hub.oms.return_scan import returns_scanned
 from hub.oms.returns import handle_close_return, handle_return_expiry
 from hub.oms.ship import handle_notice
+from hub.oms.signals import handle_watch_stock
 from hub.oms.stock import handle_stock
 from hub.oms.supply import handle_supply
 from hub.oms.tracking import handle_scan
@@ -61,6 +63,7 @@ def build(rules: Rules) -> Handlers:
             "fulfilment_responses": handle_response(rules),
             "shipments": handle_notice(rules),
             "stock": handle_stock(rules),
+            "stock_movements": handle_movement(rules),
             "supply": handle_supply(rules),
             "items": handle_item(rules),
             "customers": handle_customer(rules),
@@ -77,6 +80,7 @@ def build(rules: Rules) -> Handlers:
             REPROMISE: handle_repromise(rules),
             "confirm": allocate,
             "push_stock": handle_push_stock(rules),
+            "watch_stock": handle_watch_stock(rules),
             "release_holds": handle_release_holds(rules),
             "hold_box": handle_hold_box(rules),
             "recheck_holds": handle_recheck(rules),

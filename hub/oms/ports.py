@@ -218,3 +218,8 @@ class Rules:
 
     def return_policy(self, channel: str) -> ReturnPolicy:
         return self.returns.get(channel) or self.returns.get("") or ReturnPolicy()
+
+    @property
+    def watches_stock(self) -> bool:
+        """Some location wants to be told of low or high stock."""
+        return any(one.low_stock or one.high_stock for one in self.locations.values())

@@ -267,13 +267,14 @@ def merge_changes(changes: Sequence[StockChange]) -> list[StockChange]:
 
 
 def push_tasks(rules: Rules, now: dt.datetime, skus: Sequence[str]) -> list[TaskRequest]:
-    """One push of a SKU in a window of time: every change inside it asks for the task of that window."""
-    if not rules.takers.get("push_inventory"):
-        return []
+    """What follows a change of stock: one push of a SKU in a window of time, for every change inside it asks for the
+    task of that window, and one look at the thresholds of its locations."""
+    kinds = ["push_stock"] if rules.takers.get("push_inventory") else []
+    kinds += ["watch_stock"] if rules.watches_stock else []
     length = dt.timedelta(seconds=rules.push_window_seconds)
     window = (now - EPOCH) // length
     due_at = EPOCH + length * (window + 1) + COMMIT_MARGIN
-    return [TaskRequest("push_stock", sku, due_at, f"push_stock/{sku}/{window}", {"sku": sku}) for sku in skus]
+    return [TaskRequest(kind, sku, due_at, f"{kind}/{sku}/{window}", {"sku": sku}) for kind in kinds for sku in skus]
 
 
 def _tell_status(case: Case, now: str, before: str | None) -> None:

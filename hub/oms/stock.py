@@ -7,7 +7,7 @@ refused as a whole. One location has one authority; counts of others are kept as
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.reservation import ReservationState
 from hub.domain.snapshot import Snapshot
-from hub.domain.stock import Mark, Means, Order, on_hand_from_snapshot, relation
+from hub.domain.stock import Mark, Means, Order, later, on_hand_from_snapshot, relation
 from hub.domain.writeset import StockChange
 from hub.oms.ports import LocationRule, Rules
 from hub.oms.save import push_tasks
@@ -28,6 +28,8 @@ from hub.oms.waiting import wake_waiting
 
 ZERO = Decimal(0)
 CHUNK = 500
+MOVES = ("shipment", "movement", "adjustment", "return")
+"""Kinds of entries in the journal of stock that are no counts."""
 EXCLUDED_BY_MEANS: dict[str, tuple[str, ...]] = {
     Means.ON_HAND: (),
     Means.NET_OF_ACKNOWLEDGED: (WorkState.ACKNOWLEDGED, WorkState.IN_PROGRESS, WorkState.PACKED, WorkState.READY),
@@ -45,10 +47,10 @@ def handle_stock(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         if rule is None:
             message = f"no location is called {record['location']} at {incoming.connection}"
             return Decision(Verdict.PARKED, code="unknown_location", error_field="location", message=message)
-        broken = _broken(record)
+        rows = _on_hand_rows(record)
+        broken = _broken(record) or _shrunken(snapshot, rule, record, rows)
         if broken is not None:
             return _refuse(incoming, rule, broken)
-        rows = _on_hand_rows(record)
         if rule.stock_authority not in (None, incoming.connection):
             return Decision(
                 Verdict.IGNORED,
@@ -68,6 +70,19 @@ def _broken(record: dict[str, Any]) -> str | None:
     if "row_count" in record and record["row_count"] != len(rows):
         return f"the feed says {record['row_count']} rows and has {len(rows)}"
     return None
+
+
+def _shrunken(snapshot: Snapshot, rule: LocationRule, record: dict[str, Any], rows: dict[str, Decimal]) -> str | None:
+    """A complete count of far less than what is known was cut off, whatever it says of itself; the policy says how far
+    it may shrink."""
+    if not record.get("complete") or rule.shrink_limit >= 1:
+        return None
+    known = sum((max(row["on_hand"], ZERO) for row in snapshot.rows("stock", {"location": rule.id})), ZERO)
+    counted = sum((max(units, ZERO) for units in rows.values()), ZERO)
+    if counted >= known * (1 - rule.shrink_limit):
+        return None
+    allowed = f"by more than {decimal_text(rule.shrink_limit)} of it"
+    return f"the feed counts {decimal_text(counted)} units where {decimal_text(known)} are known: it shrinks {allowed}"
 
 
 def _refuse(incoming: Incoming, rule: LocationRule, why: str) -> Decision:
@@ -113,11 +128,12 @@ def _apply(
     outside = _held_outside(snapshot, rule)
     changed: list[str] = []
     late = 0
-    listed = dict(rows)
+    listed, marks = dict(rows), False
+    whole = complete_mark(snapshot, rule.id)
     if record.get("complete"):
         for held in snapshot.rows("stock", {"location": rule.id}):
-            if held["on_hand"] > 0:
-                listed.setdefault(held["sku"], ZERO)
+            listed.setdefault(held["sku"], ZERO)
+        marks = _remember(decision, rule, mark, whole, now)
     skus = sorted(listed)
     for start in range(0, len(skus), CHUNK):
         chunk = tuple(skus[start : start + CHUNK])
@@ -125,7 +141,7 @@ def _apply(
         since, unclear = _moved_since(snapshot, rule, chunk, mark)
         for sku in chunk:
             row = known.get(sku)
-            before = Mark(row["as_of"], row["sequence"]) if row and row["as_of"] is not None else None
+            before = later(counted_at(row), whole)
             if relation(mark, before) is not Order.AFTER:
                 late += 1
                 continue
@@ -148,11 +164,12 @@ def _apply(
                 where = {"sku": sku, "location": rule.id, "as_of": row["as_of"], "on_hand": row["on_hand"]}
                 decision.writes.update("stock", where, values)
                 decision.writes.stock(StockChange(sku, rule.id, on_hand=delta))
-            decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
+            if sku in rows or delta:  # else none were known and none were listed
+                decision.writes.insert("stock_events", _event(incoming, rule, sku, delta, listed[sku], mark, now))
             # A first count is news even where it says none: what a channel shows may be older than we are.
             if delta or before is None:
                 changed.append(sku)
-    if late and late == len(skus):
+    if late and late == len(skus) and not marks:
         return Decision(
             Verdict.SUPERSEDED, subject=rule.id, code="older", message="a newer count of these SKUs was applied"
         )
@@ -169,15 +186,37 @@ def _moved_since(
     moved: dict[str, Decimal] = {}
     unclear: set[str] = set()
     skew = rule.clock_skew if mark.sequence is None else dt.timedelta(0)
-    kinds = ("shipment", "movement", "adjustment", "return")
-    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": kinds}
+    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": MOVES}
     for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
-        when = relation(Mark(event["source_time"]), mark, skew)
+        when = relation(Mark(event["source_time"], event.get("source_sequence")), mark, skew)
         if when is Order.UNCLEAR:
             unclear.add(event["sku"])
         elif when is Order.AFTER:
             moved[event["sku"]] = moved.get(event["sku"], ZERO) + event["delta"]
     return moved, unclear
+
+
+def counted_at(row: Mapping[str, Any] | None) -> Mark | None:
+    """When a row of stock was last counted; None where it never was."""
+    return Mark(row["as_of"], row["sequence"]) if row is not None and row["as_of"] is not None else None
+
+
+def complete_mark(snapshot: Snapshot, location: str) -> Mark | None:
+    """The latest complete count of a location: SKUs that it did not list had none then."""
+    row = snapshot.row("stock_marks", {"location": location})
+    return None if row is None else Mark(row["as_of"], row["sequence"])
+
+
+def _remember(decision: Decision, rule: LocationRule, mark: Mark, before: Mark | None, now: dt.datetime) -> bool:
+    """True if it is the latest complete count, though every SKU on it may have been counted since."""
+    values = {"as_of": mark.at, "sequence": mark.sequence, "updated_at": now}
+    if before is None:
+        decision.writes.insert("stock_marks", {"location": rule.id, **values}, claim=True)
+        return True
+    if relation(mark, before) is not Order.AFTER:
+        return False
+    decision.writes.update("stock_marks", {"location": rule.id, "as_of": before.at}, values)
+    return True
 
 
 def unclear_key(rule: LocationRule) -> str:
@@ -234,6 +273,7 @@ def _event(
         "kind": "snapshot",
         "delta": delta,
         "absolute": stated,
+        "source_sequence": mark.sequence,
         "source": incoming.connection,
         "source_time": mark.at,
         "reason": "counted",

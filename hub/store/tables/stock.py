@@ -38,6 +38,8 @@ stock_events = Table(
     Column("kind", Text, nullable=False),  # snapshot | movement | shipment | adjustment | return
     Column("delta", Exact),  # applied to the bucket; 0 where journalled without effect
     Column("absolute", Exact),  # of a snapshot
+    Column("stated", Exact),  # of a movement: what its source said, whatever it changed
+    Column("source_sequence", Text),  # the source's own counter, where it has one
     Column("source", Text, nullable=False),
     Column("source_time", Instant, nullable=False),
     Column("reason", Text, nullable=False),
@@ -69,6 +71,26 @@ transits = Table(
     CheckConstraint("claimed >= 0 AND claimed <= quantity", name="claimed_is_there"),
     Index("ix_transits_order", "order_id"),
     Index("ix_transits_destination", "destination", "sku"),
+)
+
+stock_marks = Table(
+    "stock_marks",
+    metadata,
+    # The latest complete count of a location: what it did not list was counted as none.
+    Column("location", Text, primary_key=True),
+    Column("as_of", Instant, nullable=False),
+    Column("sequence", Text),
+    Column("updated_at", Instant, nullable=False),
+)
+
+stock_signals = Table(
+    "stock_signals",
+    metadata,
+    # Where a SKU was low or too high when it was last looked at; a row only once it was.
+    Column("sku", Text, primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("level", Text, nullable=False),  # normal | low | high
+    Column("updated_at", Instant, nullable=False),
 )
 
 reservations = Table(
