@@ -954,6 +954,8 @@ CREATE TABLE stock_events (
     kind TEXT NOT NULL,
     delta BIGINT,
     absolute BIGINT,
+    stated BIGINT,
+    source_sequence TEXT,
     source TEXT NOT NULL,
     source_time BIGINT NOT NULL,
     reason TEXT NOT NULL,
@@ -963,6 +965,22 @@ CREATE TABLE stock_events (
 );
 
 CREATE INDEX ix_stock_events_key ON stock_events (sku, location, sequence);
+
+CREATE TABLE stock_marks (
+    location TEXT NOT NULL,
+    as_of BIGINT NOT NULL,
+    sequence TEXT,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_stock_marks PRIMARY KEY (location)
+);
+
+CREATE TABLE stock_signals (
+    sku TEXT NOT NULL,
+    location TEXT NOT NULL,
+    level TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_stock_signals PRIMARY KEY (sku, location)
+);
 
 CREATE TABLE supply (
     id TEXT NOT NULL,
