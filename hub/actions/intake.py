@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hub.domain.decision import Decision, Incoming, MessageHandler
+from hub.domain.decision import Decision, Incoming, MessageHandler, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
 from hub.exchange.ports import NewReceipt
@@ -171,7 +171,10 @@ def import_items(hub: Hub, who: str, file: str) -> dict[str, Any]:
             source=f"import:{who}",
             effects=True,
         )
-        hub.commit_decision(partial(_handled, handler, incoming), cause)
+        decision = hub.commit_decision(partial(_handled, handler, incoming), cause)
+        if decision.verdict is Verdict.PARKED:
+            problems.append({"row": number, "field": decision.error_field, "message": decision.message})
+            continue
         written += 1
     words = f"{written} items imported" + (f", {len(problems)} rows refused" if problems else "")
     return {"imported": written, "refused": problems, "message": words}

@@ -39,6 +39,8 @@ class FulfilledBy(enum.StrEnum):
     US = "us"
     CHANNEL = "channel"
     VENDOR = "vendor"
+    KIT = "kit"
+    """By its components, which are lines of their own."""
 
 
 @dataclass(slots=True)
@@ -89,12 +91,28 @@ class OrderLine:
     """What was decided here over what the source wants; None where nobody edited it."""
     added_here: bool = False
     """A line that the channel does not know."""
+    kit: str | None = None
+    """Of a component: the id of the kit's line, of which one needs `per_kit`."""
+    per_kit: Decimal = ZERO
+    components: list[dict[str, str]] = field(default_factory=list)
+    """Of a kit: what it was made of when it was captured (sku, quantity, share)."""
+    told_kits: Decimal = ZERO
+    """Of a kit: how many whole ones its channel was told have left."""
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
         """We find stock for it and ship it."""
         return self.fulfilled_by == FulfilledBy.US and self.requires_shipping
+
+    @property
+    def is_kit(self) -> bool:
+        return self.fulfilled_by == FulfilledBy.KIT
+
+    @property
+    def as_sold(self) -> bool:
+        """A line that its channel knows: neither a kit's component nor added here."""
+        return self.kit is None and not self.added_here
 
     @property
     def wish(self) -> Decimal:

@@ -26,6 +26,7 @@ from hub.oms.changes import ask_for_readdress, keep_change
 from hub.oms.doubles import duplicate_key
 from hub.oms.holds import LOOK_AGAIN, sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
+from hub.oms.kits import explode
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
@@ -209,6 +210,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
         cancel_whole(case, "channel", reason, record["cancelled_at"])
     elif order.cancelled:
         _conflicting_edit(case, incoming)
+    explode(case)
     meet_edits(case)
     channel_has_cancelled(case, bool(record.get("cancelled_at")))
     if record.get("payments") and case.acts:
@@ -363,12 +365,13 @@ def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) 
         line.number = position + 1
         line.sku = stated.get("sku") or line.sku
         line.wanted = Decimal(str(stated.get("current_quantity", quantity)))
-        line.fulfilled_by = FulfilledBy(stated.get("fulfilled_by", line.fulfilled_by))
+        if not line.is_kit:
+            line.fulfilled_by = FulfilledBy(stated.get("fulfilled_by", line.fulfilled_by))
         line.requires_shipping = bool(stated.get("requires_shipping", line.requires_shipping))
         line.stated_shipped = Decimal(str(stated.get("fulfilled_quantity", line.wanted if delivered else ZERO)))
         line.details = {name: stated[name] for name in _LINE_DETAILS if name in stated}
         line.ledger.grow(max(Decimal(highest.get(external_id, "0")), quantity))
-    own = max((line.number for line in order.lines if not line.added_here), default=0)
+    own = max((line.number for line in order.lines if line.as_sold), default=0)
     for further, line in enumerate((line for line in order.lines if line.added_here), 1):
         line.number = own + further
     return len(order.lines) > before

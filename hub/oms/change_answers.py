@@ -233,7 +233,8 @@ def _above_wish(case: Case, line: OrderLine) -> Decimal:
 
 def _waits(case: Case, change: Change) -> bool:
     """What was asked of a location may still come back: to be cancelled, or to be planned anew and cancelled then."""
-    return any(work.waiting(line_id) > 0 for work in case.work for line_id in change.lines)
+    lines = {line.id for line in case.order.lines if line.id in change.lines or line.kit in change.lines}
+    return any(work.waiting(line_id) > 0 for work in case.work for line_id in lines)
 
 
 def _back(requests: Mapping[str, CancelRequest]) -> tuple[Decimal, Decimal]:

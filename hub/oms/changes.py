@@ -263,7 +263,9 @@ def _line(case: Case, said: str) -> OrderLine:
     found = {
         line.id: line
         for line in lines
-        if said in (line.id, str(line.number), line.external_line_id) or (line.sku and line.sku == said)
+        if said in (line.id, line.external_line_id)
+        or (said == str(line.number) and not line.kit)
+        or (line.sku and line.sku == said)
     }
     if not found:
         raise NotPossible(f"the order has no line {said}")

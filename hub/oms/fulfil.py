@@ -147,7 +147,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
         tell_turned_down(case, work, freed, reason, *turned_down(case, work, lines, reason))
     reconcile(case)
     count_unassigned(case)
-    if any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
+    if any(line.ledger[Bucket.OPEN] > 0 and not line.is_kit for line in case.order.lines):
         if not is_pickup(work) or case.rules.pickup.on_reject != "ask":
             source_again(case, reason)
     else:
@@ -191,7 +191,7 @@ def answer_cancel(
     if request.purpose == "resource":
         exclude_location(case, work.location, request.reason)
         source_again(case, request.reason)
-    elif any(line.ledger[Bucket.OPEN] > 0 for line in case.order.lines):
+    elif any(line.ledger[Bucket.OPEN] > 0 and not line.is_kit for line in case.order.lines):
         case.task("allocate", case.order.id, case.now)
     tell_erp(case, request.reason)
 

@@ -9,10 +9,11 @@ from typing import Any
 from hub.domain.decision import MappingHold
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
-from hub.domain.order import Hold, OrderLine, OrderStatus, status
+from hub.domain.order import FulfilledBy, Hold, OrderLine, OrderStatus, status
 from hub.domain.validation import CHECKS, Facts, Finding, HoldKind, Policy, Rule, check
 from hub.oms.doubles import doubles
 from hub.oms.hold_box import box
+from hub.oms.kits import explode, keep_in_step
 from hub.oms.load import Case, new_hold
 from hub.oms.save import tell
 from hub.oms.times import instant_text
@@ -84,7 +85,7 @@ def record_of(case: Case) -> dict[str, Any]:
     record: dict[str, Any] = {name: order.facts[name] for name in facts if name in order.facts}
     record |= {"placed_at": instant_text(order.placed_at)} if order.placed_at else {}
     record |= {role: case.contacts[role] for role in ("buyer", "ship_to") if case.contacts.get(role)}
-    record["lines"] = [_stated_line(line) for line in sorted(order.lines, key=lambda line: line.number)]
+    record["lines"] = [_stated_line(line) for line in sorted(order.lines, key=lambda line: line.number) if not line.kit]
     return record
 
 
@@ -93,7 +94,7 @@ def _stated_line(line: OrderLine) -> dict[str, Any]:
         **line.details,
         "external_line_id": line.external_line_id,
         "quantity": decimal_text(line.wish),
-        "fulfilled_by": str(line.fulfilled_by),
+        "fulfilled_by": str(FulfilledBy.US if line.is_kit else line.fulfilled_by),
         "requires_shipping": line.requires_shipping,
     }
     return {**said, "sku": line.sku} if line.sku else said
@@ -219,8 +220,7 @@ def _facts(case: Case, record: Mapping[str, Any], stated: Mapping[str, Any]) -> 
 def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:
     if case.rules.unknown_sku == "accept":
         return None
-    skus = tuple(sorted({str(line["sku"]) for line in record.get("lines") or () if line.get("sku")}))
-    return {row["sku"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else set()
+    return set(case.items([str(line["sku"]) for line in record.get("lines") or () if line.get("sku")]))
 
 
 def release_known_skus(case: Case) -> None:
@@ -232,11 +232,13 @@ def release_known_skus(case: Case) -> None:
         for hold in _open(order.holds)
         if hold.id.startswith(prefix)
     ]
-    skus = tuple(sorted({line.sku for _, line in held if line is not None and line.sku}))
-    known = {row["sku"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else set()
+    known = case.items([line.sku for _, line in held if line is not None and line.sku])
     released = [hold for hold, line in held if line is not None and line.sku in known]
     for hold in released:
         release(case, hold, HUB)
+    if released:
+        explode(case)
+        keep_in_step(case)
     if released and case.acts and not order.open_holds():
         case.task("allocate", order.id, case.now)
 

@@ -37,7 +37,7 @@ def invoice(case: Case, shipment: Shipment) -> None:
             shown: dict[str, Any] = {"line": line.id, "sku": line.sku, "quantity": decimal_text(units)}
             shown["amount"] = decimal_text(round_to_minor(amount, order.currency))
             lines.append({name: said for name, said in shown.items() if said is not None})
-    to_come = sum((_value(line, line.live - line.ledger.sum(LEFT)) for line in order.lines), ZERO)
+    to_come = sum((_value(line, line.live - line.ledger.sum(LEFT)) for line in order.lines if not line.is_kit), ZERO)
     last = all(line.ledger.sum(ENDED) >= line.ledger.ordered for line in order.lines)
     before, whole = _charged(case), whole_of(case)
     if order.facts.get("invoiced_last") and (whole - before).amount <= 0:
@@ -72,7 +72,7 @@ def whole_of(case: Case) -> Charge:
     order = case.order
     totals = order.facts.get("totals") or {}
     stated = totals.get("current_total", totals.get("total"))
-    goods = sum((_value(line, line.live) for line in order.lines), ZERO)
+    goods = sum((_value(line, line.live) for line in order.lines if not line.is_kit), ZERO)
     shipping = Decimal(totals.get("shipping", "0"))
     edited = edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax

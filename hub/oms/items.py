@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from hub.domain.decision import Decision, DueTask, Incoming, TaskRequest, Verdict
+from hub.domain.kit import components_of, wrong_with
 from hub.domain.snapshot import Snapshot
 from hub.domain.validation import Rule
 from hub.oms.holds import release_known_skus
@@ -23,6 +24,9 @@ def handle_item(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Dec
         sku = str(incoming.record.get("sku", ""))
         if not sku:
             return Decision(Verdict.PARKED, code="required", error_field="sku", message="an item needs a SKU")
+        refused = _no_kit(incoming, snapshot, sku)
+        if refused is not None:
+            return refused
         decision = Decision(subject=sku)
         document = {name: value for name, value in incoming.record.items() if name not in _IDENTITY}
         if snapshot.row("items", {"sku": sku}) is None:
@@ -33,6 +37,21 @@ def handle_item(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Dec
         return decision
 
     return import_item
+
+
+def _no_kit(incoming: Incoming, snapshot: Snapshot, sku: str) -> Decision | None:
+    """Why a kit cannot be one: its components make no sense, or a kit is inside a kit."""
+    parts = components_of(incoming.record)
+    if not parts:
+        return None
+    wrong = wrong_with(parts)
+    names = tuple(sorted(part.sku for part in parts))
+    inner = [row["sku"] for row in snapshot.rows("items", {"sku": names}) if row["document"].get("components")]
+    if sku in names or inner:
+        wrong = f"a component is never a kit itself: {', '.join([*inner, *([sku] if sku in names else [])])}"
+    if not wrong:
+        return None
+    return Decision(Verdict.PARKED, subject=sku, code="kit", error_field="components", message=wrong)
 
 
 def handle_release_holds(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:

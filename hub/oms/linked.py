@@ -19,6 +19,7 @@ from hub.domain.money import decimal_text, round_to_minor
 from hub.domain.order import MADE_HERE, FulfilledBy, Order, OrderLine
 from hub.domain.quantity import Ledger
 from hub.domain.totals import line_value
+from hub.oms.kits import explode, keep_in_step
 from hub.oms.load import Case, open_case
 from hub.oms.save import tell
 
@@ -77,6 +78,8 @@ def linked_order(case: Case, order_type: str, role: LinkRole, lines: Sequence[Ne
     other = Case(
         order, case.rules, case.snapshot, case.now, case.cause, new=True, decision=case.decision, part=order.id
     )
+    explode(other)
+    keep_in_step(other)
     other.contacts.update({role: case.contacts[role] for role in _PEOPLE if role in case.contacts})
     case.linked.append(other)
     tell(other, Fact.ORDER_CAPTURED)

@@ -59,6 +59,7 @@ class Case:
     _captures: list[Capture] | None = None
     _refunds: list[Refund] | None = None
     _returns: list[Return] | None = None
+    _items: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     counter: int = 0
     cancel_reason: str = ""
     """Why what this decision cancels is cancelled, for those who are told."""
@@ -184,6 +185,14 @@ class Case:
     @property
     def touched_transits(self) -> list[Transit]:
         return self._transits or []
+
+    def items(self, skus: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is known of these SKUs, by SKU; each is read once."""
+        asked = tuple(sorted({sku for sku in skus if sku not in self._items}))
+        if asked:
+            self._items.update(dict.fromkeys(asked))
+            self._items.update({row["sku"]: row["document"] for row in self.snapshot.rows("items", {"sku": asked})})
+        return {sku: document for sku in skus if (document := self._items.get(sku)) is not None}
 
     @property
     def claims(self) -> list[Claim]:

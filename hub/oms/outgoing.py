@@ -13,6 +13,7 @@ from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine, edits_effect
 from hub.domain.payment import Charge
 from hub.domain.shipment import Package, Shipment
+from hub.oms.kits import newly_whole
 from hub.oms.load import Case
 from hub.oms.times import instant_text
 
@@ -181,15 +182,12 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     lines: list[Record] = []
     for part in package.lines:
         line = order.line(part.line_id) if part.line_id else None
-        if line is not None and part.counted > 0 and not line.added_here:
-            lines.append(
-                _present(
-                    external_line_id=line.external_line_id,
-                    sku=part.sku,
-                    quantity=decimal_text(part.counted),
-                    unit=line.details.get("unit"),
-                )
-            )
+        if line is not None and part.counted > 0 and line.as_sold:
+            lines.append(_pushed_line(line, part.sku, part.counted))
+        kit = order.line(line.kit) if line is not None and line.kit else None
+        if kit is not None and (whole := newly_whole(order, kit)) > 0:
+            # The channel sold kits: each is told with the package that makes it whole.
+            lines.append(_pushed_line(kit, kit.sku, whole))
     if not lines:
         return
     key = f"package/{package.id}/{channel.id}"
@@ -214,6 +212,15 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
         case, channel.id, "push_shipment", key, order.id, "shipment", record, echo="ShipmentNotice", echo_match=match
     )
     request(case, effect)
+
+
+def _pushed_line(line: OrderLine, sku: str | None, units: Decimal) -> Record:
+    return _present(
+        external_line_id=line.external_line_id,
+        sku=sku,
+        quantity=decimal_text(units),
+        unit=line.details.get("unit"),
+    )
 
 
 def post_invoice(case: Case, shipment: Shipment, charge: Charge, lines: list[Record], last: bool) -> None:
@@ -275,7 +282,7 @@ def _content(case: Case) -> Record:
         bill_to=case.contacts.get("bill_to"),
         ship_to=case.contacts.get("ship_to"),
         totals=_posted_totals(order.facts.get("totals"), edits_effect(order).amount),
-        lines=[_posted_line(line) for line in order.lines if line.live > 0],
+        lines=[_posted_line(line) for line in order.lines if line.live > 0 and not line.kit],
     )
 
 

@@ -15,6 +15,7 @@ from hub.domain.order import OrderLine
 from hub.domain.quantity import DECREASE, Bucket
 from hub.oms.accept import accept_if_never_sent
 from hub.oms.change_answers import settle_changes
+from hub.oms.kits import follow_components, keep_in_step
 from hub.oms.load import Case
 from hub.oms.outgoing import cancel_work
 from hub.oms.reserve import trim
@@ -27,7 +28,10 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
     """Settle every line. Returns what should be cancelled but has left already (the caller decides if that matters)."""
     too_late = ZERO
     wishes: dict[str, dict[str, Decimal]] = {}
+    keep_in_step(case)
     for line in case.order.lines:
+        if line.is_kit:
+            continue
         _see_hand_shipments(case, line)
         asked = sum((work.asked(line.id) for work in case.work), ZERO)
         missing = line.settle_wanted(case.order.cancelled, asked)
@@ -37,6 +41,7 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
         if missing > 0:
             too_late += _wish(case, line, missing, wishes)
     ask(case, wishes, "cancel", reason)
+    follow_components(case)
     settle_changes(case)
     return too_late
 

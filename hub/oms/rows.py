@@ -70,6 +70,8 @@ _LINE_DECIMALS = (
     "channel_shipped",
     "stated_shipped",
     "hand_shipped",
+    "per_kit",
+    "told_kits",
 )
 
 
@@ -83,6 +85,10 @@ def line_row(line: OrderLine) -> Row:
         document["edited"] = decimal_text(line.edited)
     if line.added_here:
         document["added_here"] = True
+    if line.kit is not None:
+        document["kit"] = line.kit
+    if line.components:
+        document["components"] = line.components
     return {
         "id": line.id,
         "order_id": line.order_id,
@@ -115,6 +121,8 @@ def line_from(row: Mapping[str, Any]) -> OrderLine:
         requires_shipping=document.get("requires_shipping", True),
         edited=Decimal(document["edited"]) if "edited" in document else None,
         added_here=document.get("added_here", False),
+        kit=document.get("kit"),
+        components=document.get("components", []),
         details=document["details"],
         **{name: Decimal(document[name]) if name in document else ZERO for name in _LINE_DECIMALS},
     )

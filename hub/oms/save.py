@@ -16,6 +16,7 @@ from hub.domain.supply import merge_supply
 from hub.domain.writeset import StockChange, Update, WriteSet
 from hub.oms import money_rows, package_rows, return_rows, rows, supply_rows
 from hub.oms.claims import settle_claims
+from hub.oms.kits import follow_components
 from hub.oms.load import Case
 from hub.oms.ports import Rules
 from hub.oms.rows import Row
@@ -39,6 +40,7 @@ def save(case: Case) -> Decision:
     """Write what changed. The order's row always guards the rest, so that two decisions about it never mix."""
     for other in case.linked:
         save(other)
+    follow_components(case)
     order, writes = case.order, case.decision.writes
     _forget_what_is_over(case)
     _source_what_is_less(case)
@@ -78,7 +80,7 @@ def save(case: Case) -> Decision:
 def _forget_what_is_over(case: Case) -> None:
     """Nothing is left to be found a location for: that nobody had it is no trouble any more."""
     if case.raised and not any(
-        line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED] for line in case.order.lines
+        not line.is_kit and (line.ledger[Bucket.OPEN] or line.ledger[Bucket.BACKORDERED]) for line in case.order.lines
     ):
         case.clear_exception("unfillable/", "nothing is left to source")
         case.clear_exception("resource-limit/", "nothing is left to source")

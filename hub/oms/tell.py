@@ -249,7 +249,7 @@ def _lines(lines: Quantities) -> list[Record]:
             unit=line.details.get("unit"),
         )
         for line, units in lines
-        if units > 0
+        if units > 0 and line.as_sold
     ]
 
 

@@ -1,0 +1,200 @@
+"""Kits: sold as one line, kept, sourced and shipped as several, told to the channel as they were sold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hub.domain.change import Edit, LineEdit
+from hub.domain.decision import Verdict
+from hub.oms.changes import edit_order
+from hub.oms.people import cancel_order
+from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
+
+D = Decimal
+SET = {
+    "external_id": "SET",
+    "sku": "SET",
+    "components": [{"sku": "TEE", "quantity": "2", "share": "3"}, {"sku": "CAP", "quantity": "1", "share": "1"}],
+}
+
+
+def bench_with(**changes: Any) -> Bench:
+    bench = Bench(rules(location("east"), location("west", priority=2), **changes))
+    bench.stock("TEE", "east", 20)
+    bench.stock("CAP", "east", 20)
+    bench.restate("items", SET, connection="erp")
+    return bench
+
+
+def sold(bench: Bench, quantity: int | str = 2, **changes: Any) -> None:
+    bench.order(order_record(("L1", "SET", quantity), **changes))
+
+
+def ship(bench: Bench, *parts: tuple[str, int], notice: str = "s-1", which: int = 0) -> None:
+    work = bench.sent("send_fulfilment_request")[which].record
+    by_sku = {line["sku"]: line["line"] for line in work["lines"]}
+    lines = [{"line": by_sku[sku], "sku": sku, "quantity": str(units)} for sku, units in parts]
+    package = {"package": notice, "tracking_number": f"T-{notice}", "lines": lines}
+    record = {"fact_key": notice, "external_id": notice, "fulfilment_order": work["fulfilment_order"]}
+    bench.fact("shipments", {**record, "packages": [package]}, connection="wms-east")
+
+
+def buckets(bench: Bench) -> dict[str, Row]:
+    return {row["sku"]: row for row in bench.store.rows("order_lines", {})}
+
+
+def where(bench: Bench) -> dict[str, dict[str, D]]:
+    names = {row["external_line_id"]: row["sku"] for row in bench.store.rows("order_lines", {})}
+    return {names[line]: held for line, held in bench.lines().items()}
+
+
+def test_a_kit_is_sourced_as_its_components_and_posted_as_it_was_sold() -> None:
+    bench = bench_with()
+    sold(bench)
+    bench.run()
+    assert where(bench) == {"SET": {"open": D(2)}, "TEE": {"released": D(4)}, "CAP": {"released": D(2)}}
+    (work,) = bench.sent("send_fulfilment_request")
+    assert {line["sku"]: line["quantity"] for line in work.record["lines"]} == {"TEE": "4", "CAP": "2"}
+    (posted,) = bench.sent("submit_order")
+    assert [(line["sku"], line["quantity"]) for line in posted.record["lines"]] == [("SET", "2")]
+
+
+def test_the_price_is_shared_by_weight_and_invoices_add_up() -> None:
+    bench = bench_with()
+    bench.order(
+        order_record(
+            ("L1", "SET", 2),
+            lines=[{"external_line_id": "L1", "sku": "SET", "quantity": "2", "unit_price": "9.99"}],
+            totals={"total": "19.98"},
+        )
+    )
+    bench.run()
+    rows = buckets(bench)
+    assert (rows["TEE"]["document"]["details"]["total"], rows["CAP"]["document"]["details"]["total"]) == (
+        "14.99",
+        "4.99",
+    )
+    ship(bench, ("TEE", 3), notice="s-1")
+    ship(bench, ("TEE", 1), ("CAP", 2), notice="s-2")
+    amounts = [D(effect.record["amount"]) for effect in bench.sent("post_invoice")]
+    assert sum(amounts) == D("19.98")
+    assert bench.the_order()["status"] == "closed"
+
+
+def test_the_channel_is_told_of_whole_kits_with_the_package_that_completes_them() -> None:
+    bench = bench_with()
+    sold(bench)
+    bench.run()
+    ship(bench, ("TEE", 4), notice="s-1")
+    assert bench.sent("push_shipment") == []
+    assert where(bench)["SET"] == {"open": D(2)}
+    ship(bench, ("CAP", 1), notice="s-2")
+    ship(bench, ("CAP", 1), notice="s-3")
+    told = [
+        (one.record["lines"][0]["external_line_id"], one.record["lines"][0]["quantity"], one.record["package"])
+        for one in bench.sent("push_shipment")
+    ]
+    assert told == [("L1", "1", "s-2"), ("L1", "1", "s-3")]
+    assert where(bench)["SET"] == {"shipped": D(2)}
+    assert bench.the_order()["status"] == "closed"
+
+
+def test_cancelling_kits_cancels_their_components() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=600)})
+    sold(bench, 3)
+    bench.run("allocate")
+    record = {"fact_key": "c-1", "order_external_id": "4507", "lines": [{"external_line_id": "L1", "quantity": "1"}]}
+    bench.fact("cancel_requests", {**record, "executed": True})
+    assert where(bench) == {
+        "SET": {"open": D(2), "cancelled": D(1)},
+        "TEE": {"allocated": D(4), "cancelled": D(2)},
+        "CAP": {"allocated": D(2), "cancelled": D(1)},
+    }
+    bench._commit(cancel_order(bench.store, bench.rules, bench.now, "ac_1", bench.the_order()["id"], "jo", "gone"))
+    assert bench.the_order()["status"] == "cancelled"
+    assert where(bench)["SET"] == {"cancelled": D(3)}
+
+
+def test_a_kit_of_which_one_component_is_cancelled_ends_when_the_rest_has_left() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=600)})
+    sold(bench, 1)
+    bench.run("allocate")
+    order = bench.the_order()["id"]
+    wanted = Edit(lines=[LineEdit("CAP", D(0))])
+    bench._commit(edit_order(bench.store, bench.rules, bench.now, "ac_1", order, "jo", "no cap", wanted))
+    change = bench.store.rows("changes", {})[0]
+    assert (change["state"], change["price_effect"]) == ("accepted", D("-2.5"))
+    bench.later(minutes=11)
+    bench.run()
+    ship(bench, ("TEE", 2))
+    assert where(bench) == {"SET": {"shipped": D(1)}, "TEE": {"shipped": D(2)}, "CAP": {"cancelled": D(1)}}
+    assert bench.the_order()["status"] == "closed"
+    assert len(bench.sent("push_shipment")) == 1
+
+
+def test_an_edit_of_a_kit_after_release_waits_for_its_components() -> None:
+    bench = bench_with()
+    sold(bench, 2)
+    bench.run()
+    bench.send()
+    order = bench.the_order()["id"]
+    wanted = Edit(lines=[LineEdit("1", D(1))])
+    bench._commit(edit_order(bench.store, bench.rules, bench.now, "ac_1", order, "jo", "one is enough", wanted))
+    assert bench.store.rows("changes", {})[0]["state"] == "requested"
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    assert {line["sku"]: line["quantity"] for line in asked.record["lines"]} == {"TEE": "2", "CAP": "1"}
+    said = {"fulfilment_order": asked.record["fulfilment_order"], "cancel_request": asked.record["cancel_request"]}
+    bench.fact("fulfilment_responses", {"fact_key": "a", "status": "cancel_accepted", **said}, connection="wms-east")
+    change = bench.store.rows("changes", {})[0]
+    assert (change["state"], change["price_effect"]) == ("accepted", D(-10))
+    assert where(bench)["SET"] == {"open": D(1), "cancelled": D(1)}
+
+
+def test_a_channel_that_ships_a_kit_by_hand_ships_its_components() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=600)})
+    sold(bench, 1)
+    bench.run("allocate")
+    package = {"package": "1", "lines": [{"external_line_id": "L1", "quantity": "1"}]}
+    bench.fact("shipments", {"fact_key": "h", "external_id": "h", "order_external_id": "4507", "packages": [package]})
+    assert where(bench) == {"SET": {"shipped": D(1)}, "TEE": {"shipped": D(2)}, "CAP": {"shipped": D(1)}}
+
+
+def test_a_kit_that_becomes_known_later_is_taken_apart_then() -> None:
+    bench = Bench(rules(location("east")))
+    bench.stock("TEE", "east", 20)
+    bench.stock("CAP", "east", 20)
+    sold(bench)
+    assert bench.the_order()["status"] == "held"
+    bench.restate("items", SET, connection="erp")
+    bench.run()
+    assert where(bench)["TEE"] == {"released": D(4)}
+
+
+def test_an_order_keeps_what_its_kits_were_made_of_when_it_was_captured() -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=600)})
+    sold(bench)
+    bench.restate("items", {**SET, "components": [{"sku": "CAP", "quantity": "1"}]}, connection="erp")
+    sold(bench, 3, source_version="2026-11-02T09:05:00.000000Z")
+    bench.run("allocate")
+    assert where(bench) == {"SET": {"open": D(3)}, "TEE": {"allocated": D(6)}, "CAP": {"allocated": D(3)}}
+
+
+@pytest.mark.parametrize(
+    ("components", "words"),
+    [
+        ([{"sku": "SET2", "quantity": "1"}], "never a kit itself: SET2"),
+        ([{"sku": "BAD", "quantity": "1"}], "never a kit itself: BAD"),
+        ([{"sku": "TEE", "quantity": "0"}], "more than nothing"),
+        ([{"sku": "TEE", "quantity": "1"}, {"sku": "TEE", "quantity": "2"}], "named twice"),
+        ([{"sku": "TEE", "quantity": "1", "share": "1"}, {"sku": "CAP", "quantity": "2"}], "or none has"),
+    ],
+)
+def test_what_makes_no_kit_is_refused_with_words(components: list[Row], words: str) -> None:
+    bench = bench_with()
+    bench.restate("items", {"external_id": "SET2", "sku": "SET2", "components": SET["components"]}, connection="erp")
+    decision = bench.restate("items", {"external_id": "BAD", "sku": "BAD", "components": components}, connection="erp")
+    assert decision.verdict is Verdict.PARKED
+    assert words in decision.message
