@@ -132,7 +132,7 @@ def _shipped_twice(case: Case, line: OrderLine, units: Decimal) -> None:
         "shipped_twice",
         "More has left than was ordered",
         f"The channel shipped {decimal_text(units)} of line {line.number} ({line.sku}) that had left already.",
-        "Decide with the customer: keep and charge, or send back.",
+        "Agree on a return with the customer, or charge what is kept.",
         f"hub orders show {case.order.id}",
     )
 
@@ -143,6 +143,6 @@ def _shipped_though_cancelled(case: Case, line: OrderLine, units: Decimal) -> No
         "cancelled_shipped",
         "Cancelled goods were shipped",
         f"{decimal_text(units)} of line {line.number} ({line.sku}) left although they were cancelled.",
-        "Decide with the customer: keep and charge, or send back.",
+        "Agree on a return with the customer, or charge what is kept.",
         f"hub orders show {case.order.id}",
     )

@@ -220,7 +220,7 @@ def _unexpected(case: Case, work: FulfilmentOrder, trouble: list[str]) -> None:
         "shipped_unexpected",
         f"{work.location} shipped what it should not have",
         f"Fulfilment order {work.id}: " + "; ".join(trouble) + ".",
-        "The goods are gone and are counted as shipped. Decide with the customer.",
+        "The goods are gone and count as shipped. Agree on a return with the customer, or charge what is kept.",
         f"hub orders show {case.order.id}",
     )
 
