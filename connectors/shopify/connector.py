@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi, Answer
 from connectors.shopify.pushes import Pushes
 from connectors.shopify.rest_shape import order_from_graphql, refund_from_graphql
+from connectors.shopify.tells import Tells
 from connectors.shopify.tree import Node, gid, legacy_id, node_at, nodes_at, text_at
 from hub.sdk.capabilities import Capability
 from hub.sdk.connector import Context
@@ -46,6 +47,13 @@ TOPICS = {
 
 POLL_TOPIC = "graphql"
 SCOPES = ("read_orders", "write_merchant_managed_fulfillment_orders", "write_inventory")
+TELLING: Mapping[str, str] = {
+    "push_refund": "write_orders",
+    "push_cancellation": "write_orders",
+    "push_order_status": "write_orders",
+    "push_return": "write_returns",
+}
+"""Scopes that are needed only where the connection sends such calls."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _IDS_PER_PAGE = 250
 
@@ -57,6 +65,7 @@ class Shopify:
         self._context = context
         self._api = AdminApi(context)
         self._pushes = Pushes(context, self._api)
+        self._tells = Tells(context, self._api)
         configured = context.config.get("webhook_secrets") or ()
         self._secrets: tuple[Secret, ...] = read_secrets(configured) if configured else ()
         self._shop = str(context.config["shop"]).lower()
@@ -74,7 +83,8 @@ class Shopify:
             text_at(scope, "handle")
             for scope in nodes_at(node_at(answer.data, "currentAppInstallation"), "accessScopes")
         }
-        missing = [scope for scope in SCOPES if scope not in scopes]
+        telling = sorted({scope for name, scope in TELLING.items() if name in self._context.effect_options})
+        missing = [scope for scope in (*SCOPES, *telling) if scope not in scopes]
         return CheckReport(
             [
                 Probe("reach the Admin API", ok=True, detail=f"{text_at(shop, 'name')} answers"),
@@ -213,9 +223,23 @@ class Shopify:
     def push_inventory(self, effect: Effect) -> Reply:
         return self._pushes.push_inventory(effect)
 
+    def push_refund(self, effect: Effect) -> Reply:
+        return self._tells.push_refund(effect)
+
+    def push_cancellation(self, effect: Effect) -> Reply:
+        return self._tells.push_cancellation(effect)
+
+    def push_return(self, effect: Effect) -> Reply:
+        return self._tells.push_return(effect)
+
+    def push_order_status(self, effect: Effect) -> Reply:
+        return self._tells.push_order_status(effect)
+
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure:
         if capability is Capability.PUSH_SHIPMENT:
             return self._pushes.lookup_shipment(effect)
+        if capability is not Capability.PUSH_INVENTORY:
+            return self._tells.lookup(capability, effect)
         return Unsure(f"{capability} is repeated with its idempotency key instead")
 
     # ------------------------------------------------------------------------------------------------------------

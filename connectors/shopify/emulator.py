@@ -7,6 +7,7 @@ fulfilment    key tracking number (else fulfilment id), subject order id, data {
 stock_push    key idempotency key, subject SKU, data {location, quantity, before, compared}
 refund        key refund id, subject order id, data {amount, lines}
 cancel        key order id, subject name, data {reason}
+return, ready, tag: see desk.py
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 
+from connectors.shopify.desk import Desk
 from connectors.shopify.graphql_shape import fulfilment_node, line_connection, order_node, refund_node
 from connectors.shopify.order_form import Refused
 from connectors.shopify.people import People
@@ -78,6 +80,16 @@ class ShopifyEmulator(Emulator):
             "Shop": self._shop_info,
         }
         self._people = People(self.shop, clock, self._record, self._announce)
+        desk = Desk(
+            self.shop,
+            ledger,
+            clock.now,
+            self._record,
+            self._echo_of,
+            self._fulfilment_state,
+            lambda: self.faults.lookup_lag_seconds,
+        )
+        self._operations |= desk.operations
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -135,7 +147,7 @@ class ShopifyEmulator(Emulator):
             throttled = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return _answer(200, {"errors": [throttled], "extensions": extensions})
         try:
-            if name == "InventorySet" and "@idempotent" not in query:
+            if name in ("InventorySet", "RefundCreate") and "@idempotent" not in query:
                 raise GraphqlError("The @idempotent directive is required for this mutation", "BAD_REQUEST")
             data = operation(variables)
         except GraphqlError as error:
@@ -286,7 +298,13 @@ class ShopifyEmulator(Emulator):
         return {"inventoryItem": {"inventoryLevel": {"quantities": quantities}}}
 
     def _shop_info(self, _: Node) -> Node:
-        scopes = ("read_orders", "write_merchant_managed_fulfillment_orders", "write_inventory")
+        scopes = (
+            "read_orders",
+            "write_orders",
+            "write_returns",
+            "write_merchant_managed_fulfillment_orders",
+            "write_inventory",
+        )
         domain = self.config.get("shop", "")
         return {
             "shop": {"name": "Emulated shop", "myshopifyDomain": domain, "currencyCode": self.shop.currency},
@@ -396,6 +414,9 @@ class ShopifyEmulator(Emulator):
         self._late = [(at, work) for at, work in self._late if at > now]
         for work in ready:
             work()
+
+    def _echo_of(self, topic: str, record: Node) -> None:
+        self._echo = (*self._echo, *self._announce_echo(topic, record))
 
     def _announce_echo(self, topic: str, record: Node) -> tuple[str, ...]:
         """The webhook about the hub's own write: before the answer where the fault says so, else soon after it."""

@@ -160,3 +160,69 @@ SHOP = """query Shop {
   shop { name myshopifyDomain currencyCode }
   currentAppInstallation { accessScopes { handle } }
 }"""
+
+ORDER_DESK = f"""query OrderDesk($id: ID!) {{
+  order(id: $id) {{
+    id legacyResourceId cancelledAt currencyCode tags
+    lineItems(first: 250) {{ nodes {{ id currentQuantity refundableQuantity }} }}
+    refunds(first: 100) {{ {_REFUNDS} }}
+    suggestedRefund(suggestFullRefund: true) {{
+      suggestedTransactions {{ gateway parentTransaction {{ id }} maximumRefundableSet {_MONEY} }}
+    }}
+    fulfillmentOrders(first: 50) {{
+      nodes {{
+        id status
+        assignedLocation {{ location {{ id }} }}
+        lineItems(first: 100) {{ nodes {{ id remainingQuantity lineItem {{ id }} }} }}
+      }}
+    }}
+    fulfillments(first: 100) {{ {_FULFILMENTS} }}
+    returns(first: 50) {{
+      nodes {{ id status returnLineItems(first: 50) {{ nodes {{ id ... on ReturnLineItem {{ returnReasonNote }} }} }} }}
+    }}
+  }}
+}}"""
+
+SUGGESTED_REFUND = f"""query SuggestedRefund($id: ID!, $lines: [RefundLineItemInput!]!) {{
+  order(id: $id) {{ suggestedRefund(refundLineItems: $lines) {{ amountSet {_MONEY} }} }}
+}}"""
+
+REFUND_CREATE = f"""mutation RefundCreate($input: RefundInput!, $key: String!) {{
+  refundCreate(input: $input) @idempotent(key: $key) {{
+    refund {{ {_REFUNDS} }}
+    userErrors {{ field message }}
+  }}
+}}"""
+
+ORDER_CANCEL = """mutation OrderCancel(
+  $orderId: ID!, $reason: OrderCancelReason!, $refundMethod: OrderCancelRefundMethodInput!, $restock: Boolean!,
+  $notifyCustomer: Boolean, $staffNote: String
+) {
+  orderCancel(
+    orderId: $orderId, reason: $reason, refundMethod: $refundMethod, restock: $restock,
+    notifyCustomer: $notifyCustomer, staffNote: $staffNote
+  ) {
+    job { id done }
+    orderCancelUserErrors { code field message }
+  }
+}"""
+
+PREPARED_FOR_PICKUP = """mutation PreparedForPickup($input: FulfillmentOrderLineItemsPreparedForPickupInput!) {
+  fulfillmentOrderLineItemsPreparedForPickup(input: $input) { userErrors { code field message } }
+}"""
+
+TAGS_ADD = """mutation TagsAdd($id: ID!, $tags: [String!]!) {
+  tagsAdd(id: $id, tags: $tags) { node { id } userErrors { field message } }
+}"""
+
+RETURN_CREATE = """mutation ReturnCreate($returnInput: ReturnInput!) {
+  returnCreate(returnInput: $returnInput) { return { id status } userErrors { code field message } }
+}"""
+
+RETURN_CLOSE = """mutation ReturnClose($id: ID!) {
+  returnClose(id: $id) { return { id status } userErrors { code field message } }
+}"""
+
+RETURN_CANCEL = """mutation ReturnCancel($id: ID!) {
+  returnCancel(id: $id) { return { id status } userErrors { code field message } }
+}"""

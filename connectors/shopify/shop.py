@@ -366,11 +366,7 @@ class Shop:
         current = whole_at(line, "current_quantity") or 0
         if not 0 < quantity <= current:
             raise Refused(f"{current} of the line can be refunded")
-        ordered = whole_at(line, "quantity") or 1
-        each = decimal_at(line, "price") or Decimal(0)
-        tax = sum((decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0))
-        share = cent(tax * quantity / ordered, currency)
-        subtotal = cent((each * ordered - discount_of(line)) * quantity / ordered, currency)
+        subtotal, share = self._subtotal_and_tax(line, quantity, currency)
         line["current_quantity"] = current - quantity
         if restock == "cancel":
             left = whole_at(line, "fulfillable_quantity") or 0
@@ -387,6 +383,17 @@ class Shop:
         put_money(entry, "subtotal", subtotal, currency)
         put_money(entry, "total_tax", share, currency)
         return entry, subtotal + share
+
+    def worth(self, line: Node, quantity: int, currency: str) -> Decimal:
+        """What units of a line cost their buyer, tax included."""
+        return sum(self._subtotal_and_tax(line, quantity, currency), Decimal(0))
+
+    def _subtotal_and_tax(self, line: Node, quantity: int, currency: str) -> tuple[Decimal, Decimal]:
+        ordered = whole_at(line, "quantity") or 1
+        each = decimal_at(line, "price") or Decimal(0)
+        tax = sum((decimal_at(entry, "price") or Decimal(0) for entry in nodes_at(line, "tax_lines")), Decimal(0))
+        share = cent(tax * quantity / ordered, currency)
+        return cent((each * ordered - discount_of(line)) * quantity / ordered, currency), share
 
     def _restock(self, line: Node, quantity: int) -> None:
         sku = text_at(line, "sku")
