@@ -40,6 +40,13 @@ def text_instant(wish: Node, key: str) -> dt.datetime | None:
     return at
 
 
+def pickup_attributes(location: str | None) -> list[Node]:
+    """As pickup apps write them: the buyer comes for it to this location, which the shop itself says nowhere."""
+    if location is None:
+        return []
+    return [{"name": "Checkout-Method", "value": "pickup"}, {"name": "Pickup-Location-Id", "value": location}]
+
+
 def put_money(target: Node, name: str, amount: Decimal, currency: str) -> None:
     target[name] = amount_text(amount, currency)
     target[f"{name}_set"] = bag(amount, currency)

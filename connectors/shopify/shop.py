@@ -154,7 +154,7 @@ class Shop:
             "presentment_currency": currency,
             "financial_status": text_at(wish, "financial_status") or "paid",
             "fulfillment_status": None,
-            "note_attributes": [],
+            "note_attributes": pickup_attributes(text_at(wish, "pickup")),
             "customer": {
                 "id": self.new_id(),
                 "email": text_at(wish, "email") or "buyer@example.com",
