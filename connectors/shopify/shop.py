@@ -17,6 +17,7 @@ from connectors.shopify.order_form import (
     cent,
     code_application,
     discount_of,
+    pickup_attributes,
     put_money,
     put_tax,
     rate_of,

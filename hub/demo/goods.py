@@ -53,6 +53,8 @@ _ROWS: tuple[tuple[str, str, str, Mapping[str, int]], ...] = (
     ("TABLE-SIDE", "Side table", "99.00", {EAST: 7}),
     ("BOWL-SET", "Bowl set", "42.00", {EAST: 20, WEST: 20}),
     ("HAMMOCK", "Hammock", "59.00", {EAST: 9}),
+    ("LANTERN", "Lantern", "34.00", {STORE: 6}),
+    ("GAME-BOARD", "Board game, new edition", "44.00", {}),
     ("SOCKS-42", "Socks, size 42", "9.50", {EAST: 30}),
 )
 
@@ -62,6 +64,10 @@ CATALOGUE: tuple[Article, ...] = tuple(
 
 EVERYDAY = ("MUG-BLUE", "MUG-WHITE", "TEE-M", "TEE-L", "NOTE-A5", "PEN-SET", "BAG-CANVAS")
 """What the orders that fill the demo up are made of; the other articles belong to one order of the story each."""
+
+
+EXPECTED: tuple[tuple[str, str, str, int, int], ...] = (("PO-2207", "GAME-BOARD", EAST, 40, 21),)
+"""Purchase orders on their way: reference, SKU, location, units, days from now."""
 
 
 NOT_IMPORTED = frozenset({"SOCKS-42"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.demo.environment import make_environment, read_environment
-from hub.demo.goods import CATALOGUE, LOCATIONS, items, shelves
+from hub.demo.goods import CATALOGUE, EXPECTED, LOCATIONS, items, shelves
 from hub.demo.processes import EmulatorProcess, HubProcess, ProcessFailed, call
 from hub.demo.story import BEHAVIOUR, BLOCKED_IN_ERP
 from hub.demo.systems import ERP, SYSTEMS, WMS
@@ -144,7 +145,29 @@ class Stage:
         for rule in BEHAVIOUR:
             self.wms.control("behave", dict(rule))
         self.erp.control("refuse", dict(BLOCKED_IN_ERP))
+        self._announce()
         return len(CATALOGUE)
+
+    def _announce(self) -> None:
+        """Tell the hub of goods that are on their way."""
+        today = dt.datetime.now(dt.UTC).date()
+        rows = [
+            {
+                "index": number,
+                "row": number,
+                "values": {
+                    "reference": reference,
+                    "sku": sku,
+                    "location": location,
+                    "quantity": str(units),
+                    "expected_at": (today + dt.timedelta(days=days)).isoformat(),
+                },
+            }
+            for number, (reference, sku, location, units, days) in enumerate(EXPECTED, 1)
+        ]
+        job = self.act("import.begin", kind="supply", subject="the demo", fingerprint="demo", total=len(rows))["job"]
+        self.act("import.rows", job=job, rows=rows)
+        self.act("import.finish", job=job)
 
     def act(self, action: str, **arguments: Any) -> dict[str, Any]:
         """Do something as a person at the running hub. Raises ProcessFailed with its words."""

@@ -89,7 +89,7 @@ def _lines(*lines: tuple[str, int]) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity, "price": price_of(sku)} for sku, quantity in lines]
 
 
-def _order(*lines: tuple[str, int], **more: Any) -> dict[str, Any]:
+def placed(*lines: tuple[str, int], **more: Any) -> dict[str, Any]:
     return {"lines": _lines(*lines), "shipping": "4.90", **more}
 
 
@@ -98,18 +98,18 @@ def _digital(title: str, price: str) -> dict[str, Any]:
 
 
 STORY: tuple[Tale, ...] = (
-    Tale("plain", "one article, paid", _order(("MUG-BLUE", 1)), {"shipped": 1}),
+    Tale("plain", "one article, paid", placed(("MUG-BLUE", 1)), {"shipped": 1}),
     Tale(
         "several-lines",
         "three articles",
-        _order(("TEE-M", 1), ("NOTE-A5", 2), ("BAG-CANVAS", 1)),
+        placed(("TEE-M", 1), ("NOTE-A5", 2), ("BAG-CANVAS", 1)),
         {"shipped": 4},
     ),
-    Tale("many-units", "twenty-four of one article", _order(("NOTE-A5", 24)), {"shipped": 24}),
+    Tale("many-units", "twenty-four of one article", placed(("NOTE-A5", 24)), {"shipped": 24}),
     Tale(
         "split",
         "two articles that no place has both of",
-        _order(("DESK-160", 1), ("RUG-GREY", 1), shipping="39.00"),
+        placed(("DESK-160", 1), ("RUG-GREY", 1), shipping="39.00"),
         {"shipped": 2},
         locations=(EAST, WEST),
         worth_typing=True,
@@ -117,14 +117,14 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "split-line",
         "five of an article, three here and two there",
-        _order(("BOTTLE-1L", 5)),
+        placed(("BOTTLE-1L", 5)),
         {"shipped": 5},
         locations=(EAST, WEST),
     ),
     Tale(
         "from-store",
         "only the store has it; the hub buys the store's label, the carrier brings it",
-        _order(("SCARF-WOOL", 2)),
+        placed(("SCARF-WOOL", 2)),
         {"delivered": 2},
         locations=(STORE,),
         worth_typing=True,
@@ -132,19 +132,19 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "discount",
         "a discount code over two lines, cents that do not divide",
-        _order(("PEN-SET", 1), ("TEE-L", 2), discount_code="AUTUMN", discount="10.01"),
+        placed(("PEN-SET", 1), ("TEE-L", 2), discount_code="AUTUMN", discount="10.01"),
         {"shipped": 3},
     ),
     Tale(
         "tax-on-top",
         "sales tax on top of the prices",
-        _order(("BAG-CANVAS", 2), tax_rate="0.0825"),
+        placed(("BAG-CANVAS", 2), tax_rate="0.0825"),
         {"shipped": 2},
     ),
     Tale(
         "tax-included",
         "euro prices with the tax inside",
-        _order(("MUG-WHITE", 3), currency="EUR", taxes_included=True, tax_rate="0.19", country="DE"),
+        placed(("MUG-WHITE", 3), currency="EUR", taxes_included=True, tax_rate="0.19", country="DE"),
         {"shipped": 3},
     ),
     Tale(
@@ -161,7 +161,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "discount-tax",
         "discount and tax inside together",
-        _order(
+        placed(
             ("TEE-M", 3), currency="EUR", taxes_included=True, tax_rate="0.19", discount_code="KLEIN", discount="7.77"
         ),
         {"shipped": 3},
@@ -169,13 +169,13 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "low-value",
         "below 30: goes in one parcel or not at all",
-        _order(("NOTE-A5", 1), ("MUG-WHITE", 1)),
+        placed(("NOTE-A5", 1), ("MUG-WHITE", 1)),
         {"shipped": 2},
     ),
     Tale(
         "several-parcels",
         "one order, three parcels",
-        _order(("BOWL-SET", 1), ("MUG-BLUE", 2), ("TEE-L", 1)),
+        placed(("BOWL-SET", 1), ("MUG-BLUE", 2), ("TEE-L", 1)),
         {"shipped": 4},
     ),
     Tale(
@@ -193,14 +193,14 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "test-order",
         "a test order of the shop: kept, nothing done",
-        _order(("TEE-M", 1), test=True),
+        placed(("TEE-M", 1), test=True),
         {"open": 1},
         effects="none",
     ),
     Tale(
         "edited-before",
         "the address lacked a postal code: held, corrected and enlarged by the buyer, released by itself",
-        _order(("TEE-L", 1), shipping_address={"zip": ""}),
+        placed(("TEE-L", 1), shipping_address={"zip": ""}),
         {"shipped": 2},
         steps=(
             Step(SHOP, "edit", {"id": "$order", "lines": {"TEE-L": 2}, "shipping_address": {"zip": "62701"}}, held),
@@ -210,7 +210,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "edited-after",
         "reduced from three to one while the warehouse had it",
-        _order(("MAT-SLEEP", 3)),
+        placed(("MAT-SLEEP", 3)),
         {"shipped": 1, "cancelled": 2},
         steps=(
             Step(SHOP, "edit", {"id": "$order", "lines": {"MAT-SLEEP": 1}}, acknowledged),
@@ -227,7 +227,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "line-added",
         "an article added after the first had gone to the warehouse",
-        _order(("STOVE-GAS", 1)),
+        placed(("STOVE-GAS", 1)),
         {"shipped": 2},
         steps=(
             Step(
@@ -248,14 +248,14 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "cancelled-before",
         "cancelled while its payment was pending: nothing ever left",
-        _order(("BAG-CANVAS", 1), financial_status="pending"),
+        placed(("BAG-CANVAS", 1), financial_status="pending"),
         {"cancelled": 1},
         steps=(Step(SHOP, "cancel", {"id": "$order", "reason": "customer"}, held),),
     ),
     Tale(
         "cancelled-after",
         "cancelled while the warehouse had it; the warehouse agreed",
-        _order(("TENT-2P", 1)),
+        placed(("TENT-2P", 1)),
         {"cancelled": 1},
         steps=(Step(SHOP, "cancel", {"id": "$order", "reason": "customer"}, acknowledged),),
         worth_typing=True,
@@ -264,7 +264,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "cancelled-too-late",
         "cancelled when it stood packed; the warehouse refused and shipped",
-        _order(("ROPE-30M", 1)),
+        placed(("ROPE-30M", 1)),
         {"shipped": 1},
         steps=(
             Step(WMS, "act", {"client_order_id": "$work", "do": "pack"}, acknowledged),
@@ -278,7 +278,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "refused-by-erp",
         "the ERP refuses it: an article it has blocked",
-        _order(("LAMP-1999", 1)),
+        placed(("LAMP-1999", 1)),
         {"shipped": 1},
         needs=frozenset({"refused"}),
         worth_typing=True,
@@ -286,7 +286,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "short-pick",
         "not found on its shelf: sent from the other place",
-        _order(("KETTLE-1L", 2)),
+        placed(("KETTLE-1L", 2)),
         {"shipped": 2},
         locations=(WEST,),
         worth_typing=True,
@@ -294,20 +294,20 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "rejected-by-store",
         "the store could not do it: sent from elsewhere",
-        _order(("CLOCK-WALL", 1)),
+        placed(("CLOCK-WALL", 1)),
         {"shipped": 1},
     ),
     Tale(
         "out-of-stock",
         "nobody has it: waits for goods",
-        _order(("CHAIR-OAK", 1)),
+        placed(("CHAIR-OAK", 1)),
         {"backordered": 1},
         worth_typing=True,
     ),
     Tale(
         "restocked",
         "nobody had it, then goods came in",
-        _order(("VASE-RED", 2)),
+        placed(("VASE-RED", 2)),
         {"shipped": 2},
         steps=(
             Step(WMS, "set_stock", {"rows": [{"warehouse": EAST, "sku": "VASE-RED", "quantity": "10"}]}, backordered),
@@ -318,7 +318,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "unknown-sku",
         "an article nobody has told the hub of: waits, the other one reserved",
-        _order(("MUG-BLUE", 1), ("SOCKS-42", 1)),
+        placed(("MUG-BLUE", 1), ("SOCKS-42", 1)),
         {"allocated": 1, "open": 1},
         held=1,
         needs=frozenset({"hold"}),
@@ -327,21 +327,21 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "refunded",
         "came back: refunded after shipping",
-        _order(("TABLE-SIDE", 2)),
+        placed(("TABLE-SIDE", 2)),
         {"shipped": 2},
         steps=(Step(SHOP, "refund", {"id": "$order", "lines": {"TABLE-SIDE": 1}, "restock": "return"}, shipped),),
     ),
     Tale(
         "payment-pending",
         "not paid yet: held until it is",
-        _order(("MUG-WHITE", 2), financial_status="pending"),
+        placed(("MUG-WHITE", 2), financial_status="pending"),
         {"open": 2},
         held=1,
     ),
     Tale(
         "market",
         "bought at the marketplace",
-        _order(("MUG-BLUE", 1), ("TEE-L", 1), currency="EUR"),
+        placed(("MUG-BLUE", 1), ("TEE-L", 1), currency="EUR"),
         {"shipped": 2},
         channel=MARKET,
         worth_typing=True,
@@ -349,7 +349,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "market-pending",
         "the marketplace has not let it go yet: no money, no address; then it does",
-        _order(("PEN-SET", 1), currency="EUR", pending=True),
+        placed(("PEN-SET", 1), currency="EUR", pending=True),
         {"shipped": 1},
         channel=MARKET,
         steps=(Step(MARKET, "release", {"id": "$order"}, held),),
@@ -358,7 +358,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "market-fulfils",
         "the marketplace ships it from its own warehouse: kept, nothing done",
-        _order(("NOTE-A5", 2), currency="EUR", by_channel=True),
+        placed(("NOTE-A5", 2), currency="EUR", by_channel=True),
         {"open": 2},
         channel=MARKET,
         effects="none",
@@ -366,7 +366,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "market-regret",
         "the buyer asks to cancel while the warehouse has it; it does not go, a person cancels at the marketplace",
-        _order(("HAMMOCK", 1), currency="EUR"),
+        placed(("HAMMOCK", 1), currency="EUR"),
         {"cancelled": 1},
         channel=MARKET,
         steps=(
@@ -378,7 +378,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "chain-store",
         "a chain's purchase order: a file with an 850, answered by a 997, an 856 when it has left",
-        _order(("MUG-BLUE", 12), ("NOTE-A5", 24)),
+        placed(("MUG-BLUE", 12), ("NOTE-A5", 24)),
         {"shipped": 36},
         channel=PARTNER,
         worth_typing=True,
@@ -386,7 +386,7 @@ STORY: tuple[Tale, ...] = (
     Tale(
         "chain-store-again",
         "another one",
-        _order(("TEE-M", 6)),
+        placed(("TEE-M", 6)),
         {"shipped": 6},
         channel=PARTNER,
     ),
@@ -424,7 +424,7 @@ def _ordinary(number: int) -> Tale:
     quantity = 1 + number % 3
     lines = [(first, quantity)] if first == second or number % 4 == 0 else [(first, quantity), (second, 1)]
     units = sum(line[1] for line in lines)
-    return Tale(f"ordinary-{number + 1}", "an ordinary order", _order(*lines), {"shipped": units})
+    return Tale(f"ordinary-{number + 1}", "an ordinary order", placed(*lines), {"shipped": units})
 
 
 def missing(tale: Tale, order: SeenOrder | None) -> str:
