@@ -281,6 +281,7 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
         pickup=_pickup(top.object("pickup")),
+        substitution=top.text("substitution"),
         notify=MappingProxyType(
             {
                 channel: model.Notify(frozenset(inner.texts("templates")), inner.text("brand"), inner.text("locale"))

@@ -408,6 +408,7 @@ class Policies:
     correlate_within: timedelta
     acknowledge_within: timedelta
     pickup: Pickup
+    substitution: str
     notify: Mapping[str, Notify] = field(default_factory=dict)
 
     def grace(self, connection: str) -> timedelta:

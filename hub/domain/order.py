@@ -99,6 +99,8 @@ class OrderLine:
     told_kits: Decimal = ZERO
     """Of a kit: how many whole ones its channel was told have left."""
     details: dict[str, Any] = field(default_factory=dict)
+    substituted: dict[str, Decimal] = field(default_factory=dict)
+    """Beside the ledger: SKU -> units that left in place of the line's own, which count as what was ordered."""
 
     @property
     def ours(self) -> bool:

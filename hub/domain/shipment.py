@@ -40,12 +40,14 @@ PACKAGE_MOVES: Mapping[PackageState, frozenset[PackageState]] = {
 @dataclass(frozen=True, slots=True)
 class PackageLine:
     """`line_id` is our order line; None where the notice named something the order does not have. `counted` is what of
-    the quantity the order asked for: only that is told to the channel and charged."""
+    the quantity the order asked for: only that is told to the channel and charged. `sku` is what left, which may be in
+    place of the line's own; `conceded` is what it is charged less for that."""
 
     line_id: str | None
     sku: str
     quantity: Decimal
     counted: Decimal
+    conceded: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

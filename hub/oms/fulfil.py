@@ -104,6 +104,8 @@ def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str
         if pair is None:
             continue
         part, line = pair
+        if units > part.quantity:
+            unexpected(case, work, f"it says {decimal_text(units)} of {part.sku}, of which it was asked for less")
         for source, moved in part.take(tuple(reversed(lower)), units):
             part.shift(source, bucket, moved)
             line.ledger.advance(source, bucket, moved)

@@ -32,13 +32,16 @@ class DeliveryGroup:
 
 def group_of(case: Case, line: OrderLine) -> DeliveryGroup:
     """How a line reaches its buyer: what it says itself, else what its order says."""
-    facts, details = case.order.facts, line.details
+    facts, sold = case.order.facts, line
+    if line.kit:  # a component goes the way of its kit
+        sold = case.order.line(line.kit) or line
+    details = sold.details
     if case.order.order_type == Method.TRANSFER:
         return DeliveryGroup(Method.TRANSFER, str(facts.get(TRANSFER_TO, "")))
     method = str(details.get("method") or facts.get("method") or Method.SHIP)
     if method not in COLLECTED or line.id in facts.get(SHIP_INSTEAD, ()):
         return DeliveryGroup(Method.SHIP if method in COLLECTED else method)
-    return DeliveryGroup(method, store_of(case, line))
+    return DeliveryGroup(method, store_of(case, sold))
 
 
 def store_of(case: Case, line: OrderLine) -> str:

@@ -16,6 +16,7 @@ from hub.oms.load import Case
 from hub.oms.outgoing import post_invoice
 from hub.oms.pay import manages_money
 from hub.oms.posting import credit_what_is_less, taken_off
+from hub.oms.substitute import conceded_so_far
 
 ZERO = Decimal(0)
 
@@ -28,11 +29,11 @@ def invoice(case: Case, shipment: Shipment) -> None:
         return
     value, lines = ZERO, []
     for line in order.lines:
-        units = sum(
-            (part.counted for package in shipment.packages for part in package.lines if part.line_id == line.id), ZERO
-        )
+        parts = [part for package in shipment.packages for part in package.lines if part.line_id == line.id]
+        units = sum((part.counted for part in parts), ZERO)
         if units > 0:
             amount = line_value({**line.details, "quantity": decimal_text(line.ledger.ordered)}, units)
+            amount -= sum((part.conceded for part in parts), ZERO)
             value += amount
             shown: dict[str, Any] = {"line": line.id, "sku": line.sku, "quantity": decimal_text(units)}
             shown["amount"] = decimal_text(round_to_minor(amount, order.currency))
@@ -72,11 +73,13 @@ def whole_of(case: Case) -> Charge:
     order = case.order
     totals = order.facts.get("totals") or {}
     stated = totals.get("current_total", totals.get("total"))
-    goods = sum((_value(line, line.live) for line in order.lines if not line.is_kit), ZERO)
+    conceded = conceded_so_far(case)
+    goods = sum((_value(line, line.live) for line in order.lines if not line.is_kit), ZERO) - conceded
     shipping = Decimal(totals.get("shipping", "0"))
     edited = edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
-    total = Decimal(stated) + edited.amount + taken_off(case) if stated is not None else goods + shipping + tax
+    changed = edited.amount + taken_off(case) - conceded
+    total = Decimal(stated) + changed if stated is not None else goods + shipping + tax
     discounts = goods + shipping + tax - total
     return Charge(goods, shipping, tax, discounts)
 

@@ -201,6 +201,8 @@ class Rules:
     """Changes of a SKU's stock within such a window make one push."""
     cost_per_km: Decimal = Decimal("0.002")
     pickup: PickupRule = PickupRule()
+    substitution: str = "ask"
+    """ask | accept: whether a person is told where another article left in place of the one that was ordered."""
     cancel_after_release: str = "request"
     """request: a location is asked for what it has. refuse: what was released goes on."""
     notify: Mapping[str, NotifyRule] = field(default_factory=dict)

@@ -78,6 +78,8 @@ _LINE_DECIMALS = (
 def line_row(line: OrderLine) -> Row:
     document: Row = {name: decimal_text(getattr(line, name)) for name in _LINE_DECIMALS if getattr(line, name)}
     document["details"] = line.details
+    if line.substituted:
+        document["substituted"] = {sku: decimal_text(units) for sku, units in sorted(line.substituted.items())}
     buckets = line.ledger.buckets
     if not line.requires_shipping:
         document["requires_shipping"] = False
@@ -124,6 +126,7 @@ def line_from(row: Mapping[str, Any]) -> OrderLine:
         kit=document.get("kit"),
         components=document.get("components", []),
         details=document["details"],
+        substituted={sku: Decimal(units) for sku, units in document.get("substituted", {}).items()},
         **{name: Decimal(document[name]) if name in document else ZERO for name in _LINE_DECIMALS},
     )
 

@@ -26,8 +26,9 @@ from hub.oms.load import Case, find_case, order_key, work_key
 from hub.oms.outgoing import push_shipment
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
-from hub.oms.reserve import consume_firm, count_unassigned, trim
+from hub.oms.reserve import consume_firm, count_unassigned, release_firm, trim
 from hub.oms.save import save, tell
+from hub.oms.substitute import give_back_what_was_paid, is_substitute, substitute
 from hub.oms.times import instant
 from hub.oms.tracking import carried, depart
 from hub.oms.transfer import depart as depart_for
@@ -35,6 +36,7 @@ from hub.oms.work import line_meant, open_work, overtake
 
 ZERO = Decimal(0)
 _AT_LOCATION_NEAREST = tuple(reversed(AT_LOCATION))
+EndFirm = Callable[[Case, str, str, Decimal], None]
 
 
 def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
@@ -86,18 +88,24 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
     for stated in record["packages"]:
         parts = []
         for said in stated["lines"]:
-            units, counted = max(Decimal(str(said["quantity"])), ZERO), ZERO
+            stated_units, counted, conceded = Decimal(str(said["quantity"])), ZERO, ZERO
+            units = max(stated_units, ZERO)
             line = line_meant(case, work, said)
             sku = str(said.get("sku") or (line.sku if line else "") or "")
+            if stated_units < 0:
+                trouble.append(f"{decimal_text(stated_units)} of {sku or 'something'}, which is less than nothing")
             if line is None:
                 trouble.append(f"{decimal_text(units)} of {sku or 'something'} that is not on the order")
             elif units > 0:
                 before = line.ledger.over_shipped
-                trouble += _leave_line(case, work, line, units, target)
+                other = is_substitute(line, sku)
+                trouble += _leave_line(case, work, line, units, target, release_firm if other else consume_firm)
                 counted = units - (line.ledger.over_shipped - before)
+                if other and counted > 0:
+                    conceded = substitute(case, work, line, sku, counted, said)
             if sku and units > 0:
                 taken[sku] = taken.get(sku, ZERO) + units
-            parts.append(PackageLine(line.id if line else None, sku, units, counted))
+            parts.append(PackageLine(line.id if line else None, sku, units, counted, conceded))
         package_id, known = case.new_id("pk", work.id, str(stated["package"])), carried(case, work, stated)
         if known is not None and known.id not in {package.id for package in packages}:
             package_id = known.id
@@ -137,8 +145,16 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
     for package in packages:
         push_shipment(case, shipment, package)
     invoice(case, shipment)
+    _concede(case, shipment)
     reconcile(case)
     count_unassigned(case)
+
+
+def _concede(case: Case, shipment: Shipment) -> None:
+    parts = [part for package in shipment.packages for part in package.lines if part.conceded > 0]
+    lines = [(line, part.counted) for part in parts if (line := case.order.line(part.line_id or "")) is not None]
+    conceded = sum((part.conceded for part in parts), ZERO)
+    give_back_what_was_paid(case, f"substituted/{shipment.id}", lines, conceded)
 
 
 def _tell(case: Case, work: FulfilmentOrder, shipment: Shipment, target: Bucket) -> None:
@@ -149,8 +165,11 @@ def _tell(case: Case, work: FulfilmentOrder, shipment: Shipment, target: Bucket)
     tell(case, fact, shipment.id, **data, **({"sold_by": str(sold_by)} if sold_by else {}))
 
 
-def _leave_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decimal, target: Bucket) -> list[str]:
-    """Move what has left to its bucket, from the nearest one; returns what was not as it should be."""
+def _leave_line(
+    case: Case, work: FulfilmentOrder, line: OrderLine, units: Decimal, target: Bucket, end: EndFirm
+) -> list[str]:
+    """Move what has left to its bucket, from the nearest one; returns what was not as it should be. `end`: consumes
+    what was reserved, or frees it where other goods left."""
     trouble = []
     part = work.line(line.id)
     if part is None:
@@ -160,7 +179,7 @@ def _leave_line(case: Case, work: FulfilmentOrder, line: OrderLine, units: Decim
     for bucket, moved in part.take(_AT_LOCATION_NEAREST, left):
         part.shift(bucket, target, moved)
         line.ledger.advance(bucket, target, moved)
-        consume_firm(case, work.id, line.id, moved)
+        end(case, work.id, line.id, moved)
         left -= moved
     cancelled = min(part[Bucket.CANCELLED], line.ledger[Bucket.CANCELLED], left)
     if cancelled > 0:

@@ -75,6 +75,7 @@ def rules_of(bundle: Bundle) -> Rules:
             policies.backorder_auto_cancel_after,
         ),
         push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
+        substitution=policies.substitution,
         pickup=PickupRule(
             hold_for=policies.pickup.hold_for,
             remind_after=policies.pickup.remind_after or None,

@@ -76,3 +76,50 @@ def test_skipped_steps_are_written_as_implied() -> None:
         ("picked", "packed", True),
         ("packed", "shipped", False),
     ]
+
+
+def sent_instead(bench: Bench, quantity: str, **said: str) -> None:
+    (work,) = bench.sent("send_fulfilment_request")
+    lines = [{"line": bench.line_id("L1"), "sku": "TEE-V2", "quantity": quantity, **said}]
+    notice = {"fact_key": "s-9", "external_id": "s-9", "fulfilment_order": work.record["fulfilment_order"]}
+    bench.fact("shipments", {**notice, "packages": [{"package": "1", "lines": lines}]}, connection="wms-east")
+
+
+def test_another_article_in_place_counts_as_the_line_and_leaves_its_own_stock() -> None:
+    bench = captured(("L1", "TEE", 2))
+    bench.stock("TEE-V2", "east", 5)
+    sent_instead(bench, "2")
+    assert bench.lines() == {"L1": {"shipped": Decimal(2)}}
+    (line,) = bench.store.rows("order_lines", {})
+    assert line["document"]["substituted"] == {"TEE-V2": "2"}
+    shelves = {row["sku"]: (int(row["on_hand"]), int(row["firm"])) for row in bench.store.rows("stock", {})}
+    assert shelves == {"TEE": (10, 0), "TEE-V2": (3, 0)}
+    assert "substituted" in bench.raised()
+    (pushed,) = bench.sent("push_shipment")
+    assert pushed.record["lines"] == [{"external_line_id": "L1", "sku": "TEE", "substitute": "TEE-V2", "quantity": "2"}]
+    assert [one.record["amount"] for one in bench.sent("post_invoice")] == ["20"]
+
+
+def test_a_cheaper_article_is_charged_at_its_own_price_and_what_was_paid_for_is_given_back() -> None:
+    bench = captured(("L1", "TEE", 2))
+    bench.stock("TEE-V2", "east", 5)
+    sent_instead(bench, "2", unit_price="7.50")
+    assert [one.record["amount"] for one in bench.sent("post_invoice")] == ["15"]
+    (refund,) = bench.store.rows("refunds", {})
+    assert refund["amount"] == Decimal(5)
+
+
+def test_a_dearer_article_costs_what_was_ordered() -> None:
+    bench = captured(("L1", "TEE", 2))
+    bench.stock("TEE-V2", "east", 5)
+    sent_instead(bench, "1", unit_price="99")
+    shipped(bench, "1", "s-10")
+    assert sum(Decimal(one.record["amount"]) for one in bench.sent("post_invoice")) == Decimal(20)
+    assert not bench.store.rows("refunds", {})
+
+
+def test_less_than_nothing_is_not_taken_for_nothing() -> None:
+    bench = captured(("L1", "TEE", 2))
+    shipped(bench, "-1")
+    assert bench.lines() == {"L1": {"released": Decimal(2)}}
+    assert "shipped_unexpected" in bench.raised()

@@ -242,6 +242,22 @@ def test_two_ways_of_one_order_do_not_reserve_the_same_goods_twice() -> None:
     assert bench.lines() == {"L1": {"released": Decimal(8)}, "L2": {"released": Decimal(8)}}
 
 
+def test_more_than_was_asked_for_is_applied_as_far_as_it_goes_and_shown() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "picked", [("L1", "5")])
+    assert bench.lines() == {"L1": {"picked": Decimal(2)}}
+    assert "unexpected_report" in bench.raised()
+
+
+def test_a_quantity_below_nothing_is_shown_and_moves_nothing() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "picked", [("L1", "-1")])
+    assert bench.lines() == {"L1": {"released": Decimal(2)}}
+    assert "unexpected_report" in bench.raised()
+
+
 def test_goods_that_stood_ready_and_were_sent_instead_count_as_shipped() -> None:
     bench = bench_of()
     ordered(bench)
