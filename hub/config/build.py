@@ -1,6 +1,7 @@
 """Checked files into the values of :mod:`hub.config.model`."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 
 from hub.config import model
@@ -170,7 +171,7 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         wms_code=inner.maybe_text("wms_code") or name,
         stock_authority=inner.maybe_text("stock_authority") or inner.maybe_text("wms"),
         clock_skew=inner.duration("clock_skew"),
-        costs=model.Costs(costs.decimal("order"), costs.decimal("line"), costs.decimal("unit")),
+        costs=_costs(costs),
         safety_stock=inner.decimal_map("safety_stock"),
         can=frozenset(inner.texts("can")),
         low_stock=inner.decimal_map("low_stock"),
@@ -179,6 +180,17 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         stale_after=inner.duration("stale_after"),
         shrink_limit=inner.decimal("shrink_limit"),
         labels=_labels(inner.maybe_object("labels")),
+    )
+
+
+def _costs(inner: Fields) -> model.Costs:
+    last = inner.maybe_object("last_units")
+    return model.Costs(
+        inner.decimal("order"),
+        inner.decimal("line"),
+        inner.decimal("unit"),
+        last.decimal("below") if last else Decimal(0),
+        last.decimal("unit") if last else Decimal(0),
     )
 
 
@@ -218,6 +230,7 @@ def build_routing(checked: Checked | None, found: list[Finding]) -> model.Routin
         ),
         fallback=top.object("fallback").text("use"),
         when_nothing=top.object("fallback").text("when_nothing"),
+        carriage=tuple(_zone(zone) for zone in top.items("carriage")),
     )
 
 
@@ -231,6 +244,25 @@ def _strategy(name: str, inner: Fields) -> model.Strategy:
         locations=frozenset(inner.texts("locations")) if inner.has("locations") else None,
         types=frozenset(inner.texts("types")) if inner.has("types") else None,
         time_budget=inner.duration("time_budget"),
+        line_from_one_location=inner.flag("line_from_one_location"),
+        min_shipment_value=inner.decimal("min_shipment_value"),
+        late_per_day=inner.decimal("late_per_day"),
+    )
+
+
+def _zone(inner: Fields) -> model.Zone:
+    def asked(name: str) -> frozenset[str] | None:
+        return frozenset(inner.texts(name)) if inner.has(name) else None
+
+    return model.Zone(
+        name=inner.text("zone"),
+        days=inner.integer("days"),
+        steps=tuple((step.decimal("grams"), step.decimal("cost")) for step in inner.items("steps")),
+        origins=asked("from"),
+        countries=asked("countries"),
+        postal_prefixes=inner.texts("postal_prefixes") if inner.has("postal_prefixes") else None,
+        up_to_km=inner.maybe_decimal("up_to_km"),
+        services=asked("services"),
     )
 
 

@@ -229,11 +229,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Handling costs in the seller's base currency."""
+    """Handling costs in the seller's base currency. Each unit costs ``last_unit_cost`` more where fewer than
+    ``last_units_below`` would be left."""
 
     order: Decimal
     line: Decimal
     unit: Decimal
+    last_units_below: Decimal = Decimal(0)
+    last_unit_cost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +304,24 @@ class Strategy:
     locations: frozenset[str] | None
     types: frozenset[str] | None
     time_budget: timedelta
+    line_from_one_location: bool = False
+    min_shipment_value: Decimal = Decimal(0)
+    late_per_day: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Where a carrier brings something for what: ``steps`` are (grams, cost) of a parcel, ``days`` those on the way.
+    None asks nothing."""
+
+    name: str
+    days: int
+    steps: tuple[tuple[Decimal, Decimal], ...]
+    origins: frozenset[str] | None
+    countries: frozenset[str] | None
+    postal_prefixes: tuple[str, ...] | None
+    up_to_km: Decimal | None
+    services: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +341,7 @@ class Routing:
     rules: tuple[RoutingRule, ...]
     fallback: str
     when_nothing: str
+    carriage: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import jmespath
 import jmespath.exceptions
@@ -12,6 +13,7 @@ from hub.config.source import Path_
 from hub.config.tree import at, get, indexes, keys
 from hub.config.validate import Checked
 
+_ZONE_ASKS = ("from", "countries", "postal_prefixes", "up_to_km", "services")
 BUILT_IN_STRATEGIES = frozenset({"chosen_store"})
 
 
@@ -31,12 +33,46 @@ def check_routing(checked: Checked, locations: Mapping[str, int] | None) -> Iter
         yield from _strategy(checked, (*path, "use"), strategies)
     yield from _strategy(checked, ("fallback", "use"), strategies)
     yield from _order_of_rules(checked)
+    yield from _carriage(checked, locations)
     for strategy in keys(checked, ("strategies",)):
         for index in indexes(checked, ("strategies", strategy, "locations")):
             place = ("strategies", strategy, "locations", index)
             ours = get(checked, place)
             if isinstance(ours, str) and locations is not None and ours not in locations:
                 yield at(checked, "HUB016", place, f'there is no location "{ours}"', did_you_mean(ours, locations))
+
+
+def _carriage(checked: Checked, locations: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Steps that rise, locations that exist, and no zone behind one that takes everything."""
+    open_line: int | None = None
+    for index in indexes(checked, ("carriage",)):
+        path: Path_ = ("carriage", index)
+        name = get(checked, (*path, "zone"))
+        if open_line is not None:
+            message = f'the zone "{name}" is never reached: the one in line {open_line} takes everything'
+            yield at(checked, "HUB023", (*path, "zone"), message, "move it up or remove it")
+        elif not any(get(checked, (*path, key)) is not None for key in _ZONE_ASKS):
+            open_line = checked.document.mark(path).line
+        for number in indexes(checked, (*path, "from")):
+            ours = get(checked, (*path, "from", number))
+            if isinstance(ours, str) and locations is not None and ours not in locations:
+                hint = did_you_mean(ours, locations)
+                yield at(checked, "HUB016", (*path, "from", number), f'there is no location "{ours}"', hint)
+        yield from _steps(checked, (*path, "steps"))
+
+
+def _steps(checked: Checked, path: Path_) -> Iterator[Finding]:
+    before = (Decimal(0), Decimal(0))
+    for index in indexes(checked, path):
+        said = [get(checked, (*path, index, key)) for key in ("grams", "cost")]
+        try:
+            grams, cost = (Decimal(str(one)) for one in said)
+        except ArithmeticError:
+            continue  # told already
+        if grams <= before[0] or cost < before[1]:
+            message = "steps rise in weight, and what is heavier costs no less"
+            yield at(checked, "HUB002", (*path, index), message, f"before it stand {before[0]} g for {before[1]}")
+        before = grams, cost
 
 
 def _strategy(checked: Checked, path: Path_, strategies: set[str]) -> Iterator[Finding]:

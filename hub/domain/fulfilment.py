@@ -193,6 +193,8 @@ class FulfilmentOrder:
     cancel_requests: list[CancelRequest] = field(default_factory=list)
     destination: str = ""
     """The location a transfer goes to."""
+    planned_on: str = ""
+    """The date on which it was planned, as its location has it: what the location can do in a day is counted by it."""
 
     def line(self, line_id: str) -> WorkLine | None:
         return next((line for line in self.lines if line.line_id == line_id), None)

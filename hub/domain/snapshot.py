@@ -25,6 +25,10 @@ class Snapshot(Protocol):
         """The one row, or None; more than one is an error."""
         ...
 
+    def count(self, table: str, where: Mapping[str, Any]) -> int:
+        """How many rows there are."""
+        ...
+
     def body(self, body_id: str) -> bytes | None:
         """The bytes of a body, wherever they lie; None when erased."""
         ...

@@ -104,6 +104,10 @@ class _Remote:
         found: dict[str, Any] | None = self._ask("row", table, dict(where))
         return found
 
+    def count(self, table: str, where: Mapping[str, Any]) -> int:
+        found: int = self._ask("count", table, dict(where))
+        return found
+
     def body(self, body_id: str) -> bytes | None:
         found: bytes | None = self._ask("body", body_id)
         return found
@@ -133,6 +137,8 @@ def _look_up(snapshot: Snapshot, question: Any) -> Any:
             return snapshot.rows(table, where, order_by=order_by, limit=limit)
         case ("row", table, where):
             return snapshot.row(table, where)
+        case ("count", table, where):
+            return snapshot.count(table, where)
         case ("body", body_id):
             return snapshot.body(body_id)
     raise Crashed(f"the computation asked for {question[0]}")

@@ -87,6 +87,7 @@ def _plan_at(case: Case, location: str, method: str, destination: str, reservati
         external_id=None,
         lines=lines,
         destination=destination,
+        planned_on=rule.schedule.today(case.now).isoformat() if rule else "",
     )
     case.work.append(work)
     send_work(case, work)

@@ -10,6 +10,8 @@ from typing import Any
 
 from hub.domain.promise import Pool
 from hub.domain.return_policy import ReturnPolicy
+from hub.domain.schedule import Schedule
+from hub.domain.sourcing.cost import Carriage
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class LocationRule:
     """A count older than this is believed no more; nothing for ever."""
     shrink_limit: Decimal = Decimal(1)
     """The part of what is known by which a complete count may be smaller."""
+    schedule: Schedule = field(default_factory=Schedule)
+    last_units_below: Decimal = Decimal(0)
+    """A unit costs `last_unit_cost` more where fewer than so many would be left."""
+    last_unit_cost: Decimal = Decimal(0)
     labels: LabelRule | None = None
     """None: the location ships with labels of its own."""
     address: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +119,10 @@ class Strategy:
     ship_complete: bool = False
     line_from_one_location: bool = False
     split_penalty: Decimal = Decimal("4.00")
+    min_shipment_value: Decimal = Decimal(0)
+    late_per_day: Decimal = Decimal(0)
+    """A line that leaves or arrives a day later than was promised."""
+    time_budget: dt.timedelta = dt.timedelta(milliseconds=250)
     locations: frozenset[str] | None = None
     types: frozenset[str] | None = None
 
@@ -199,6 +209,8 @@ class Rules:
     backorders: Backorders = Backorders()
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
+    carriage: tuple[Carriage, ...] = ()
+    """Zones in the order they are asked; empty: `cost_per_km` stands for the carrier."""
     cost_per_km: Decimal = Decimal("0.002")
     pickup: PickupRule = PickupRule()
     substitution: str = "ask"

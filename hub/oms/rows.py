@@ -175,6 +175,7 @@ def work_row(work: FulfilmentOrder) -> Row:
                 for request in work.cancel_requests
             ],
         },
+        "planned_on": work.planned_on,
     }
 
 
@@ -200,6 +201,7 @@ def work_from(row: Mapping[str, Any]) -> FulfilmentOrder:
             for request in document["cancel_requests"]
         ],
         destination=document.get("destination", ""),
+        planned_on=row["planned_on"],
     )
 
 

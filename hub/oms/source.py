@@ -6,7 +6,6 @@ Candidates and their exclusions come from the rules and the stock; nothing is re
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,15 +14,14 @@ from typing import Any
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
-from hub.domain.sourcing import Candidate, Demand, Exclusion, Facts, Objective, Plan, Sourced, Wanted, eligible, source
+from hub.domain.sourcing import EFFORT_PER_SECOND, Candidate, Demand, Exclusion, Objective, Plan, Sourced, source
+from hub.oms.candidates import demands_of, find_candidates
 from hub.oms.groups import DeliveryGroup
 from hub.oms.load import Case
-from hub.oms.ports import LocationRule, Strategy
-from hub.oms.reserve import soft
+from hub.oms.ports import Strategy
 from hub.oms.routing import choose_strategy
 from hub.oms.save import tell
 from hub.oms.times import instant, instant_text
-from hub.oms.waiting import leave_to_earlier
 
 ZERO = Decimal(0)
 RESOURCE_LIMIT = 5
@@ -47,103 +45,37 @@ class Sourcing:
 
 def find_plan(case: Case, group: DeliveryGroup, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> Sourcing:
     """Where `pool` (line id -> units) of a group's lines should come from; lines of one SKU are one demand."""
-    demands: dict[str, Decimal] = {}
-    for line in lines:
-        assert line.sku
-        demands[line.sku] = demands.get(line.sku, ZERO) + pool[line.id]
     strategy_id, rule_id = choose_strategy(case, group.method)
     strategy = case.rules.strategies[strategy_id]
-    objective = Objective(
+    demands = demands_of(case, lines, pool)
+    found = find_candidates(case, strategy, group, lines, demands, _excluded(case))
+    candidates, exclusions = _at_the_store(group, demands, *found)
+    result = source(demands, candidates, objective_of(strategy))
+    return Sourcing(f"{rule_id}/{strategy_id}", demands, tuple(candidates), tuple(exclusions), result)
+
+
+def objective_of(strategy: Strategy) -> Objective:
+    """What the solver makes small under a strategy."""
+    return Objective(
         mode=strategy.objective,
         max_shipments=strategy.max_shipments,
         ship_complete=strategy.ship_complete,
         line_from_one_location=strategy.line_from_one_location,
         split_penalty=strategy.split_penalty,
+        least_value=strategy.min_shipment_value,
+        effort=round(strategy.time_budget.total_seconds() * EFFORT_PER_SECOND),
     )
-    candidates, exclusions = _at_the_store(group, demands, *_candidates(case, strategy, group, lines, demands))
-    wanted = tuple(Demand(sku, quantity) for sku, quantity in sorted(demands.items()))
-    result = source(wanted, candidates, objective)
-    return Sourcing(f"{rule_id}/{strategy_id}", wanted, tuple(candidates), tuple(exclusions), result)
 
 
 def _at_the_store(
-    group: DeliveryGroup, demands: Mapping[str, Decimal], candidates: list[Candidate], exclusions: list[Exclusion]
+    group: DeliveryGroup, demands: Sequence[Demand], candidates: list[Candidate], exclusions: list[Exclusion]
 ) -> tuple[list[Candidate], list[Exclusion]]:
     """Nothing is brought to a store from elsewhere that the store has itself."""
     there = next((one for one in candidates if one.id == group.store), None)
-    if there is None or any(there.available.get(sku, ZERO) < units for sku, units in demands.items()):
+    if there is None or any(there.available.get(one.sku, ZERO) < one.quantity for one in demands):
         return candidates, exclusions
     others = [Exclusion(one.id, "at_the_store", "the store has it itself") for one in candidates if one is not there]
     return [there], [*exclusions, *others]
-
-
-def _candidates(
-    case: Case, strategy: Strategy, group: DeliveryGroup, lines: Sequence[OrderLine], demands: dict[str, Decimal]
-) -> tuple[list[Candidate], list[Exclusion]]:
-    wanted = Wanted(
-        method=group.method,
-        country=str(case.contacts.get("ship_to", {}).get("country", "")),
-        excluded=_excluded(case),
-        store=group.store,
-    )
-    exclusions: list[Exclusion] = []
-    asked: list[LocationRule] = []
-    for rule in sorted(case.rules.locations.values(), key=lambda rule: rule.id):
-        if not strategy.asks(rule):
-            exclusions.append(Exclusion(rule.id, "strategy", f"the strategy {strategy.id} does not ask it"))
-            continue
-        exclusion = eligible(Facts(rule.id, rule.can, rule.country, rule.capacity_per_day), wanted)
-        if exclusion is None:
-            asked.append(rule)
-        else:
-            exclusions.append(exclusion)
-    own: dict[tuple[str, str], Decimal] = {}
-    if case.order.confirmed_at is None:
-        for line in lines:
-            for reservation in soft(case, line):
-                key = (reservation.sku, reservation.location)
-                own[key] = own.get(key, ZERO) + reservation.quantity
-    for change in case.stock:  # decided a moment ago, such as for another group of lines: no row knows it yet
-        key = (change.sku, change.location)
-        own[key] = own.get(key, ZERO) + change.on_hand - change.soft - change.firm
-    where = {"sku": tuple(demands), "location": tuple(rule.id for rule in asked)}
-    stock = {(row["sku"], row["location"]): row for row in case.snapshot.rows("stock", where)} if asked else {}
-    stock = leave_to_earlier(case, stock)
-    candidates = []
-    for rule in asked:
-        available = {}
-        for sku in demands:
-            row = stock.get((sku, rule.id))
-            free = row["on_hand"] - row["soft"] - row["firm"] - rule.safety(sku) if row else ZERO
-            units = free + own.get((sku, rule.id), ZERO)
-            if units > 0:
-                available[sku] = units
-        if available:
-            candidates.append(_candidate(case, rule, available))
-        else:
-            exclusions.append(Exclusion(rule.id, "no_stock", "nothing of this order is free there"))
-    return candidates, exclusions
-
-
-def _candidate(case: Case, rule: LocationRule, available: dict[str, Decimal]) -> Candidate:
-    fixed = {"order": rule.cost_order}
-    distance = distance_km(rule, case.contacts.get("ship_to", {}))
-    if distance is not None:
-        fixed["distance"] = distance * case.rules.cost_per_km
-    return Candidate(rule.id, available, fixed, rule.cost_line, rule.cost_unit, rule.priority)
-
-
-def distance_km(rule: LocationRule, address: dict[str, Any]) -> Decimal | None:
-    """Great-circle kilometres, whole; None where either place is unknown."""
-    if rule.latitude is None or rule.longitude is None or "latitude" not in address or "longitude" not in address:
-        return None
-    here = math.radians(rule.latitude), math.radians(rule.longitude)
-    there = math.radians(Decimal(address["latitude"])), math.radians(Decimal(address["longitude"]))
-    half = (
-        math.sin((there[0] - here[0]) / 2) ** 2
-        + math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
-    )
-    return Decimal(round(2 * 6371 * math.asin(math.sqrt(min(1.0, half)))))
 
 
 def _excluded(case: Case) -> dict[str, str]:
@@ -199,6 +131,10 @@ def keep(case: Case, sourcing: Sourcing) -> None:
                 "per_line": decimal_text(candidate.per_line),
                 "per_unit": decimal_text(candidate.per_unit),
                 "priority": candidate.priority,
+                "days": candidate.days,
+                **({"carrier": _steps(candidate)} if candidate.carrier else {}),
+                **_terms("line_terms", candidate.line_terms),
+                **_terms("unit_terms", candidate.unit_terms),
             }
             for candidate in sourcing.candidates
         ],
@@ -238,6 +174,16 @@ def _nothing_left(case: Case, plan: Plan) -> None:
     )
 
 
+def _steps(candidate: Candidate) -> list[list[str]]:
+    return [[decimal_text(step.grams), decimal_text(step.amount)] for step in candidate.carrier]
+
+
+def _terms(name: str, terms: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Any]:
+    """By SKU; nothing where there are none."""
+    said = {sku: {term: decimal_text(amount) for term, amount in of.items()} for sku, of in sorted(terms.items())}
+    return {name: said} if said else {}
+
+
 def _plan(plan: Plan) -> dict[str, Any]:
     return {
         "quantities": [
@@ -247,4 +193,6 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "unfilled": {sku: decimal_text(units) for sku, units in sorted(plan.unfilled.items())},
         "cost": decimal_text(plan.cost),
         "terms": [[name, decimal_text(amount)] for name, amount in plan.terms],
+        "locations": list(plan.locations),
+        "days": plan.days,
     }

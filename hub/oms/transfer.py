@@ -266,6 +266,7 @@ def _second_leg(case: Case, work: FulfilmentOrder, claims: Mapping[str, Decimal]
         version=1,
         external_id=None,
         lines=lines,
+        planned_on=destination.schedule.today(case.now).isoformat() if destination else "",
     )
     case.work.append(leg)
     send_work(case, leg)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location
+from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location, Zone
 from hub.domain.promise import Pool
+from hub.domain.schedule import Schedule
+from hub.domain.sourcing import Step
+from hub.domain.sourcing.cost import Carriage
 from hub.oms.ports import (
     Backorders,
     Channel,
@@ -47,7 +50,11 @@ def rules_of(bundle: Bundle) -> Rules:
                     objective=strategy.objective,
                     max_shipments=strategy.max_shipments,
                     ship_complete=strategy.ship_complete,
+                    line_from_one_location=strategy.line_from_one_location,
                     split_penalty=strategy.split_penalty,
+                    min_shipment_value=strategy.min_shipment_value,
+                    late_per_day=strategy.late_per_day,
+                    time_budget=strategy.time_budget,
                     locations=strategy.locations,
                     types=strategy.types,
                 )
@@ -56,6 +63,7 @@ def rules_of(bundle: Bundle) -> Rules:
         },
         routing=tuple(RoutingRule(rule.id, rule.when, rule.use) for rule in bundle.routing.rules),
         fallback=bundle.routing.fallback,
+        carriage=tuple(_carriage(zone) for zone in bundle.routing.carriage),
         when_nothing=bundle.routing.when_nothing,
         takers={capability.value: takers for capability in Capability if (takers := _takers(bundle, capability))},
         hold_boxes={kind: HoldBox(after, then) for kind, (after, then) in policies.hold_boxes.items()},
@@ -164,9 +172,30 @@ def _location(bundle: Bundle, location: Location) -> LocationRule:
         movements_from=frozenset(location.movements_from),
         stale_after=location.stale_after,
         shrink_limit=location.shrink_limit,
+        schedule=_schedule(location),
+        last_units_below=location.costs.last_units_below,
+        last_unit_cost=location.costs.last_unit_cost,
         labels=_labels(location),
         address=_address(location.name, address),
     )
+
+
+def _carriage(zone: Zone) -> Carriage:
+    return Carriage(
+        zone=zone.name,
+        days=zone.days,
+        steps=tuple(Step(grams, cost) for grams, cost in zone.steps),
+        origins=zone.origins,
+        countries=zone.countries,
+        postal_prefixes=zone.postal_prefixes,
+        up_to_km=zone.up_to_km,
+        services=zone.services,
+    )
+
+
+def _schedule(location: Location) -> Schedule:
+    calendar = location.calendar
+    return Schedule(location.zone, calendar.days, calendar.closed, location.cut_offs)
 
 
 def _labels(location: Location) -> LabelRule | None:

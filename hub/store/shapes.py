@@ -343,6 +343,10 @@ def _counters_statement(change: StockChange, now: int) -> tuple[str, Params]:
 
 
 @lru_cache(maxsize=4096)
+def count_sql(table: str, condition: Condition) -> str:
+    return f'SELECT count(*) FROM "{table}" WHERE {_condition_sql(condition)}'
+
+
 def select_sql(table: str, condition: Condition, order_by: tuple[str, ...]) -> str:
     shape = table_shape(table)
     order = []

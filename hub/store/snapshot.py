@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.store.bodies import BodyShelf
-from hub.store.shapes import condition_of, condition_params, select_sql, table_shape
+from hub.store.shapes import condition_of, condition_params, count_sql, select_sql, table_shape
 from hub.store.transaction import SqlRow, Transaction, among
 
 PREFETCHED = 1_000_000
@@ -80,6 +80,12 @@ class SqlSnapshot:
         if len(found) > 1:
             raise LookupError(f"more than one row of {table} by {', '.join(where)}")
         return found[0] if found else None
+
+    def count(self, table: str, where: Mapping[str, Any]) -> int:
+        shape = table_shape(table)
+        sql = count_sql(table, condition_of(where))
+        ((found,),) = self._transaction.fetch(sql, condition_params(shape, where))
+        return int(found)
 
     def body(self, body_id: str) -> bytes | None:
         if body_id in self._bodies:

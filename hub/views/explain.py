@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
+
+from hub.domain.money import decimal_text
 
 Line = tuple[str, str]
 """(label, words); an empty label goes on under the one before."""
@@ -19,11 +22,13 @@ def explain(document: Mapping[str, Any]) -> Iterator[Line]:
         label = ""
     label = "not asked"
     for exclusion in left.pop("exclusions", []):
-        yield label, f"{exclusion['location']}: {exclusion['detail'] or exclusion['code']}"
+        detail = f"{exclusion['detail']} ({exclusion['code']})" if exclusion["detail"] else exclusion["code"]
+        yield label, f"{exclusion['location']}: {detail}"
         label = ""
-    yield "chosen", _plan(left.pop("plan"))
+    plan = left.pop("plan")
+    yield "chosen", _plan(plan)
     second = left.pop("second_best", None)
-    yield "second best", _plan(second) if second else "there was no other way"
+    yield "second best", _second(second, plan) if second else "there was no other way"
     greedy = left.pop("greedy", None)
     if greedy:
         yield "greedy rule", f"{', '.join(greedy['locations']) or 'nowhere'}, cost {greedy['cost']}"
@@ -41,7 +46,22 @@ def _units(quantities: Mapping[str, str]) -> str:
 def _costs(candidate: Mapping[str, Any]) -> str:
     parts = [f"{amount} for the {name}" for name, amount in candidate["cost"].items()]
     parts += [f"{candidate[key]} a {what}" for key, what in (("per_line", "line"), ("per_unit", "unit"))]
-    return f"costs {', '.join(part for part in parts if not part.startswith('0 '))}, priority {candidate['priority']}"
+    parts += [f"{amount} up to {grams} g" for grams, amount in candidate.get("carrier", ())]
+    for key, what in (("line_terms", "line"), ("unit_terms", "unit")):
+        for sku, terms in candidate.get(key, {}).items():
+            parts += [f"{amount} a {what} of {sku} for {name}" for name, amount in terms.items()]
+    days = f", arrives in {candidate['days']} days" if candidate.get("days") else ""
+    said = ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing"
+    return f"costs {said}{days}, priority {candidate['priority']}"
+
+
+def _second(second: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """By how much it is worse, where both give the same units."""
+    words = _plan(second)
+    if second["unfilled"] != plan["unfilled"]:
+        return words
+    more = Decimal(second["cost"]) - Decimal(plan["cost"])
+    return f"{'+' if more >= 0 else ''}{decimal_text(more)}: {words}"
 
 
 def _plan(plan: Mapping[str, Any]) -> str:

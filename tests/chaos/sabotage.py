@@ -169,12 +169,13 @@ def _cursor_first() -> None:
 
 def _double_reserve() -> None:
     """Stock is promised without looking at what is promised already, and taken without a condition."""
+    import hub.oms.candidates as candidates_found
     import hub.oms.source as source
     import hub.store.writesets as writesets
     from hub.domain.writeset import StockChange
     from hub.store.shapes import stock_statements as statements
 
-    candidates = source._candidates
+    candidates = candidates_found.find_candidates
 
     class Blind:
         def __init__(self, snapshot: Any) -> None:
@@ -200,7 +201,7 @@ def _double_reserve() -> None:
     def unconditional(operation: StockChange, instant: int) -> Any:
         return statements(replace(operation, reserve=False), instant)
 
-    _patch(source, "_candidates", generous)
+    _patch(source, "find_candidates", generous)
     _patch(writesets, "stock_statements", unconditional)
 
 

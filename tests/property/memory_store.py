@@ -60,6 +60,9 @@ class MemoryStore:
         assert len(found) <= 1, f"{table}: more than one row for {where}"
         return found[0] if found else None
 
+    def count(self, table: str, where: Mapping[str, Any]) -> int:
+        return sum(1 for row in self.tables.get(table, []) if _matches(row, where))
+
     def body(self, body_id: str) -> bytes | None:
         return None
 

@@ -160,11 +160,7 @@ def test_a_location_is_excluded_with_the_first_reason_against_it() -> None:
         (Facts("l", frozenset({"ship"}), "US", None), Wanted("ship", "US", frozenset({"age_check"})), "age_check"),
         (Facts("l", frozenset({"ship"}), "US", None, leaves_in_time=False), Wanted("same_day", "US"), "cut_off"),
         (Facts("l", frozenset({"ship"}), "US", None, open_days=False), Wanted("ship", "US"), "calendar"),
-        (
-            Facts("l", frozenset({"ship"}), "US", None, delivers_to=frozenset({"US"})),
-            Wanted("ship", "CA"),
-            "country",
-        ),
+        (Facts("l", frozenset({"ship"}), "US", None, carried=False), Wanted("ship", "CA"), "country"),
         (Facts("l", frozenset({"pickup"}), "US", None), Wanted("pickup", "US", store="other"), "other_store"),
     ],
 )

@@ -9,10 +9,6 @@ from hub.config.explain import all_keys
 
 ROOT = Path(__file__).parents[2]
 READ_AS = {
-    "calendars": r"\.calendar\b",
-    "locations.calendar": r"\.calendar\b",
-    "locations.cut_offs": r"\.cut_offs\b",
-    "strategies.NAME.time_budget": r"\.time_budget\b",
     "limits.NAME.concurrent": r"\blimit\.concurrent\b",
 }
 """By key: how code would read it from hub.config.model."""

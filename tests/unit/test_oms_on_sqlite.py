@@ -36,6 +36,10 @@ class SqlTables:
         with self._store.read() as snapshot:
             return snapshot.row(table, where)
 
+    def count(self, table: str, where: Mapping[str, Any]) -> int:
+        with self._store.read() as snapshot:
+            return snapshot.count(table, where)
+
     def body(self, body_id: str) -> bytes | None:
         with self._store.read() as snapshot:
             return snapshot.body(body_id)

@@ -18,7 +18,8 @@ class Exclusion:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What eligibility may ask about a location. `leaves_in_time`: False where its calendar and cut-off keep the order
-    there beyond what its service allows; `open_days`: whether it ever works."""
+    there beyond what its service allows. `open_days`: whether it works at all. `carried`: a carrier
+    takes it from there."""
 
     location: str
     can: frozenset[str]
@@ -26,7 +27,7 @@ class Facts:
     capacity_left: int | None
     open_days: bool = True
     leaves_in_time: bool = True
-    delivers_to: frozenset[str] | None = None
+    carried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,8 @@ def _store(facts: Facts, wanted: Wanted) -> str | None:
 
 
 def _country(facts: Facts, wanted: Wanted) -> str | None:
-    allowed = facts.delivers_to
-    outside = wanted.method != "pickup" and allowed is not None and wanted.country not in allowed
-    return f"it does not ship to {wanted.country or 'an unknown country'}" if outside else None
+    where = wanted.country or "an address without a country"
+    return None if facts.carried else f"no carriage from there to {where} is declared"
 
 
 def _hazmat(facts: Facts, wanted: Wanted) -> str | None:

@@ -147,10 +147,12 @@ fulfilment_orders = Table(
     Column("version", Integer, nullable=False),
     Column("external_id", Text),
     Column("document", Json, nullable=False),  # lines with quantities and what became of them; cancel requests
+    Column("planned_on", Text, nullable=False, server_default=""),  # the location's date; its capacity is a day's
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_fulfilment_orders_order", "order_id"),
     Index("ix_fulfilment_orders_open", "location", "state"),
+    Index("ix_fulfilment_orders_day", "location", "planned_on", "state"),
 )
 
 shipments = Table(
