@@ -287,9 +287,9 @@ _ALL = (
         "It is checked and kept, but nothing acts by it in this version.",
         "Nothing needs to be done; do not rely on it.",
         Example(
-            "locations.yaml",
-            "    zone: America/Chicago\n",
-            '    zone: America/Chicago\n    cut_offs: { standard: "15:00" }\n',
+            "connections/erp-soap.yaml",
+            "effects_out:\n",
+            "limits: { default: { rate: 2/s, concurrent: 2 } }\neffects_out:\n",
         ),
     ),
     Rule(

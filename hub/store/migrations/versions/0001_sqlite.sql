@@ -342,10 +342,13 @@ CREATE TABLE fulfilment_orders (
     version INTEGER NOT NULL,
     external_id TEXT,
     document TEXT NOT NULL,
+    planned_on TEXT DEFAULT '' NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     CONSTRAINT pk_fulfilment_orders PRIMARY KEY (id)
 );
+
+CREATE INDEX ix_fulfilment_orders_day ON fulfilment_orders (location, planned_on, state);
 
 CREATE INDEX ix_fulfilment_orders_open ON fulfilment_orders (location, state);
 
