@@ -35,6 +35,7 @@ class Rule(enum.StrEnum):
     VALUES = "values"
     DUPLICATE = "duplicate"
     VALUE_LIMIT = "value_limit"
+    REPLACES = "replaces"
 
 
 class HoldKind(enum.StrEnum):

@@ -21,7 +21,7 @@ from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, open_case, order_key
 from hub.oms.outgoing import cancel_order, update_order
 from hub.oms.ports import Rules
-from hub.oms.reconcile import reconcile
+from hub.oms.reconcile import HEIR, reconcile
 from hub.oms.reserve import count_unassigned
 from hub.oms.save import save
 from hub.oms.tell import CANCEL_AT_CHANNEL, cancel_at_channel, cancelled_there, tell_cancellations
@@ -208,8 +208,8 @@ def from_holds(case: Case) -> None:
 
 
 def too_late_to_cancel(case: Case, units: Decimal) -> None:
-    if units <= 0:
-        return
+    if units <= 0 or HEIR in case.order.facts:
+        return  # what has left of a replaced order has left of its replacement
     case.raise_exception(
         f"cancel-too-late/{case.order.id}",
         "cancel_too_late",

@@ -31,6 +31,7 @@ from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
+from hub.oms.replaced import meet_replacement
 from hub.oms.reserve import count_unassigned
 from hub.oms.restated import meet_edits, stated_changes
 from hub.oms.save import save, tell
@@ -211,6 +212,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
     elif order.cancelled:
         _conflicting_edit(case, incoming)
     explode(case)
+    meet_replacement(case, record)
     meet_edits(case)
     channel_has_cancelled(case, bool(record.get("cancelled_at")))
     if record.get("payments") and case.acts:

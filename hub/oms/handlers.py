@@ -29,6 +29,7 @@ from hub.oms.preorders import REPROMISE, handle_redeal, handle_repromise
 from hub.oms.publish import handle_push_stock
 from hub.oms.receive import handle_return_inspection
 from hub.oms.refund import handle_refund
+from hub.oms.replaced import handle_carry_over
 from hub.oms.replies import handle_reply
 from hub.oms.return_notices import handle_return_notice
 from hub.oms.return_scan import returns_scanned
@@ -82,6 +83,7 @@ def build(rules: Rules) -> Handlers:
             "push_stock": handle_push_stock(rules),
             "watch_stock": handle_watch_stock(rules),
             "release_holds": handle_release_holds(rules),
+            "carry_over": handle_carry_over(rules),
             "hold_box": handle_hold_box(rules),
             "recheck_holds": handle_recheck(rules),
             "reservation_expiry": handle_reservation_expiry(rules),

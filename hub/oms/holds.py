@@ -21,10 +21,10 @@ from hub.oms.times import instant_text
 MANUAL = HoldKind.MANUAL.value
 AUTHORISATION = "authorisation"
 """The rule of a payment hold: its provider's word places and releases it, no restate of the channel."""
-BY_OTHERS = frozenset({MANUAL, AUTHORISATION})
+BY_OTHERS = frozenset({MANUAL, AUTHORISATION, Rule.REPLACES.value})
 """Rules whose holds no restate releases."""
 HUB = "hub"
-QUIET = frozenset({Rule.PAYMENT.value, Rule.NO_LINES.value, Rule.PENDING.value, MANUAL})
+QUIET = frozenset({Rule.REPLACES.value, Rule.PAYMENT.value, Rule.NO_LINES.value, Rule.PENDING.value, MANUAL})
 """Holds that are a normal wait, not trouble: they raise no exception."""
 
 

@@ -22,6 +22,8 @@ from hub.oms.reserve import trim
 from hub.oms.save import tell
 
 ZERO = Decimal(0)
+HEIR = "heir"
+"""The fact of an order that another replaces: that other one's id. It minds what leaves here all the same."""
 
 
 def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
@@ -43,6 +45,9 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
     ask(case, wishes, "cancel", reason)
     follow_components(case)
     settle_changes(case)
+    heir = case.order.facts.get(HEIR)
+    if heir and any(line.ledger.moves for line in case.order.lines):
+        case.task("carry_over", str(heir), case.now, case.order.id)
     return too_late
 
 

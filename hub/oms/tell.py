@@ -164,7 +164,7 @@ def cancel_at_channel(case: Case) -> None:
 def untold(case: Case, line: OrderLine) -> Decimal:
     """What of a line is cancelled and neither wanted less by the channel, nor cancelled by it, nor told to it."""
     cancelled, facts = line.ledger[Bucket.CANCELLED], case.order.facts
-    if cancelled <= 0 or "kit_parent" in line.details:
+    if cancelled <= 0 or "kit_parent" in line.details or not line.as_sold:
         return ZERO
     came_back = min(line.refunded_beside, line.ledger.sum(LEFT))
     lowered = line.ledger.ordered - min(line.wanted + came_back, line.ledger.ordered)
