@@ -6,10 +6,27 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 
 from hub.sdk.emulator import Ledger
 
-PREFIXES = {"sales_order": "SO", "order_change": "OC", "order_cancel": "OX", "invoice": "IV"}
+PREFIXES = {
+    "sales_order": "SO",
+    "order_change": "OC",
+    "order_cancel": "OX",
+    "invoice": "IV",
+    "credit_note": "CN",
+    "goods_movement": "GM",
+}
+ONCE = {"invoice": "An invoice", "credit_note": "A credit note", "goods_movement": "A goods movement"}
+"""Kinds that refuse a reference they know."""
+
+ENTRIES = {"invoice": ("receivables", "revenue"), "credit_note": ("revenue", "receivables")}
+"""Kind -> accounts that are debited and credited with its amount."""
+
+ISSUES = frozenset({"issue", "transfer_out"})
+"""Movements that take goods out; all others bring some in."""
+
 FIRST_NUMBER = 1000
 REFUSED_BY = frozenset({"sku", "customer", "order_reference", "reference"})
 
@@ -36,6 +53,8 @@ class Document:
     currency: str = ""
     amount: str = ""
     lines: list[list[str]] = field(default_factory=list)
+    movement: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,8 @@ class Posting:
     currency: str
     amount: str
     lines: tuple[tuple[str, str, str], ...]
+    movement: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +120,16 @@ class Books:
         return list(self._by_reference.get((kind, reference), ()))
 
     def post(self, posting: Posting) -> Document:
-        """Book or queue it. Raises Refusal. A second posting of a reference is refused for invoices only."""
+        """Book or queue it. Raises Refusal. Kinds of ONCE refuse a second posting of a reference."""
         if self.locked:
             raise Refusal("NOT_PROCESSED", "The books are locked. The request was not processed.")
-        if posting.kind == "invoice" and self.find("invoice", posting.reference):
-            raise Refusal("DUPLICATE_REFERENCE", f"An invoice has the reference {posting.reference}")
+        if posting.kind in ONCE and self.find(posting.kind, posting.reference):
+            raise Refusal("DUPLICATE_REFERENCE", f"{ONCE[posting.kind]} has the reference {posting.reference}")
         orders = self._orders.get(posting.order_reference, [])
-        if posting.kind != "sales_order":
+        if posting.kind not in ("sales_order", "goods_movement"):
             if not orders:
                 raise Refusal("UNKNOWN_ORDER", f"There is no order {posting.order_reference}")
-            if all(order.status == "cancelled" for order in orders):
+            if posting.kind != "credit_note" and all(order.status == "cancelled" for order in orders):
                 raise Refusal("ORDER_CANCELLED", f"The order {posting.order_reference} is cancelled")
         refused = next((rule for rule in self.rules if rule.hits(posting)), None)
         if refused is not None and self._queue_seconds is None:
@@ -124,6 +145,8 @@ class Books:
             currency=posting.currency,
             amount=posting.amount,
             lines=[list(line) for line in posting.lines],
+            movement=posting.movement,
+            location=posting.location,
         )
         if document.status == "booked":
             self._book(document)
@@ -132,6 +155,27 @@ class Books:
         self._keep(document)
         self._record(document.kind, document.reference, document.order_reference, asdict(document))
         return document
+
+    def balances(self) -> dict[str, dict[str, str]]:
+        """Account and currency, or location and SKU -> what was debited, credited and is left of booked documents.
+
+        Debits and credits come from single documents here, so that a client's sums can be compared with them.
+        """
+        sums: dict[str, list[Decimal]] = {}
+        for document in self.documents:
+            if document.status != "booked":
+                continue
+            for side, account in enumerate(ENTRIES.get(document.kind, ())):
+                sums.setdefault(f"{account} {document.currency}", [Decimal(0), Decimal(0)])[side] += Decimal(
+                    document.amount
+                )
+            for _, sku, quantity in document.lines if document.kind == "goods_movement" else ():
+                side = 1 if document.movement in ISSUES else 0
+                sums.setdefault(f"{document.location} {sku}", [Decimal(0), Decimal(0)])[side] += Decimal(quantity)
+        return {
+            name: {"debit": str(debit), "credit": str(credit), "balance": str(debit - credit)}
+            for name, (debit, credit) in sorted(sums.items())
+        }
 
     def refuse(self, rule: RefuseRule) -> None:
         self.rules.append(rule)

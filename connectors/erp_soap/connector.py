@@ -1,7 +1,7 @@
-"""The ERP's sales service: four postings out, read back by reference, acknowledgements of queued ones in by webhook.
+"""The ERP's sales service: six postings out, read back by reference, acknowledgements of queued ones in by webhook.
 
-Orders, changes and cancellations are booked again if posted again, so an unknown outcome is looked up; invoices refuse
-a reference they know, which is then read back and compared.
+Orders, changes and cancellations are booked again if posted again, so an unknown outcome is looked up; invoices, credit
+notes and goods movements refuse a reference they know, which is then read back and compared.
 """
 
 from __future__ import annotations
@@ -43,12 +43,16 @@ OPERATIONS = {
     Capability.UPDATE_ORDER: "ChangeOrder",
     Capability.CANCEL_ORDER: "CancelOrder",
     Capability.POST_INVOICE: "PostInvoice",
+    Capability.POST_CREDIT_NOTE: "PostCreditNote",
+    Capability.POST_GOODS_MOVEMENT: "PostGoodsMovement",
 }
 KINDS = {
     Capability.SUBMIT_ORDER: "sales_order",
     Capability.UPDATE_ORDER: "order_change",
     Capability.CANCEL_ORDER: "order_cancel",
     Capability.POST_INVOICE: "invoice",
+    Capability.POST_CREDIT_NOTE: "credit_note",
+    Capability.POST_GOODS_MOVEMENT: "goods_movement",
 }
 TOPICS = {"document.accepted": "acknowledgements", "document.refused": "acknowledgements"}
 XML = "text/xml"
@@ -90,16 +94,13 @@ class ErpSoap:
         return self._post(Capability.CANCEL_ORDER, effect, SafetyMode.LOOKUP)
 
     def post_invoice(self, effect: Effect) -> Reply:
-        """An invoice that stands already with our content is a success, with what was read back as its reply."""
-        try:
-            return self._post(Capability.POST_INVOICE, effect, SafetyMode.UNIQUE_REFERENCE)
-        except CallFailed as failed:
-            if failed.resolution is not Resolution.DUPLICATE:
-                raise
-            found = self.lookup(Capability.POST_INVOICE, effect)
-            if isinstance(found, Found) and found.same_content:
-                return found.reply
-            raise
+        return self._post_once(Capability.POST_INVOICE, effect)
+
+    def post_credit_note(self, effect: Effect) -> Reply:
+        return self._post_once(Capability.POST_CREDIT_NOTE, effect)
+
+    def post_goods_movement(self, effect: Effect) -> Reply:
+        return self._post_once(Capability.POST_GOODS_MOVEMENT, effect)
 
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure:
         """The document of our reference. Never raises for what the other side answers."""
@@ -115,6 +116,18 @@ class ErpSoap:
                 "the reference was booked more than once", reference=reference, documents=len(documents)
             )
         return Found(_reply(response, documents[0]), same_content=_same(capability, effect.payload, documents[0]))
+
+    def _post_once(self, capability: Capability, effect: Effect) -> Reply:
+        """A document that stands already with our content is a success, with what was read back as its reply."""
+        try:
+            return self._post(capability, effect, SafetyMode.UNIQUE_REFERENCE)
+        except CallFailed as failed:
+            if failed.resolution is not Resolution.DUPLICATE:
+                raise
+            found = self.lookup(capability, effect)
+            if isinstance(found, Found) and found.same_content:
+                return found.reply
+            raise
 
     def _post(self, capability: Capability, effect: Effect, safety: SafetyMode) -> Reply:
         operation = OPERATIONS[capability]
@@ -222,14 +235,23 @@ def _reply(response: HttpResponse, answer: Tree) -> Reply:
     return Reply(response.body, XML, response.status, number, asynchronous=queued)
 
 
+_WITH_AMOUNT = frozenset({Capability.POST_INVOICE, Capability.POST_CREDIT_NOTE})
+
+
 def _same(capability: Capability, payload: Tree, document: Tree) -> bool:
-    """Whether currency, amount and quantities by line are ours; a cancellation has its order alone to compare."""
-    if _member(document, "OrderReference") != _member(payload, "OrderReference"):
+    """Whether what was booked is ours: currency, amount and quantities by line; what moved where, of goods; a
+    cancellation has its order alone to compare."""
+    if _optional(_member(document, "OrderReference")) != _optional(_member(payload, "OrderReference")):
         return False
     if capability is Capability.CANCEL_ORDER:
         return True
-    invoice = capability is Capability.POST_INVOICE
-    amount = _member(payload, "Amount") if invoice else _member(_member(payload, "Totals"), "Total")
+    if capability is Capability.POST_GOODS_MOVEMENT:
+        moved = {_optional(_member(payload, "Sku")): _number(_member(payload, "Quantity"))}
+        names = ("Movement", "Location")
+        there = [_optional(_member(document, name)) for name in names]
+        return there == [_optional(_member(payload, name)) for name in names] and _quantities(document) == moved
+    whole = capability in _WITH_AMOUNT
+    amount = _member(payload, "Amount") if whole else _member(_member(payload, "Totals"), "Total")
     return (
         _member(document, "Currency") == _member(payload, "Currency")
         and _number(_member(document, "Amount")) == _number(amount)

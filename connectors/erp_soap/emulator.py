@@ -5,11 +5,11 @@ has the number; "queued": it says so, and an acknowledgement follows by webhook 
 `webhook_secret` (default "erp-webhook-secret"), `customers` (codes separated by commas; empty = every code is known).
 
 Orders, changes and cancellations take any reference again and make a second document of it, which is what the hub's
-lookup is there to prevent; invoices refuse a reference they know. `GetDocument` does not see what is younger than
-`lookup_lag_seconds`.
+lookup is there to prevent; invoices, credit notes and goods movements refuse a reference they know. `GetDocument` does
+not see what is younger than `lookup_lag_seconds`.
 
 Controls, `POST /_control/<verb>` with JSON: `refuse` {by: sku|customer|order_reference|reference, value, code,
-message}, `forgive` {}, `lock` {locked}, `tick` {}, `documents` {order_reference?}.
+message}, `forgive` {}, `lock` {locked}, `tick` {}, `documents` {order_reference?}, `balances` {}.
 """
 
 from __future__ import annotations
@@ -40,11 +40,14 @@ KINDS = {
     "ChangeOrder": "order_change",
     "CancelOrder": "order_cancel",
     "PostInvoice": "invoice",
+    "PostCreditNote": "credit_note",
+    "PostGoodsMovement": "goods_movement",
 }
 
 
 class ErpEmulator(Emulator):
-    """Ledger kinds: sales_order, order_change, order_cancel, invoice, refused (key = the client's reference)."""
+    """Ledger kinds: sales_order, order_change, order_cancel, invoice, credit_note, goods_movement, and refused; their key
+    is the client's reference."""
 
     def __init__(
         self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, config: Mapping[str, str]
@@ -154,6 +157,7 @@ class ErpEmulator(Emulator):
             "forgive": lambda _: self.books.forgive(),
             "lock": lambda asked: self.books.lock(asked.get("locked", True) is True),
             "tick": lambda _: None,
+            "balances": lambda _: self.books.balances(),
             "documents": lambda asked: [
                 asdict(one)
                 for one in self.books.documents
@@ -179,6 +183,19 @@ class ErpEmulator(Emulator):
 
 
 def _posting(kind: str, call: etree._Element) -> Posting:
+    if kind == "goods_movement":
+        sku = _text(call, "Sku")
+        return Posting(
+            kind=kind,
+            reference=_text(call, "Reference"),
+            order_reference=_text(call, "OrderReference"),
+            customer="",
+            currency="",
+            amount="",
+            lines=((sku, sku, _text(call, "Quantity")),),
+            movement=_text(call, "Movement"),
+            location=_text(call, "Location"),
+        )
     total = "Totals/Total" if kind in ("sales_order", "order_change") else "Amount"
     return Posting(
         kind=kind,
@@ -227,6 +244,8 @@ def _described(document: Document) -> etree._Element:
         "OrderReference": document.order_reference,
         "Currency": document.currency,
         "Amount": document.amount,
+        "Movement": document.movement,
+        "Location": document.location,
     }
     for name, value in parts.items():
         if value:

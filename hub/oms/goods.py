@@ -9,13 +9,16 @@ from decimal import Decimal
 from hub.domain.stock import Mark, Means, movement_effect
 from hub.domain.writeset import StockChange
 from hub.oms.load import Case
+from hub.oms.posting import post_goods_movement
 
 ZERO = Decimal(0)
 
 
-def take_from_stock(case: Case, location: str, source: str, taken: Mapping[str, Decimal], at: dt.datetime) -> None:
+def take_from_stock(
+    case: Case, location: str, source: str, taken: Mapping[str, Decimal], at: dt.datetime, movement: str = "issue"
+) -> None:
     """Take SKU -> units off a location's stock, unless a newer count has done so; journal it either way. `source` is
-    the connection that told of it."""
+    the connection that told of it, `movement` what the ERP calls it (GoodsMovement.kind)."""
     rule = case.location(location)
     means = rule.stock_means if rule else Means.ON_HAND
     where = {"sku": tuple(sorted(taken)), "location": location}
@@ -33,6 +36,8 @@ def take_from_stock(case: Case, location: str, source: str, taken: Mapping[str, 
                 uncounted = {"sku": sku, "location": location, "as_of": row["as_of"]}
                 case.decision.writes.update("stock", uncounted, {"updated_at": case.now})
         journal(case, sku, location, "on_hand", "shipment", effect, source, at, f"shipped for {case.order.id}")
+        key = f"shipped/{case.new_id('gm', sku, location)}"
+        post_goods_movement(case, key, movement, location, sku, taken[sku], "shipped")
 
 
 def journal(

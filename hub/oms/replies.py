@@ -23,6 +23,14 @@ from hub.oms.save import save, tell
 ZERO = Decimal(0)
 DONE = frozenset({"success", "duplicate"})
 REFUSED = frozenset({"rejected", "refused", "gone"})
+POSTED = {
+    "submit_order": "order",
+    "post_invoice": "invoice",
+    "post_credit_note": "credit_note",
+    "post_goods_movement": "goods_movement",
+}
+"""What a posting is called where its number is kept."""
+
 WITHDRAWN = "withdrawn"
 """A cancel and what it cancels were both taken back before anything was sent: as good as accepted."""
 
@@ -79,9 +87,9 @@ def _done(case: Case, capability: str, key: str, record: dict[str, Any]) -> None
     case.clear_exception(f"refused/{destination}/{capability}", "answered")
     if capability == UPSERT and number:
         answered(case, key, destination, number)
-    if capability in ("submit_order", "post_invoice") and number:
-        entity = "order" if capability == "submit_order" else "invoice"
-        internal = case.order.id if entity == "order" else key.split("/")[1]
+    if capability in POSTED and number:
+        entity = POSTED[capability]
+        internal = {"order": case.order.id, "invoice": key.split("/")[1]}.get(entity, key)
         case.decision.writes.insert(
             "cross_references",
             {

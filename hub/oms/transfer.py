@@ -65,7 +65,7 @@ def depart(case: Case, work: FulfilmentOrder, record: Mapping[str, Any]) -> None
                 continue
             taken[sku] = taken.get(sku, ZERO) + units
             _leave(case, work, line if line is not None and line.sku == sku else None, sku, units, trouble)
-    take_from_stock(case, work.location, work.connection, taken, left_at)
+    take_from_stock(case, work.location, work.connection, taken, left_at, "transfer_out")
     for sku, units in sorted(taken.items()):
         case.stock.append(StockChange(sku, work.destination, in_transit=units))
         reason = f"on its way from {work.location}"

@@ -33,6 +33,8 @@ def test_every_mapped_record_is_valid_by_the_wsdl_and_arrives_exactly(world: Wor
         "submit_order": "posted_order",
         "update_order": "posted_order_changed",
         "post_invoice": "invoice",
+        "post_credit_note": "credit_note",
+        "post_goods_movement": "goods_movement",
         "cancel_order": "order_cancellation",
     }
     for capability, record in names.items():
@@ -43,6 +45,8 @@ def test_every_mapped_record_is_valid_by_the_wsdl_and_arrives_exactly(world: Wor
         ("sales_order", "51.15", "cancelled"),
         ("order_change", "25.10", "booked"),
         ("invoice", "28.65", "booked"),
+        ("credit_note", "10.45", "booked"),
+        ("goods_movement", "", "booked"),
         ("order_cancel", "", "booked"),
     ]
     assert world.ledger("sales_order")[0]["lines"] == [["lin_1", "MUG-BLUE", "2"], ["lin_2", "CLOTH-RED", "1.5"]]
@@ -214,6 +218,57 @@ def test_a_second_invoice_of_our_reference_is_read_back_and_compared(world: Worl
         world.connector.post_invoice(world.effect(invoice(Amount="28.66")))
     assert failed.value.resolution is Resolution.DUPLICATE
     assert len(world.ledger("invoice")) == 1
+
+
+def credit(reference: str = "rs_1", **changes: Tree) -> dict[str, Tree]:
+    return invoice(reference, **{"Amount": "10.45", **changes})
+
+
+def goods(reference: str = "gm_1", **changes: Tree) -> dict[str, Tree]:
+    moved: dict[str, Tree] = {"Movement": "return", "Location": "store-14", "Sku": "MUG", "Quantity": "1"}
+    return {"Reference": reference, **moved, **changes}
+
+
+@pytest.mark.parametrize(
+    ("capability", "payload", "other", "number"),
+    [
+        ("post_credit_note", credit(), credit(Amount="10.46"), "CN-1000"),
+        ("post_goods_movement", goods(), goods(Location="dc-east"), "GM-1000"),
+        ("post_goods_movement", goods(), goods(Quantity="2"), "GM-1000"),
+    ],
+)
+def test_credit_notes_and_goods_movements_are_booked_once_too(
+    world: World, capability: str, payload: Tree, other: Tree, number: str
+) -> None:
+    world.submit()
+    post = getattr(world.connector, capability)
+    assert post(world.effect(payload)).external_id == post(world.effect(payload)).external_id == number
+    with pytest.raises(CallFailed) as failed:
+        post(world.effect(other))
+    assert failed.value.resolution is Resolution.DUPLICATE
+    (found,) = [one for one in world.control("documents") if one["number"] == number]
+    assert found["status"] == "booked"
+
+
+def test_a_credit_note_needs_its_order_and_outlives_its_cancellation(world: World) -> None:
+    with pytest.raises(CallFailed) as failed:
+        world.connector.post_credit_note(world.effect(credit()))
+    assert failed.value.code == "UNKNOWN_ORDER"
+    world.submit()
+    world.connector.cancel_order(world.effect({"Reference": "chg_1", "OrderReference": "ord_1", "Reason": "no"}))
+    assert world.connector.post_credit_note(world.effect(credit())).external_id == "CN-1000"
+
+
+def test_the_books_balance_and_say_what_is_where(world: World) -> None:
+    world.submit()
+    world.connector.post_invoice(world.effect(invoice()))
+    world.connector.post_credit_note(world.effect(credit()))
+    world.connector.post_goods_movement(world.effect(goods()))
+    world.connector.post_goods_movement(world.effect(goods("gm_2", Movement="issue", Quantity="3")))
+    balances = world.control("balances")
+    assert balances["receivables USD"] == {"debit": "28.65", "credit": "10.45", "balance": "18.20"}
+    assert balances["revenue USD"] == {"debit": "10.45", "credit": "28.65", "balance": "-18.20"}
+    assert balances["store-14 MUG"] == {"debit": "1", "credit": "3", "balance": "-2"}
 
 
 @pytest.mark.parametrize("fault", ["error_after", "drop_after", "late_commit"])

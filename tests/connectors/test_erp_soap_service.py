@@ -237,6 +237,8 @@ def test_the_manifest_says_how_each_posting_may_be_repeated() -> None:
         Capability.UPDATE_ORDER: (SafetyMode.LOOKUP, 20),
         Capability.CANCEL_ORDER: (SafetyMode.LOOKUP, 20),
         Capability.POST_INVOICE: (SafetyMode.UNIQUE_REFERENCE, 0),
+        Capability.POST_CREDIT_NOTE: (SafetyMode.UNIQUE_REFERENCE, 0),
+        Capability.POST_GOODS_MOVEMENT: (SafetyMode.UNIQUE_REFERENCE, 0),
     }
     assert {topic: name for name, info in manifest.streams.items() for topic in info.topics} == TOPICS
     assert all(hasattr(Registry().implementation(manifest), name.value) for name in manifest.capabilities)
