@@ -46,8 +46,7 @@ KINDS = {
 
 
 class ErpEmulator(Emulator):
-    """Ledger kinds: sales_order, order_change, order_cancel, invoice, credit_note, goods_movement, and refused; their key
-    is the client's reference."""
+    """Ledger kinds: those of KINDS, and refused; keys are the client's references."""
 
     def __init__(
         self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, config: Mapping[str, str]

@@ -1,6 +1,7 @@
 """What the ERP books beside orders and invoices: credit notes for money given back, movements of goods.
 
-Each is posted once, under the key of the fact that made it, in a lane of its own: one bad document holds up no other.
+Each is posted once, under the key of the fact that made it, after the order it belongs to and in a lane of its own: one
+bad document holds up no other.
 """
 
 from __future__ import annotations
@@ -31,14 +32,11 @@ def post_credit_note(
         return
     _count(case, key, amount, order.currency)
     for destination in takers:
-        submitted = f"{destination}/submit_order/{order_key(case)}"
-        takes_orders = destination in case.rules.takers.get("submit_order", ())
-        known = takes_orders and "posted" in order.facts
         record: Record = {
             "key": key,
             "order": order.id,
             **({"order_number": order.number} if order.number else {}),
-            "reference": submitted,
+            "reference": f"{destination}/submit_order/{order_key(case)}",
             "currency": order.currency,
             "issued_at": instant_text(case.now),
             "amount": decimal_text(amount),
@@ -54,7 +52,7 @@ def post_credit_note(
                 lane=f"credit/{key}",
                 record=record,
                 order_id=order.id,
-                requires=(submitted,) if known else (),
+                requires=_order_first(case, destination),
                 suppressed=order.effects == Effects.OBSERVE,
             )
         )
@@ -88,9 +86,17 @@ def post_goods_movement(
                 lane=f"goods/{key}",
                 record=record,
                 order_id=order.id,
+                requires=_order_first(case, destination),
                 suppressed=order.effects == Effects.OBSERVE,
             )
         )
+
+
+def _order_first(case: Case, destination: str) -> tuple[str, ...]:
+    """Where the ERP refuses the order, whatever belongs to it waits under the same exception."""
+    takes_orders = destination in case.rules.takers.get("submit_order", ())
+    known = takes_orders and "posted" in case.order.facts
+    return (f"{destination}/submit_order/{order_key(case)}",) if known else ()
 
 
 CREDITED, BEFORE = "credited", "total_before_credit"
