@@ -3,7 +3,7 @@
 Payloads come from mappings/shopify and are frozen; quantities and amounts are the hub's. What only the shop knows (what
 can still be refunded and on which transaction, its fulfilment orders and returns) is asked for when the call is made.
 Refunds carry our key in their note, returns in the reason's note: by that a repeat, a lookup and the echo know them.
-push_refund        {orderId, amount, reason?, lines: [{lineItemId, quantity}]}
+push_refund        {orderId, amount, paid, reason?, lines: [{lineItemId, quantity}]}
 push_cancellation  {orderId, whole, refund, reason?, lines}
 push_return        {orderId, returnId?, status, mark, lines}
 push_order_status  {orderId, status, lines}
@@ -65,8 +65,7 @@ class Tells:
             {"lineItemId": item, "quantity": units, "restockType": "NO_RESTOCK"}
             for item, units in _refundable(desk, _wanted(payload)).items()
         ]
-        elsewhere = self._context.effect_options.get("push_refund", {}).get("money") == "elsewhere"
-        transactions = [] if elsewhere else _transactions(desk, amount)
+        transactions = [] if payload.get("paid") is True else _transactions(desk, amount)
         return self._refund(effect, payload, lines, transactions, SafetyMode.IDEMPOTENCY_KEY)
 
     def push_cancellation(self, effect: Effect) -> Reply:

@@ -28,16 +28,18 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "not_collected": ("location",),
     "pickup_sent_instead": ("location",),
     "pickup_cancelled": ("location",),
-    "promise_moved": ("promised_at", "promised_before", "reason"),
+    "promise_moved": ("promised_at", "sku", "line", "before", "now"),
     "delayed": ("promised_at", "reason"),
     "refunded": ("amount", "reason"),
-    "return_label": ("return_number", "carrier", "tracking_number", "label_url", "send_by"),
+    "payment_failed": (),
+    "backorder_cancelled": (),
+    "return_label": ("number", "carrier", "tracking_number", "label_url", "send_by"),
     "cancelled": ("reason",),
 }
 """Every template there is, and the fields that only it may show."""
 
 DEFAULT_LOCALE = "en"
-_DATES = ("_at", "_until", "_by", "_before")
+_INSTANT = re.compile(r"\b(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 _HOLE = re.compile(r"\$(?:(?P<escaped>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|)")
 
 
@@ -124,7 +126,7 @@ def _shown(record: Mapping[str, Any], name: str) -> str:
     if name == "ship_to":
         return _address(record.get(name, {}))
     value = str(record.get("data", {}).get(name) or record.get(name) or "")
-    return value[:10] if name.endswith(_DATES) else value
+    return _INSTANT.sub(r"\1", value)
 
 
 def _address(said: Mapping[str, Any]) -> str:

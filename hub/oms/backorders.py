@@ -146,7 +146,7 @@ def handle_backorder_end(rules: Rules) -> Callable[[DueTask, Snapshot, dt.dateti
             tell_erp(case, OUT_OF_STOCK)
         count_unassigned(case)
         push_cancellation(case, over, OUT_OF_STOCK, f"{case.order.id}/{case.cause}")
-        notify(case, "backorder_cancelled", f"{case.order.id}/{case.cause}")
+        notify(case, "backorder_cancelled", f"{case.order.id}/{case.cause}", over)
         tell(case, Fact.ORDER_CHANGED)
         return save(case)
 

@@ -16,6 +16,7 @@ from hub.oms.load import Case, work_key
 from hub.oms.outgoing import send_work, submit_order
 from hub.oms.reserve import make_firm, soft
 from hub.oms.save import tell
+from hub.oms.tell import notify
 
 ZERO = Decimal(0)
 
@@ -30,6 +31,7 @@ def confirm_when_due(case: Case) -> bool:
     upsert_customer(case)
     submit_order(case)
     plan_work(case)
+    notify(case, "order_confirmed", case.order.id)
     return True
 
 

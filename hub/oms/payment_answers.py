@@ -12,12 +12,13 @@ from typing import Any
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import status
-from hub.domain.payment import CallState, Capture, Payment, Refund
+from hub.domain.payment import CallState, Capture, Payment, Purpose, Refund
 from hub.oms.authorisation import ENDED as ENDED_ORDERS
 from hub.oms.authorisation import authorise_answered
 from hub.oms.load import Case
 from hub.oms.pay import HUB, manages_money, tell_channel
 from hub.oms.save import tell
+from hub.oms.tell import notify
 
 ZERO = Decimal(0)
 CAPABILITIES = frozenset({"authorise", "reauthorise", "capture", "refund", "void"})
@@ -144,6 +145,9 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
         case.clear_exception(f"{cause}/{refund.id}", "the money went back")
     told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
     tell(case, Fact.REFUND_SUCCEEDED, refund.id, **told)
+    if refund.purpose is not Purpose.OBSERVED:
+        reason = str(refund.facts.get("reason", ""))
+        notify(case, "refunded", refund.id, amount=decimal_text(refund.amount), reason=reason)
     if payment is not None and payment.managed_by == HUB and by == payment.connection and manages_money(case):
         tell_channel(case, refund)
 

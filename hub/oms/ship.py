@@ -29,6 +29,7 @@ from hub.oms.reconcile import reconcile
 from hub.oms.reserve import consume_firm, count_unassigned, release_firm, trim
 from hub.oms.save import save, tell
 from hub.oms.substitute import give_back_what_was_paid, is_substitute, substitute
+from hub.oms.tell import notify
 from hub.oms.times import instant
 from hub.oms.tracking import carried, depart
 from hub.oms.transfer import depart as depart_for
@@ -144,6 +145,8 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
         _unexpected(case, work, trouble)
     for package in packages:
         push_shipment(case, shipment, package)
+        if target is Bucket.SHIPPED:
+            _notify(case, shipment, package)
     invoice(case, shipment)
     _concede(case, shipment)
     reconcile(case)
@@ -155,6 +158,16 @@ def _concede(case: Case, shipment: Shipment) -> None:
     lines = [(line, part.counted) for part in parts if (line := case.order.line(part.line_id or "")) is not None]
     conceded = sum((part.conceded for part in parts), ZERO)
     give_back_what_was_paid(case, f"substituted/{shipment.id}", lines, conceded)
+
+
+def _notify(case: Case, shipment: Shipment, package: Package) -> None:
+    """Tell the buyer what of the order is in a package and how to follow it."""
+    parts = ((case.order.line(part.line_id) if part.line_id else None, part.counted) for part in package.lines)
+    lines = [(line, units) for line, units in parts if line is not None and units > 0]
+    if lines:
+        said = {"carrier": shipment.carrier, "service": shipment.service}
+        said |= {"tracking_number": package.tracking_number, "tracking_url": package.tracking_url}
+        notify(case, "shipped", package.id, lines, **said)
 
 
 def _tell(case: Case, work: FulfilmentOrder, shipment: Shipment, target: Bucket) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from hub.domain.decision import EffectRequest
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine
+from hub.domain.payment import CallState
 from hub.domain.quantity import LEFT, Bucket
 from hub.oms.load import Case
 from hub.oms.outgoing import request
@@ -183,6 +184,7 @@ def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, 
     order = case.order
     record: Record = {**_of_order(case), "refund": refund_id, "amount": decimal_text(amount), "reason": reason}
     record["lines"] = _lines(lines)
+    record["paid"] = any(one.id == refund_id and one.state is CallState.SUCCEEDED for one in case.refunds)
     if order.currency:
         record["currency"] = order.currency
     _push(case, "push_refund", f"refund/{refund_id}", "money", record, echo="RefundEvent", refs={"refund": refund_id})

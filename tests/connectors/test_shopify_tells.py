@@ -100,6 +100,16 @@ def test_a_refund_pays_back_our_amount_and_comes_back_with_our_key(shop: ShopWor
     assert (came["amount"], came["reference"], came["order_external_id"]) == ("12.50", effect.key, order)
 
 
+def test_of_a_refund_that_was_paid_elsewhere_the_shop_is_only_told(shop: ShopWorld) -> None:
+    order = shop.place(("MUG", 3, "10.00"))
+    effect = refund(shop, order, "10.00", MUG=1)
+    assert isinstance(effect.payload, dict)
+    paid = Effect({**effect.payload, "paid": True}, effect.key, {}, effect.deadline)
+    shop.connector.push_refund(paid)
+    (made,) = shop.order(order)["refunds"]
+    assert (made["transactions"], [line["quantity"] for line in made["refund_line_items"]]) == ([], [1])
+
+
 def test_a_refund_pushed_again_pays_once(shop: ShopWorld) -> None:
     order = shop.place(("MUG", 3, "10.00"))
     effect = refund(shop, order, "10.00", MUG=1)

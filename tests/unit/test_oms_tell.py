@@ -86,3 +86,29 @@ def test_nobody_is_written_to_unless_the_channel_says_so() -> None:
     case = a_case()
     notify(case, "shipped", "sh-1")
     assert case.decision.effects == []
+
+
+def test_a_buyer_hears_of_the_order_and_of_each_package() -> None:
+    letters = NotifyRule(frozenset({"order_confirmed", "shipped"}))
+    made = rules(location("east"), notify={"shop": letters})
+    bench = Bench(replace(made, takers={**made.takers, "notify": ("mail",)}))
+    bench.stock("TEE", "east", 10)
+    bench.order(order_record(("L1", "TEE", 3)))
+    bench.run("allocate", "confirm")
+    (work,) = bench.sent("send_fulfilment_request")
+    line = bench.line_id("L1")
+    packages = [
+        {"package": name, "tracking_number": f"TN{name}", "lines": [{"line": line, "sku": "TEE", "quantity": units}]}
+        for name, units in (("1", "2"), ("2", "1"))
+    ]
+    notice = {"fact_key": "s-1", "external_id": "s-1", "fulfilment_order": work.record["fulfilment_order"]}
+    notice |= {"shipped_at": "2026-11-02T12:00:00Z", "carrier": "Parcel Co", "packages": packages}
+    bench.fact("shipments", notice, connection="wms-east")
+    told = [
+        (one.record["template"], one.record["lines"][0]["quantity"], one.record["data"].get("tracking_number"))
+        for one in bench.sent("notify")
+    ]
+    assert told == [("order_confirmed", "3", None), ("shipped", "2", "TN1"), ("shipped", "1", "TN2")]
+    for one in bench.sent("notify"):
+        assert validate(one.record, "Notification") == []
+        assert "@" not in one.key
