@@ -25,6 +25,8 @@ SCOPES: Mapping[str, str] = {
     "inventory:write": "correct stock; includes inventory:read",
     "fulfilment:read": "see the work of locations, without personal data",
     "fulfilment:write": "report on it as the people of a location do; includes fulfilment:read",
+    "money:read": "see payments, refunds and payouts",
+    "money:write": "refund, capture again and match payouts; includes money:read",
     "monitor": "see receipts, messages, deliveries, exceptions, connections, schedules, jobs, and verify",
     "operate": "settle deliveries and exceptions, try again, pause and resume; includes monitor",
     "bodies:read": "download the bytes of receipts, messages and deliveries, which hold personal data",
@@ -34,6 +36,7 @@ INCLUDES: Mapping[str, tuple[str, ...]] = {
     "orders:write": ("orders:read",),
     "inventory:write": ("inventory:read",),
     "fulfilment:write": ("fulfilment:read",),
+    "money:write": ("money:read",),
     "operate": ("monitor",),
     "admin": tuple(name for name in SCOPES if name != "admin"),
 }

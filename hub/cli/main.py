@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
     "work": ("hub.cli.work:work", "Work of locations: pick, pack, send, put ready, hand over, receive"),
     "inventory": ("hub.cli.inventory:inventory", "Stock by SKU and location, and what is promised"),
+    "payments": ("hub.cli.payments:payments", "Payments of orders, payouts and what they pay for"),
     "ingest": ("hub.cli.ingest:ingest", "Feed files to a connection as if they had arrived"),
     "import": ("hub.cli.imports:imports", "Import items, stock, orders and cross-references"),
     "jobs": ("hub.cli.jobs:jobs", "Imports and how far each is: list, show, cancel"),
@@ -54,7 +55,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 REMOTE = frozenset(
-    {"orders", "exceptions", "deliveries", "inventory", "work", "returns", "connections", "status", "verify", "keys"}
+    {
+        "orders",
+        "exceptions",
+        "deliveries",
+        "inventory",
+        "payments",
+        "work",
+        "returns",
+        "connections",
+        "status",
+        "verify",
+        "keys",
+    }
 )
 """Commands that --url is for; HUB_URL is nothing to the others."""
 

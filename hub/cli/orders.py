@@ -172,6 +172,15 @@ def _work(order: dict[str, Any]) -> None:
             f"  {delivery['destination']} {delivery['capability']}: {delivery['state']}, "
             f"{counted(delivery['attempts'], 'attempt')}{reference}{error}"
         )
+    for payment in order["payments"]:
+        currency = payment["currency"]
+        shown = ", ".join(
+            f"{name} {money(payment[name], currency)}"
+            for name in ("authorised", "captured", "capturing", "refunded", "refunding", "voided")
+            if payment[name]
+        )
+        named = payment["method"] or "payment"
+        click.echo(f"  {named} at {payment['connection']}: {payment['state']}{': ' if shown else ''}{shown}")
     for move in order["money_moves"]:
         click.echo(f"  money: {move['kind']} {money(move['amount'], move['currency'])}")
 
@@ -364,3 +373,30 @@ def _address_file(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Failure(f"{path} holds no address: an object with lines, locality, postal_code, country ...", FAILED)
     return found
+
+
+@orders.command("refund")
+@click.argument("reference")
+@click.option("--amount", metavar="N", help="So much of the order's currency")
+@click.option("--line", "lines", multiple=True, metavar="LINE", help="A line: its SKU, number or id; may be repeated")
+@click.option("--quantity", "quantities", multiple=True, metavar="N", help="Units of the line before it")
+@click.option("--reason", required=True, help="Kept with the refund, and told to the provider")
+@json_option
+@click.pass_obj
+def refund(
+    place: Place,
+    reference: str,
+    amount: str | None,
+    lines: tuple[str, ...],
+    quantities: tuple[str, ...],
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Give money back: an amount, or what units of lines were charged. Moves no goods and cancels nothing."""
+    if (amount is None) == (not lines):
+        raise click.UsageError("Say --amount N, or --line LINE with --quantity N.")
+    if len(lines) != len(quantities):
+        raise click.UsageError("Each --line needs its --quantity.")
+    said = dict(zip(lines, quantities, strict=True)) or None
+    result = act(place, "orders.refund", reference=reference, reason=reason, amount=amount, lines=said)
+    emit_result(result, as_json=as_json)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
+from hub.views.money import list_payments, list_payouts, show_payout, unmatched_lines
 from hub.views.orders import find_order, list_orders, show_order
 from hub.views.returns import list_returns, show_return
 from hub.views.verify import summary, verify
@@ -47,6 +48,10 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "inventory.list": list_stock,
     "returns.list": list_returns,
     "returns.get": show_return,
+    "payments.list": list_payments,
+    "payouts.list": list_payouts,
+    "payouts.get": show_payout,
+    "payouts.unmatched": unmatched_lines,
     "status": _status,
     "verify": _verify,
     "work.list": list_work,

@@ -181,6 +181,13 @@ def _return(client: Client, reference: str) -> dict[str, Any] | None:
     return dict(client.get(f"/v1/returns/{found[0]['id']}")) if len(found) == 1 else None
 
 
+def _payments(
+    client: Client, *, limit: int, after: str | None = None, order_id: str | None = None, **filters: object
+) -> list[dict[str, Any]]:
+    rows = client.rows("/v1/payments", 10_000 if after else limit, order=order_id, **filters)
+    return [row for row in rows if after is None or row["id"] > after][:limit]
+
+
 LOOKS: Mapping[str, Look] = {
     "orders.list": _orders,
     "orders.find": _find,
@@ -196,6 +203,10 @@ LOOKS: Mapping[str, Look] = {
         "/v1/returns", limit, order=order_id, **filters
     ),
     "returns.get": _return,
+    "payments.list": _payments,
+    "payouts.list": lambda client, limit: client.rows("/v1/payouts", limit),
+    "payouts.get": lambda client, payout: client.get(f"/v1/payouts/{quote(payout, safe='')}"),
+    "payouts.unmatched": lambda client, now, limit: client.rows("/v1/payouts/unmatched", limit),
     "status": lambda client: client.get("/v1/status"),
     "verify": lambda client: client.get("/v1/verify"),
     "keys.list": lambda client: client.get("/v1/keys")["items"],
@@ -213,6 +224,7 @@ def ask(place: RemotePlace, query: str, *arguments: object, **named: object) -> 
 ORDER_VERBS = ("hold", "release", "cancel")
 ORDER_WORDS = ("kind", "until", "then", "lines")
 ORDER_VISITS = {"orders.arrived": "arrival", "orders.collect_elsewhere": "collect-elsewhere"}
+MONEY = ("orders.refund", "payments.capture")
 SAID = "said with the command line"
 
 
@@ -230,6 +242,11 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         headers = {"If-Match": f'"{given.pop("version")}"'}
         wanted = {name: value for name, value in given.items() if value not in ([], False)}
         return client.patch(f"/v1/orders/{order}", wanted, headers)
+    if action in MONEY:
+        order = _one(_find(client, str(given.pop("reference"))), "such order")
+        return client.post(f"/v1/orders/{order}/{verb}", given, _unique() if verb == "refund" else {})
+    if action == "payments.match":
+        return client.post("/v1/payouts/match", {})
     if action in ORDER_VISITS:
         order = _one(_find(client, str(given.pop("reference"))), "such order")
         return client.post(f"/v1/orders/{order}/{ORDER_VISITS[action]}", given, _unique())
@@ -320,6 +337,19 @@ INSTANTS = frozenset({"until", "as_of", "at", "deadline", "grace_until", "oldest
 AMOUNTS = frozenset(
     {
         "amount",
+        "authorised",
+        "captured",
+        "capturing",
+        "difference",
+        "fee",
+        "fees",
+        "gross",
+        "lines_amount",
+        "net",
+        "over_refunded",
+        "refunded",
+        "refunding",
+        "voided",
         "beside_total",
         "price_effect",
         "claimed",

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.api.operations import connections, deliveries, exceptions, hub, intake, inventory, keys, orders, returns, work
+from hub.api.operations import (
+    connections,
+    deliveries,
+    exceptions,
+    hub,
+    intake,
+    inventory,
+    keys,
+    money,
+    orders,
+    returns,
+    work,
+)
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.list": orders.list_,
@@ -30,6 +42,13 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "returns.receive": returns.receive,
     "returns.inspect": returns.inspect,
     "returns.settle": returns.settle,
+    "orders.refund": money.refund,
+    "payments.capture": money.capture,
+    "payments.list": money.list_,
+    "payments.match": money.match,
+    "payouts.list": money.payouts,
+    "payouts.get": money.payout,
+    "payouts.unmatched": money.unmatched,
     "receipts.list": intake.list_receipts,
     "receipts.get": intake.get_receipt,
     "receipts.body": intake.receipt_body,

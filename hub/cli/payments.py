@@ -1,0 +1,147 @@
+"""`hub payments`: how orders are paid, payouts and what they pay for."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import click
+
+from hub.cli.failure import FAILED, Failure
+from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option, money
+from hub.cli.session import act, ask
+from hub.domain.payment import PaymentState
+from hub.runtime.place import Place
+
+
+@click.group()
+def payments() -> None:
+    """Money: payments of orders, payouts, and what they pay for."""
+
+
+@payments.command("list")
+@click.option("--order", help="Only this order's: its number, the channel's id or ours")
+@click.option("--state", type=click.Choice([state.value for state in PaymentState]))
+@click.option("--after", help="Page on: the id of the last payment shown")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@click.pass_obj
+def list_(place: Place, order: str | None, state: str | None, after: str | None, limit: int, as_json: bool) -> None:
+    """Payments with what is authorised, captured and refunded of each."""
+    order_id = None if order is None else _order(place, order)
+    found = ask(place, "payments.list", order_id=order_id, state=state, after=after, limit=limit)
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("order_id", "ORDER"),
+        ("method", "METHOD"),
+        ("managed_by", "BY"),
+        ("state", "STATE"),
+        ("currency", "CURRENCY"),
+        ("authorised", "AUTHORISED"),
+        ("captured", "CAPTURED"),
+        ("refunded", "REFUNDED"),
+        ("voided", "LET GO"),
+        ("expires_at", "ENDS"),
+        ("external_id", "EXTERNAL ID"),
+        ("id", "ID"),
+    )
+    emit_table(found, columns, empty="No payments.")
+    if len(found) == limit:
+        click.echo(f"{limit} shown; more: --after {found[-1]['id']}, or with --limit", err=True)
+
+
+@payments.command("capture")
+@click.argument("reference")
+@click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
+@json_option
+@click.pass_obj
+def capture(place: Place, reference: str, reason: str, as_json: bool) -> None:
+    """Try once more to take what of an order has left and is not paid."""
+    emit_result(act(place, "payments.capture", reference=reference, reason=reason), as_json=as_json)
+
+
+@payments.command("payouts")
+@click.argument("payout", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@click.pass_obj
+def payouts(place: Place, payout: str | None, limit: int, as_json: bool) -> None:
+    """Payouts, newest first; or one with its lines and what each pays for."""
+    if payout is None:
+        found = ask(place, "payouts.list", limit=limit)
+        if as_json:
+            emit_json(found)
+            return
+        columns = (
+            ("external_id", "PAYOUT"),
+            ("connection", "FROM"),
+            ("paid_at", "PAID"),
+            ("currency", "CURRENCY"),
+            ("gross", "GROSS"),
+            ("fees", "FEES"),
+            ("amount", "AMOUNT"),
+            ("difference", "NOT EXPLAINED"),
+            ("lines", "LINES"),
+            ("unmatched", "UNMATCHED"),
+        )
+        emit_table(found, columns, empty="No payouts.")
+        return
+    one = ask(place, "payouts.get", payout)
+    if one is None:
+        raise Failure(f"There is no payout {payout!r}. `hub payments payouts` shows what there is.", FAILED)
+    if as_json:
+        emit_object({"items": [one]})
+        return
+    click.echo(f"Payout {one['external_id']} of {one['connection']}, paid {cell(one['paid_at'])}  ({one['id']})")
+    click.echo(
+        f"  {money(one['gross'], one['currency'])} less fees of {money(one['fees'], one['currency'])}:"
+        f" {money(one['amount'], one['currency'])} paid, {money(one['difference'], one['currency'])} not explained"
+    )
+    line_columns = (
+        ("number", "#"),
+        ("type", "TYPE"),
+        ("gross", "GROSS"),
+        ("fee", "FEE"),
+        ("net", "NET"),
+        ("matched", "PAYS FOR"),
+        ("order_id", "ORDER"),
+        ("reference", "REFERENCE"),
+        ("order_reference", "ORDER THERE"),
+    )
+    emit_table(one["items"], line_columns, empty="It has no lines.")
+
+
+@payments.command("unmatched")
+@click.option("--match", is_flag=True, help="First look once more: their orders may have come since")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@json_option
+@click.pass_obj
+def unmatched(place: Place, match: bool, limit: int, as_json: bool) -> None:
+    """Lines of payouts that pay for nothing known, the oldest first."""
+    if match:
+        click.echo(act(place, "payments.match")["message"], err=True)
+    found = ask(place, "payouts.unmatched", dt.datetime.now(dt.UTC), limit=limit)
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("age_days", "DAYS"),
+        ("connection", "FROM"),
+        ("payout", "PAYOUT"),
+        ("number", "#"),
+        ("type", "TYPE"),
+        ("currency", "CURRENCY"),
+        ("net", "NET"),
+        ("reference", "REFERENCE"),
+        ("order_reference", "ORDER THERE"),
+    )
+    emit_table(found, columns, empty="Every line of every payout pays for something known.")
+
+
+def _order(place: Place, reference: str) -> str:
+    ids = ask(place, "orders.find", reference)
+    if len(ids) != 1:
+        words = f"fits several orders: {', '.join(ids)}" if ids else "is no order that is known"
+        raise Failure(f"{reference!r} {words}.", FAILED)
+    return str(ids[0])
