@@ -19,7 +19,7 @@ def test_a_refund_is_done_once_a_request(service: Service) -> None:
 def test_more_than_was_paid_is_refused_with_the_numbers(service: Service) -> None:
     order = service.write()["order"]
     refused = problem_of(
-        service.post(f"/v1/orders/{order}/refund", {"amount": "20", "reason": "broken"}), "refused", 409
+        service.post(f"/v1/orders/{order}/refund", {"amount": "20", "reason": "broken"}), 409, "refused"
     )
     assert "20 USD to refund, 19.9 USD can be" in refused["detail"]
     for wrong in (

@@ -12,6 +12,8 @@ from tests.cli.site import Site
 from tests.conftest import Database, SettableClock
 from tests.connectors.payment_rest_world import Paying
 
+D = Decimal
+
 
 @pytest.fixture
 def site(tmp_path: Path, database: Database, clock: SettableClock) -> Iterator[Site]:
@@ -37,10 +39,10 @@ def site(tmp_path: Path, database: Database, clock: SettableClock) -> Iterator[S
 
 def test_payments_and_payouts_are_listed_with_what_they_are_about(site: Site) -> None:
     (payment,) = site.good("payments", "list", "--order", "#1001", "--json").items
-    assert (payment["state"], Decimal(payment["captured"]), Decimal(payment["refunded"])) == ("captured", 20, 5)
+    assert (payment["state"], Decimal(payment["captured"]), Decimal(payment["refunded"])) == ("captured", D(20), D(5))
     assert "pay_00000001" in site.good("payments", "list", "--state", "captured").out
     (payout,) = site.good("payments", "payouts", "--json").items
-    assert (payout["lines"], payout["unmatched"], Decimal(payout["difference"])) == (3, 1, 0)
+    assert (payout["lines"], payout["unmatched"], Decimal(payout["difference"])) == (3, 1, D(0))
     (one,) = site.good("payments", "payouts", payout["external_id"], "--json").items
     assert sorted(line["matched"] for line in one["items"]) == ["capture", "nothing", "refund"]
     assert "0.00 USD not explained" in site.good("payments", "payouts", payout["id"]).out
