@@ -663,6 +663,8 @@ def _form(schema: Mapping[str, Any]) -> str:
         return _form(schema["allOf"][0])
     if schema["type"] == "array":
         return f"list of {_form(schema['items'])}"
+    if schema["type"] == "object" and "properties" not in schema:
+        return f"{_form(schema['additionalProperties'])} by name"
     if schema["type"] == "object":
         return f"object of {codes(schema['properties'])}"
     if schema["type"] == "boolean":

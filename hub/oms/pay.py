@@ -17,7 +17,6 @@ from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text, round_to_minor
 from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import CallState, Capture, Charge, Payment, PaymentState, Purpose, Refund, in_order, spread
-from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
@@ -208,9 +207,6 @@ def give_back(
         number += 1
     if not number:
         return None
-    for line, units in lines:
-        # The channel wants less of the line from now on; that is no wish to cancel what has not left.
-        line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
     tell(case, Fact.REFUND_ASKED, refund_id, refund=refund_id, amount=decimal_text(given), reason=reason)
     return refund_id
 

@@ -10,6 +10,7 @@ from hub.domain.decision import Decision, Verdict
 from hub.domain.money import decimal_text, round_to_minor
 from hub.domain.order import OrderLine
 from hub.domain.payment import CallState
+from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.domain.totals import line_value
 from hub.oms.load import Case, open_case
@@ -59,6 +60,9 @@ def refund_order(
         currency = case.order.currency
         words = f"{decimal_text(wanted)} {currency} to refund, {decimal_text(refundable)} {currency} can be"
         return _not_possible(case, f"{words}: {_ledger(case)}")
+    for line, units in quantities:
+        # The channel wants less of the line from now on; that is no wish to cancel what has not left.
+        line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
     give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities)
     return save(case)
 
