@@ -31,9 +31,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from hub.domain.change import Addition, Edit, LineEdit
 from hub.domain.decision import Decision, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
+from hub.oms.cancel_by_hand import cancel_lines
+from hub.oms.changes import edit_order
 from hub.oms.handlers import build
 from hub.oms.payment_actions import capture_again, refund_order
 from hub.oms.people import cancel_order, hold_order, release_order
@@ -217,6 +220,27 @@ class Oms(RuleBasedStateMachine):
     def person(self, pick: int, verb: Callable[..., Decision]) -> None:
         self._act(self._order_id(pick), verb, "ann", "because")
         self._done(verb.__name__)
+
+    @precondition(lambda self: self.orders)
+    @rule(pick=picks, line=st.sampled_from(["L1", "L2"]), units=few, adds=st.booleans())
+    def edit_here(self, pick: int, line: str, units: int, adds: bool) -> None:
+        """Somebody here changes what is wanted, or adds a line; after release it is asked for."""
+        wish = Edit(additions=[Addition("CAP", Decimal(1), Decimal(4))]) if adds else self._less(line, units)
+        self._act(self._order_id(pick), edit_order, "jo", "the buyer called", wish)
+        self._done("edit_here")
+
+    @staticmethod
+    def _less(line: str, units: int) -> Edit:
+        return Edit(lines=[LineEdit(line, Decimal(units))])
+
+    @precondition(lambda self: self.orders)
+    @rule(pick=picks, line=st.sampled_from(["L1", "L2"]))
+    def cancel_here(self, pick: int, line: str) -> None:
+        def cancel(*given: Any) -> Decision:
+            return cancel_lines(*given)[0]
+
+        self._act(self._order_id(pick), cancel, "jo", "the buyer called", [(line, Decimal(1))])
+        self._done("cancel_here")
 
     @precondition(lambda self: self.orders)
     @rule(pick=picks, amount=st.sampled_from(["1", "7.50", "100"]))
@@ -459,7 +483,27 @@ class Oms(RuleBasedStateMachine):
             if account is not None:
                 kept = payment["captured"] - payment["refunded"]
                 assert kept == account.captured - account.refunded, (payment, account, told)
+        self._kept_is_invoiced()
         self._labels_are_accounted_for()
+
+    def _kept_is_invoiced(self) -> None:
+        """Where nobody has to look at an order of the shop any more, what its provider kept is what was invoiced, less
+        what was given back for other reasons than that too much had been taken."""
+        invoiced: dict[str, Decimal] = {}
+        for effect in self.bench.effects.values():
+            if effect.capability == "post_invoice" and effect.order_id:
+                amount = Decimal(str(effect.record["amount"]))
+                invoiced[effect.order_id] = invoiced.get(effect.order_id, ZERO) + amount
+        for row in self.bench.store.rows("orders", {"channel": "shop", "status": ("closed", "cancelled")}):
+            if row["document"].get("raised"):
+                continue
+            where = {"order_id": row["id"]}
+            payments = self.bench.store.rows("payments", where)
+            kept = sum((one["captured"] - one["refunded"] for one in payments), ZERO)
+            refunds = self.bench.store.rows("refunds", {**where, "state": "succeeded"})
+            given = sum((one["amount"] for one in refunds if one["purpose"] != "overpaid"), ZERO)
+            wanted = invoiced.get(row["id"], ZERO) - given
+            assert kept == wanted, f"{row['external_id']}: {kept} kept, {wanted} invoiced and not given back"
 
     def _labels_are_accounted_for(self) -> None:
         """A label that was bought is on a parcel, given back, or a cost that is shown."""
