@@ -76,3 +76,16 @@ def test_an_unknown_name_is_a_usage_error() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["nonsense"])
     assert ended.value.code == 2
+
+
+def test_sourcing_measures_four_sizes_and_what_is_saved_on_a_synthetic_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sourcing", "--items", "4", "--json"]) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert item["costs"] == "synthetic"
+    assert [(one["lines"], one["locations"]) for one in item["sizes"]] == [(1, 5), (3, 20), (5, 50), (10, 50)]
+    for one in item["sizes"]:
+        assert one["p99_ms"] >= one["median_ms"] > 0
+        assert one["saved_against_nearest_first"] >= 0
+        assert one["saved_against_fewest_splits"] >= 0
