@@ -1,11 +1,11 @@
 """`hub bench sourcing`: how long the solver takes, and what it saves against two rules of thumb.
 
 The network is synthetic, and so are its costs. Locations lie at random on a square of 2,000 km: every fifth is a
-warehouse (handling 1.10 a shipment, nine SKUs of ten in stock), the others stores (2.40 a shipment, one of two). A parcel
-costs 4.00 and 0.30 for each 100 km up to 500 g, and 1.2, 1.5, 2 and 3 times that up to 1, 2, 5 and 10 kg; a line costs
-0.20, a unit 0.05, a shipment after the first 1.50. Orders go to random places, with one to three units a line of 100 to
-1,500 g. Saved is what orders cost less than by "nearest first" (each location gives what it has, the nearest first) and
-by "fewest splits" (as few shipments as can be, the nearest of those); all three give the same units.
+warehouse (handling 1.10 a shipment, nine SKUs of ten in stock), the others stores (2.40 a shipment, one of two). A
+parcel costs 4.00 and 0.30 for each 100 km up to 500 g, and 1.2, 1.5, 2 and 3 times that up to 1, 2, 5 and 10 kg; a line
+costs 0.20, a unit 0.05, a shipment after the first 1.50. Orders go to random places, with one to three units a line of
+100 to 1,500 g. Saved is what orders cost less than by "nearest first" (each location gives what it has, the nearest
+first) and by "fewest splits" (as few shipments as can be, the nearest of those); all three give the same units.
 """
 
 from __future__ import annotations

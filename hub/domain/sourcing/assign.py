@@ -40,6 +40,7 @@ class Dealer:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._alone: dict[tuple[int, tuple[int, ...]], tuple[int, Way, bool]] = {}
+        self._listed: dict[tuple[int, tuple[int, ...]], list[tuple[int, Way]]] = {}
         self._coupled: dict[tuple[int, ...], tuple[Dealt, int]] = {}
         self.known: dict[tuple[int, ...], Dealt] = {}
         self.effort = 0
@@ -177,6 +178,10 @@ class Dealer:
         opening = sum(problem.open[c] for c in allowed) - (problem.penalty if allowed else 0)
         if opening >= beat or not allowed:
             return self.nothing()
+        if len(allowed) == 1:
+            return self.price(list(self._by_one(allowed[0]).ways))
+        if opening + sum(self._at_least(demand, allowed) for demand in range(len(problem.wanted))) >= beat:
+            return self.nothing()
         if len(problem.wanted) > MOST_TOGETHER:
             return replace(self.price(list(self._apart(allowed).ways)), exact=False)
         listed = [self._ways(demand, allowed) for demand in range(len(problem.wanted))]
@@ -221,14 +226,33 @@ class Dealer:
         found = self.nothing() if best is None else Dealt(beat, allowed, tuple(best))
         return found if steps <= MOST_STEPS else replace(found, exact=False)
 
+    def _at_least(self, demand: int, allowed: tuple[int, ...]) -> int:
+        """What serving a demand from these costs at least."""
+        problem = self._problem
+        units, unit, line = problem.units[demand], problem.unit[demand], problem.line[demand]
+        self.effort += len(allowed)
+        left = problem.wanted[demand]
+        least = lines = -1
+        for c in allowed:
+            if units[c]:
+                left -= units[c]
+                least = unit[c] if least < 0 else min(least, unit[c])
+                lines = line[c] if lines < 0 else min(lines, line[c])
+        missing = max(left, 0)
+        served = problem.wanted[demand] - missing
+        return missing * problem.missing + (served * least + lines if served else 0)
+
     def _ways(self, demand: int, allowed: tuple[int, ...]) -> list[tuple[int, Way]]:
         """Every way to serve a demand, the cheapest first; less than can be had only where value counts."""
         problem = self._problem
         units, unit, line = problem.units[demand], problem.unit[demand], problem.line[demand]
         wanted = problem.wanted[demand]
-        holding = [c for c in allowed if units[c] > 0]
-        reach = min(sum(units[c] for c in holding), wanted)
+        holding = tuple(c for c in allowed if units[c] > 0)
         self.effort += len(allowed)
+        found = self._listed.get((demand, holding))
+        if found is not None:
+            return found
+        reach = min(sum(units[c] for c in holding), wanted)
         ways: set[Way] = set()
         for size in range(len(holding) + 1):
             for chosen in itertools.combinations(holding, size):
@@ -242,7 +266,8 @@ class Dealer:
             ((wanted - sum(n for _, n in way)) * problem.missing + sum(line[c] + unit[c] * n for c, n in way), way)
             for way in ways
         ]
-        return sorted(priced)
+        found = self._listed[(demand, holding)] = sorted(priced)
+        return found
 
 
 def _fill(chosen: tuple[int, ...], units: list[int], reach: int) -> Way | None:
