@@ -174,6 +174,7 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         costs=_costs(costs),
         safety_stock=inner.decimal_map("safety_stock"),
         can=frozenset(inner.texts("can")),
+        walk_in_stock=inner.decimal_map("walk_in_stock"),
         low_stock=inner.decimal_map("low_stock"),
         high_stock=inner.decimal_map("high_stock"),
         movements_from=inner.texts("movements_from"),

@@ -281,6 +281,7 @@ class Location:
     safety_stock: Mapping[str, Decimal]
     can: frozenset[str]
     labels: Labels | None = None
+    walk_in_stock: Mapping[str, Decimal] = field(default_factory=dict)
     low_stock: Mapping[str, Decimal] = field(default_factory=dict)
     high_stock: Mapping[str, Decimal] = field(default_factory=dict)
     movements_from: tuple[str, ...] = ()

@@ -92,7 +92,7 @@ def find_candidates(
             asked[rule.id] = rule, journey
         elif exclusion is not None:
             exclusions.append(exclusion)
-    free = _free(case, lines, demands, asked)
+    free = _free(case, group, lines, demands, asked)
     heaviest = sum((demand.grams * demand.quantity for demand in demands), ZERO)
     candidates = []
     for location, (rule, journey) in asked.items():
@@ -153,9 +153,10 @@ def _capacity_left(case: Case, rule: LocationRule, today: dt.date) -> int | None
 
 
 def _free(
-    case: Case, lines: Sequence[OrderLine], demands: Sequence[Demand], asked: Mapping[str, Any]
+    case: Case, group: DeliveryGroup, lines: Sequence[OrderLine], demands: Sequence[Demand], asked: Mapping[str, Any]
 ) -> dict[str, dict[str, Decimal]]:
-    """Location -> SKU -> units that could be reserved; the order's own soft reservations count as free."""
+    """Location -> SKU -> units that could be reserved; the order's own soft reservations count as free. What a store
+    keeps for buyers in the shop is not sourced for others; who collects there is a buyer in the shop."""
     own: dict[tuple[str, str], Decimal] = {}
     if case.order.confirmed_at is None:
         for line in lines:
@@ -174,7 +175,8 @@ def _free(
         for demand in demands:
             row = stock.get((demand.sku, location))
             free = row["on_hand"] - row["soft"] - row["firm"] - rule.safety(demand.sku) if row else ZERO
-            units = free + own.get((demand.sku, location), ZERO)
+            kept = ZERO if location == group.store else rule.walk_in(demand.sku)
+            units = free - kept + own.get((demand.sku, location), ZERO)
             if units > 0:
                 found.setdefault(location, {})[demand.sku] = units
     return found

@@ -41,13 +41,13 @@ def group_of(case: Case, line: OrderLine) -> DeliveryGroup:
     method = str(details.get("method") or facts.get("method") or Method.SHIP)
     if method not in COLLECTED or line.id in facts.get(SHIP_INSTEAD, ()):
         return DeliveryGroup(Method.SHIP if method in COLLECTED else method)
-    return DeliveryGroup(method, store_of(case, sold))
+    return DeliveryGroup(method, _store_of(case, line, sold))
 
 
-def store_of(case: Case, line: OrderLine) -> str:
+def _store_of(case: Case, line: OrderLine, sold: OrderLine) -> str:
     """Our id of the location a line is collected at, "" where its channel named none that we know."""
     facts, moved = case.order.facts, case.order.facts.get(COLLECTED_AT, {})
-    named = str(moved.get(line.id) or line.details.get("pickup_location") or facts.get("pickup_location") or "")
+    named = str(moved.get(line.id) or sold.details.get("pickup_location") or facts.get("pickup_location") or "")
     named = case.channel.location_map.get(named, named) if case.channel else named
     rule = case.location(named)
     return named if rule is not None and "pickup" in rule.can else ""

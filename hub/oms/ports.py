@@ -82,6 +82,8 @@ class LocationRule:
     stock_means: str = "on_hand"
     safety_by_sku: Mapping[str, Decimal] = field(default_factory=dict)
     clock_skew: dt.timedelta = dt.timedelta(0)
+    walk_in_stock: Mapping[str, Decimal] = field(default_factory=dict)
+    """By SKU, `default` for the others: kept for buyers in the shop when orders of others are sourced."""
     low_stock: Mapping[str, Decimal] = field(default_factory=dict)
     high_stock: Mapping[str, Decimal] = field(default_factory=dict)
     movements_from: frozenset[str] = frozenset()
@@ -97,6 +99,10 @@ class LocationRule:
     """None: the location ships with labels of its own."""
     address: Mapping[str, Any] = field(default_factory=dict)
     """A canonical Address, as it stands on a label."""
+
+    def walk_in(self, sku: str) -> Decimal:
+        """Units of a SKU from which nothing is sent or brought elsewhere."""
+        return self.walk_in_stock.get(sku, self.walk_in_stock.get("default", Decimal(0)))
 
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised or reserved here."""

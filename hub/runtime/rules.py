@@ -167,6 +167,7 @@ def _location(bundle: Bundle, location: Location) -> LocationRule:
         clock_skew=location.clock_skew,
         can=location.can,
         stock_means=(stream.means if stream and stream.means else DEFAULT_STOCK_MEANS),
+        walk_in_stock=location.walk_in_stock,
         low_stock=location.low_stock,
         high_stock=location.high_stock,
         movements_from=frozenset(location.movements_from),

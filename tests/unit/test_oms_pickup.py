@@ -258,6 +258,19 @@ def test_a_quantity_below_nothing_is_shown_and_moves_nothing() -> None:
     assert "unexpected_report" in bench.raised()
 
 
+def test_what_a_store_keeps_for_the_shop_is_collected_there_but_not_sent() -> None:
+    bench = bench_of()
+    rule = replace(bench.rules.locations["store-14"], walk_in_stock={"default": Decimal(9)}, priority=0)
+    east = replace(bench.rules.locations["east"], can=frozenset())
+    bench.rules = replace(bench.rules, locations={**bench.rules.locations, "store-14": rule, "east": east})
+    ordered(bench, method="ship", ship_to=order_record()["ship_to"])
+    assert bench.lines() == {"L1": {"released": Decimal(1), "backordered": Decimal(1)}}
+    bench = bench_of()
+    bench.rules = replace(bench.rules, locations={**bench.rules.locations, "store-14": rule})
+    ordered(bench)
+    assert bench.lines() == {"L1": {"released": Decimal(2)}}
+
+
 def test_goods_that_stood_ready_and_were_sent_instead_count_as_shipped() -> None:
     bench = bench_of()
     ordered(bench)
