@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi, Answer
+from connectors.shopify.levels import shown_levels
 from connectors.shopify.pushes import Pushes
 from connectors.shopify.rest_shape import order_from_graphql, refund_from_graphql
 from connectors.shopify.tells import Tells
@@ -31,6 +32,7 @@ from hub.sdk.records import (
     RawRequest,
     Receipt,
     Reply,
+    ShownLevel,
     Unsure,
     Window,
 )
@@ -234,6 +236,10 @@ class Shopify:
 
     def push_order_status(self, effect: Effect) -> Reply:
         return self._tells.push_order_status(effect)
+
+    def shown_levels(self) -> Iterator[ShownLevel]:
+        """Every level that the shop shows now."""
+        return shown_levels(self._api, str(self._context.config.get("location") or ""))
 
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure:
         if capability is Capability.PUSH_SHIPMENT:

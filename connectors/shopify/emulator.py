@@ -76,6 +76,7 @@ class ShopifyEmulator(Emulator):
             "FulfilmentCreate": self._fulfilment_create,
             "InventoryItem": self._inventory_item,
             "InventoryLevel": self._inventory_level,
+            "InventoryLevels": self._inventory_levels,
             "InventorySet": self._inventory_set,
             "Shop": self._shop_info,
         }
@@ -296,6 +297,24 @@ class ShopifyEmulator(Emulator):
         level = self.shop.level(sku, str(legacy_id(text_at(variables, "location"))))
         quantities = [{"name": "available", "quantity": level}]
         return {"inventoryItem": {"inventoryLevel": {"quantities": quantities}}}
+
+    def _inventory_levels(self, variables: Node) -> Node:
+        """Pages of items with what each location shows; the cursor is the number of items before it."""
+        first, before = whole_at(variables, "first") or 50, whole_at(variables, "after") or 0
+        skus = sorted(self.shop.items)
+        nodes = [{"sku": sku, "inventoryLevels": {"nodes": self._levels_of(sku)}} for sku in skus[before:][:first]]
+        info = {"hasNextPage": before + first < len(skus), "endCursor": str(before + first)}
+        return {"inventoryItems": {"pageInfo": info, "nodes": nodes}}
+
+    def _levels_of(self, sku: str) -> list[Node]:
+        return [
+            {
+                "location": {"id": f"gid://shopify/Location/{place}"},
+                "quantities": [{"name": "available", "quantity": level}],
+            }
+            for (name, place), level in sorted(self.shop.levels.items())
+            if name == sku
+        ]
 
     def _shop_info(self, _: Node) -> Node:
         scopes = (

@@ -149,6 +149,16 @@ INVENTORY_LEVEL = """query InventoryLevel($item: ID!, $location: ID!) {
   }
 }"""
 
+INVENTORY_LEVELS = """query InventoryLevels($first: Int!, $after: String) {
+  inventoryItems(first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      sku
+      inventoryLevels(first: 50) { nodes { location { id } quantities(names: ["available"]) { name quantity } } }
+    }
+  }
+}"""
+
 INVENTORY_SET = """mutation InventorySet($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
     inventoryAdjustmentGroup { id changes { name delta quantityAfterChange } }

@@ -9,11 +9,15 @@ from typing import Any
 from hub.actions.once import Once
 from hub.domain.decision import Decision, Verdict
 from hub.domain.snapshot import Snapshot
+from hub.domain.writeset import WriteSet
+from hub.exchange.decisions import Writer
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
 from hub.oms.availability import explain_availability
 from hub.oms.people import adjust_stock
 from hub.runtime.hub import Hub
+from hub.runtime.levels import CannotCompare
+from hub.sdk.errors import CallFailed, TransportError
 
 
 def adjust_to(hub: Hub, who: str, sku: str, location: str, quantity: str, reason: str) -> dict[str, Any]:
@@ -81,6 +85,26 @@ def explain(hub: Hub, who: str, sku: str, channel: str | None = None, at: str | 
         raise Refused(str(error.args[0])) from error
     if found is None:
         raise Refused(f"Nothing is known of {sku}: neither an item nor stock, supply or demand")
+    return found
+
+
+def reconcile(hub: Hub, who: str, connection: str) -> dict[str, Any]:
+    """Compare what a channel shows with what it may sell; what differs is told anew."""
+    cause = hub.ids.new("ac", hub.clock.now())
+
+    def asked(writer: Writer) -> WriteSet:
+        writes = WriteSet()
+        audit(writes, "inventory.reconcile", connection, who, "", writer.now)
+        return writes
+
+    try:
+        found = hub.levels.compare(connection, cause)
+    except CannotCompare as error:
+        raise Refused(str(error)) from error
+    except (CallFailed, TransportError) as error:
+        raise Refused(f"{connection} did not tell what it shows: {error}") from error
+    hub.commit(asked, cause)
+    hub.store.wake()
     return found
 
 

@@ -72,6 +72,7 @@ ACTIONS: dict[str, Action] = {
     "inventory.adjust": inventory.adjust,
     "inventory.adjust_to": inventory.adjust_to,
     "inventory.explain": inventory.explain,
+    "inventory.reconcile": inventory.reconcile,
     "keys.create": keys.create,
     "keys.revoke": keys.revoke,
     "web.link": sessions.link,

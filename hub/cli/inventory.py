@@ -76,6 +76,22 @@ def _promise(one: dict[str, Any], *, why: bool) -> None:
         click.echo(f"  {term['amount']:>12}  {term['name']}{detail}")
 
 
+@inventory.command("reconcile")
+@click.argument("connection")
+@json_option
+@click.pass_obj
+def reconcile(place: Place, connection: str, as_json: bool) -> None:
+    """Compare every level that a channel shows with what it may sell; what differs is told anew. Nightly, too."""
+    found = act(place, "inventory.reconcile", connection=connection)
+    if as_json:
+        emit_json([found])
+        return
+    columns = tuple((name, name.upper().replace("_", " ")) for name in ("sku", "place", "shown", "told", "may_sell"))
+    if found["differing"]:
+        emit_table(found["differing"], columns, empty="")
+    click.echo(found["message"])
+
+
 @inventory.command("adjust", context_settings={"ignore_unknown_options": True})
 @click.argument("sku")
 @click.argument("location")

@@ -135,6 +135,12 @@ def _head(order: dict[str, Any]) -> None:
     for line in order["lines"]:
         quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())
         click.echo(f"  {line['number']}. {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
+        for one in line["promised"]:
+            source = f" from {one['reference']}" if one["reference"] else ", when its sale begins"
+            click.echo(f"     {cell(one['quantity'])} promised by {cell(one['due_at'])}{source}")
+        for one in line["waiting"]:
+            why = f" ({one['turn']}: {one['why']})" if one["why"] else ""
+            click.echo(f"     {cell(one['quantity'])} waiting since {cell(one['since_at'])}{why}")
     for hold in order["holds"]:
         state = "released" if hold["released_at"] else "HELD"
         boxed = f" (until {cell(hold['until'])}, then {hold['then']})" if hold["until"] and state == "HELD" else ""

@@ -37,7 +37,7 @@ def explain_availability(
     item = snapshot.row("items", {"sku": sku})
     stock = snapshot.rows("stock", {"sku": sku}, order_by=("location",))
     supply = snapshot.rows("supply", {"sku": sku}, order_by=("expected_at", "id"))
-    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("created_at", "id"))
+    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("place", "id"))
     if item is None and not stock and not supply and not waiting:
         return None
     asked = [channel] if channel is not None else _told(rules)
@@ -96,6 +96,8 @@ def _waiting(row: Tree) -> Tree:
         "line": row["line_id"],
         "quantity": decimal_text(row["quantity"]),
         "since": instant_text(row["created_at"]),
+        "turn": row["turn"],
+        "why": row["why"],
     }
 
 

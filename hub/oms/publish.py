@@ -26,6 +26,11 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
 
     def push_stock(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
         decision = Decision(subject=task.subject)
+        after = str(task.payload.get("after", ""))
+        if after and _still_read(snapshot, str(task.payload["channel"]), after):
+            key = f"push_stock/{task.subject}/after/{task.id}"
+            decision.tasks.append(TaskRequest(PUSH_STOCK, task.subject, now + READ_AGAIN, key, dict(task.payload)))
+            return decision
         waits = False
         for connection in rules.takers.get("push_inventory", ()):
             channel = rules.channels.get(connection)
@@ -91,8 +96,13 @@ def _reading_key(channel: str, missed: str) -> str:
 
 
 def _being_read(snapshot: Snapshot, channel: str, missed: str) -> bool:
-    """The orders that made a level miss are not all known yet: still to be asked for, to be parsed or to be applied."""
-    reading = snapshot.row("tasks", {"dedupe_key": _reading_key(channel, missed)})
+    """The orders that made a level miss are not all known yet."""
+    return _still_read(snapshot, channel, _reading_key(channel, missed))
+
+
+def _still_read(snapshot: Snapshot, channel: str, dedupe_key: str) -> bool:
+    """Orders that a task reads are still to be asked for, to be parsed or to be applied."""
+    reading = snapshot.row("tasks", {"dedupe_key": dedupe_key})
     if reading is None:
         return False
     if reading["state"] in ("pending", "claimed"):

@@ -34,6 +34,8 @@ from hub.runtime.configuration import Loaded
 from hub.runtime.connections import HttpFactory, RuntimeConnections, real_http
 from hub.runtime.database import database_address
 from hub.runtime.environment import with_env_file
+from hub.runtime.levels import COMPARE_AT, Levels
+from hub.runtime.levels import KIND as COMPARE
 from hub.runtime.lint import checked_configuration
 from hub.runtime.place import Place
 from hub.runtime.revisions import (
@@ -112,6 +114,7 @@ class Hub:
             loaded.bundle, loaded.registry, loaded.library, self.clock, self.environ, http=self._http
         )
         handlers = build_handlers(self.rules)
+        self.levels = Levels(self.store, connections, self.rules, self.clock, self.ids)
         hub = loaded.bundle.hub
         engine = Engine(
             self.store,
@@ -125,7 +128,7 @@ class Hub:
             alert_port=self._alert_port(hub) if hub.alerts.to else None,
             alert_after_seconds=hub.alerts.after.total_seconds(),
             preload=reading_ahead(self.rules),
-            workers=retention_workers(self.store, self.clock, hub.retention),
+            workers={**retention_workers(self.store, self.clock, hub.retention), COMPARE: self.levels.run},
             queries=handlers.queries,
         )
         return engine, handlers, connections
@@ -288,7 +291,7 @@ def _tell_signature(connection: str, why: str, number: int) -> None:
 
 
 def schedules_of(bundle: Bundle) -> tuple[Schedule, ...]:
-    """Polls as configured, alerts each minute."""
+    """Polls as configured, alerts each minute, every night what was kept too long and what channels show of stock."""
     polls = [
         Schedule(
             id=f"poll/{connection.id}/{stream.name}",
@@ -306,6 +309,10 @@ def schedules_of(bundle: Bundle) -> tuple[Schedule, ...]:
         Schedule(id="alerts", kind="alerts", subject="alerts", every_seconds=ALERTS_EVERY_SECONDS),
         Schedule(id="retention", kind="retention", subject="bodies", cron=RETENTION_AT),
         Schedule(id="personal_data", kind="personal_data", subject="contacts", cron=RETENTION_AT),
+        *(
+            Schedule(id=f"{COMPARE}/{connection.id}", kind=COMPARE, subject=connection.id, cron=COMPARE_AT)
+            for connection in bundle.offering("push_inventory")
+        ),
     )
 
 

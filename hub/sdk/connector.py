@@ -23,6 +23,7 @@ from hub.sdk.records import (
     RawRecord,
     RawRequest,
     Receipt,
+    ShownLevel,
     Tree,
     Unsure,
     Window,
@@ -127,6 +128,13 @@ class WebhookSource(Protocol):
     def parse(self, receipt: Receipt) -> Sequence[RawRecord]: ...
 
     def respond(self, request: RawRequest) -> HttpAnswer | None: ...
+
+
+@runtime_checkable
+class ShowsStock(Protocol):
+    """A channel whose levels can be read, to compare them with what it was told."""
+
+    def shown_levels(self) -> Iterator[ShownLevel]: ...
 
 
 class Destination(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | int | object | None
 """A neutral tree: dict, list, str, int, Decimal, bool or None. Typed loosely because it is foreign data."""
@@ -96,6 +97,16 @@ class Window:
 class ExternalVersion:
     external_id: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLevel:
+    """What a channel shows of a SKU at one of its places; `places` are all names that it has for the place, "" among
+    them where the connection tells stock at this one alone."""
+
+    sku: str
+    places: tuple[str, ...]
+    available: Decimal
 
 
 @dataclass(frozen=True, slots=True)

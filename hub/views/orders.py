@@ -263,7 +263,33 @@ def _lines(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     for line in _documents(found):
         document = line["document"]
         line["wish"] = Decimal(document.get("edited", document.get("wanted", "0")))
+    _promised(connection, order_id, found)
     return found
+
+
+def _promised(connection: Connection, order_id: str, lines: list[dict[str, Any]]) -> None:
+    """By when each line's preordered goods are promised and from what; by when the waiting of the others began, their
+    turn in the queue, and why goods passed them by."""
+    claims = rows(
+        connection,
+        """SELECT c.line_id, c.quantity, c.due_at, COALESCE(s.reference, '') AS reference FROM supply_claims c
+            LEFT JOIN supply s ON s.id = c.supply_id WHERE c.order_id = :id AND c.quantity > 0
+            ORDER BY c.due_at, c.id""",
+        {"id": order_id},
+        amounts=("quantity",),
+        instants=("due_at",),
+    )
+    waiting = rows(
+        connection,
+        """SELECT line_id, quantity, created_at AS since_at, turn, why FROM reservations
+            WHERE order_id = :id AND state = 'unassigned' AND quantity > 0 ORDER BY id""",
+        {"id": order_id},
+        amounts=("quantity",),
+        instants=("since_at",),
+    )
+    for line in lines:
+        line["promised"] = [one for one in claims if one["line_id"] == line["id"]]
+        line["waiting"] = [one for one in waiting if one["line_id"] == line["id"]]
 
 
 def _documents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

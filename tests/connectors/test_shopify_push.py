@@ -181,6 +181,14 @@ def test_a_level_is_set_for_the_very_sku(shop: ShopWorld) -> None:
     assert reply_record(Capability.PUSH_INVENTORY, reply.raw)["accepted"] is True
 
 
+def test_every_level_that_the_shop_shows_can_be_read_page_by_page(shop: ShopWorld) -> None:
+    shop.control("catalogue", skus=[f"SKU-{number:03}" for number in range(60)])
+    shop.connector.push_inventory(shop.level("SKU-007", "7", "1"))
+    shop.connector.push_inventory(shop.level("SKU-059", "3", "2"))
+    found = {one.sku: (one.places[1:], one.available) for one in shop.connector.shown_levels()}
+    assert found == {"SKU-007": (("655441491", ""), 7), "SKU-059": (("655441491", ""), 3)}
+
+
 def test_a_sku_the_shop_does_not_sell_is_refused_by_name(shop: ShopWorld) -> None:
     with pytest.raises(CallFailed, match="no item with the SKU NOPE") as caught:
         shop.connector.push_inventory(shop.level("NOPE", "1", "1"))

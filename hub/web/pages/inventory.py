@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from hub.oms.availability import explain_availability
 from hub.oms.promise import promise_by_place
 from hub.runtime.control import ActionRefused
 from hub.views import dashboard
@@ -45,11 +46,22 @@ def one(request: Request) -> Answer:
         "sku": sku,
         "stock": stock,
         "promises": _promises(request, sku),
+        **_to_come(request, sku),
         "history": history,
         "told": told,
         "locations": list(request.hub.loaded.bundle.locations),
     }
     return Page("sku.html", values)
+
+
+def _to_come(request: Request, sku: str) -> dict[str, Any]:
+    """What supply is to come, and who waits for the SKU."""
+    hub = request.hub
+    with hub.store.read() as snapshot:
+        found = explain_availability(snapshot, hub.rules, sku, hub.clock.now())
+    return (
+        {"supply": found["supply"], "waiting": found["waiting"]} if found else {"supply": [], "waiting": {"lines": []}}
+    )
 
 
 def _promises(request: Request, sku: str) -> list[dict[str, Any]]:
