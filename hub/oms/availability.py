@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.kit import components_of
 from hub.domain.money import decimal_text
 from hub.domain.promise import Promise
 from hub.domain.snapshot import Snapshot
 from hub.domain.supply import to_come
 from hub.oms.ports import Channel, Rules
-from hub.oms.promise import at_location, components_of, places_of, promise_by_place
+from hub.oms.promise import at_location, places_of, promise_by_place
 from hub.oms.reserve import UNASSIGNED
 from hub.oms.times import instant_text
 
@@ -53,7 +54,7 @@ def explain_availability(
     }
     parts = components_of(item["document"]) if item is not None else []
     if parts:
-        found["components"] = [{"sku": part, "quantity": decimal_text(each)} for part, each in parts]
+        found["components"] = [{"sku": part.sku, "quantity": decimal_text(part.quantity)} for part in parts]
     if at is not None:
         found["at"] = instant_text(at)
     return found

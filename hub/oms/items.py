@@ -6,13 +6,15 @@ import datetime as dt
 from collections.abc import Callable
 
 from hub.domain.decision import Decision, DueTask, Incoming, TaskRequest, Verdict
+from hub.domain.ids import derived_id
 from hub.domain.kit import components_of, wrong_with
 from hub.domain.snapshot import Snapshot
 from hub.domain.validation import Rule
+from hub.domain.writeset import Delete
 from hub.oms.holds import release_known_skus
 from hub.oms.load import open_case
 from hub.oms.ports import Rules
-from hub.oms.save import save
+from hub.oms.save import push_tasks, save
 
 _IDENTITY = ("external_id", "source_version")
 
@@ -34,9 +36,21 @@ def handle_item(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Dec
             decision.tasks.append(TaskRequest("release_holds", sku, now, f"release_holds/{sku}/{incoming.id}"))
         else:
             decision.writes.update("items", {"sku": sku}, {"document": document, "updated_at": now})
+        _remember_parts(decision, snapshot, sku, [part.sku for part in components_of(incoming.record)])
+        decision.tasks += push_tasks(rules, now, [sku])
         return decision
 
     return import_item
+
+
+def _remember_parts(decision: Decision, snapshot: Snapshot, kit: str, parts: list[str]) -> None:
+    """So that a component whose stock changes finds its kits."""
+    known = {row["sku"]: row["id"] for row in snapshot.rows("kit_parts", {"kit": kit})}
+    for sku in sorted(known.keys() - set(parts)):
+        decision.writes.operations.append(Delete("kit_parts", {"id": known[sku]}))
+    for sku in sorted(set(parts) - known.keys()):
+        row = {"id": derived_id("kp", kit, sku), "kit": kit, "sku": sku}
+        decision.writes.insert("kit_parts", row, ignore=True)
 
 
 def _no_kit(incoming: Incoming, snapshot: Snapshot, sku: str) -> Decision | None:

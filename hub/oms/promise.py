@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.kit import components_of
 from hub.domain.promise import ONE, AtLocation, DatedSupply, Promise, available_to_promise, kit_promise
 from hub.domain.snapshot import Snapshot
 from hub.domain.supply import to_come
@@ -34,16 +35,13 @@ def promise(
     until = at if at is not None else now + channel.supply_within
     item = _item(snapshot, sku)
     parts = components_of(item)
+
+    def one(of: str, increment: Decimal) -> Promise:
+        return _promise(snapshot, rules, channel, of, locations, now, until, increment)
+
     if not parts:
-        return _promise(snapshot, rules, channel, sku, locations, now, until, _increment(item))
-    made = [
-        (
-            part,
-            each,
-            _promise(snapshot, rules, channel, part, locations, now, until, _increment(_item(snapshot, part))),
-        )
-        for part, each in parts
-    ]
+        return one(sku, _increment(item))
+    made = [(part.sku, part.quantity, one(part.sku, _increment(_item(snapshot, part.sku)))) for part in parts]
     return kit_promise(made, _increment(item))
 
 
@@ -65,11 +63,6 @@ def places_of(rules: Rules, channel: Channel) -> dict[str, list[str]]:
     if not places:
         places[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
     return places
-
-
-def components_of(item: Row) -> list[tuple[str, Decimal]]:
-    """(SKU, units in one kit) of a kit; none of anything else."""
-    return [(str(part["sku"]), Decimal(str(part.get("quantity", "1")))) for part in item.get("components") or ()]
 
 
 def _item(snapshot: Snapshot, sku: str) -> Row:

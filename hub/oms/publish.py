@@ -22,7 +22,7 @@ READ_AGAIN = dt.timedelta(seconds=2)
 
 
 def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
-    """The task `push_stock`: subject is a SKU."""
+    """The task `push_stock`: subject is a SKU; the kits that it is a component of follow it."""
 
     def push_stock(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
         decision = Decision(subject=task.subject)
@@ -32,10 +32,12 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
             decision.tasks.append(TaskRequest(PUSH_STOCK, task.subject, now + READ_AGAIN, key, dict(task.payload)))
             return decision
         waits = False
+        kits = sorted({row["kit"] for row in snapshot.rows("kit_parts", {"sku": task.subject})})
         for connection in rules.takers.get("push_inventory", ()):
             channel = rules.channels.get(connection)
             if channel is not None:
-                waits |= _push(decision, snapshot, rules, channel, task.subject, now)
+                for sku in (task.subject, *kits):
+                    waits |= _push(decision, snapshot, rules, channel, sku, now)
         if waits:
             due, key = now + READ_AGAIN, f"push_stock/{task.subject}/after/{task.id}"
             decision.tasks.append(TaskRequest("push_stock", task.subject, due, key, {"sku": task.subject}))
@@ -50,6 +52,7 @@ def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
         return
     snapshot.prefetch("reservations", "sku", skus, where=UNASSIGNED)
     snapshot.prefetch("items", "sku", skus)
+    snapshot.prefetch("kit_parts", "sku", skus)
     for connection in rules.takers.get("push_inventory", ()):
         channel = rules.channels.get(connection)
         if channel is None:

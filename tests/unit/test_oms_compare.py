@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from hub.domain.writeset import Insert, WriteSet
+from hub.domain.writeset import Insert, Update, WriteSet
 from hub.oms.compare import Compared, Shown, compare_levels
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
@@ -21,9 +21,15 @@ def told(units: int = 10) -> Bench:
     bench.run("allocate")
     bench.later(seconds=10)
     bench.run("push_stock")
-    bench.store.tables["deliveries"][-1]["state"] = "acknowledged"
+    became(bench, "acknowledged")
     bench.later(seconds=60)
     return bench
+
+
+def became(bench: Bench, state: str) -> None:
+    """What became of the pushes."""
+    where = {"capability": "push_inventory"}
+    bench.store.apply(WriteSet([Update("deliveries", where, {"state": state}, expect=None)]))
 
 
 def compare(bench: Bench, *shown: Shown, read_at: dt.datetime | None = None) -> Compared:
@@ -60,7 +66,7 @@ def test_what_a_channel_may_have_sold_is_read_before_its_level_is_raised() -> No
     assert len(bench.sent("push_inventory")) == 1
     bench.order(order_record(("L1", "TEE", 2), external_id="4508"))
     bench.run("allocate")
-    bench.store.tables["tasks"][0]["state"] = "done"
+    bench.store.apply(WriteSet([Update("tasks", {"id": "tk1"}, {"state": "done"})]))
     bench.later(seconds=3)
     bench.run("push_stock")
     assert len(bench.sent("push_inventory")) == 1
@@ -70,6 +76,6 @@ def test_what_was_told_meanwhile_or_is_on_its_way_and_what_is_not_ours_is_left_a
     bench = told()
     early = bench.now - dt.timedelta(hours=1)
     assert compare(bench, Shown("TEE", ("77",), D(3)), read_at=early).under_way == 1
-    bench.store.tables["deliveries"][-1]["state"] = "retry"
+    became(bench, "retry")
     assert compare(bench, Shown("TEE", ("77",), D(3))).under_way == 1
     assert compare(bench, Shown("MUG", ("77",), D(3)), Shown("TEE", ("99",), D(3))).unknown == 2

@@ -103,3 +103,19 @@ def test_what_a_held_order_waits_for_is_not_shown_to_channels_and_comes_back_whe
     assert publish(bench).record["available"] == "5"
     bench.fact("cancel_requests", {"fact_key": "c", "order_external_id": "4508"})
     assert publish(bench).record["available"] == "9"
+
+
+def test_a_kit_is_told_anew_when_a_component_of_it_changes() -> None:
+    bench = bench_with_stock(10)
+    bench.stock("CAP", "east", 4)
+    parts = [{"sku": "TEE", "quantity": "2"}, {"sku": "CAP", "quantity": "1"}]
+    bench.restate("items", {"external_id": "SET", "sku": "SET", "components": parts})
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    assert bench.sent("push_inventory")[-1].record["available"] == "4"
+    bench.order(order_record(("L1", "TEE", 6)))
+    publish(bench)
+    assert {effect.record["sku"]: effect.record["available"] for effect in bench.sent("push_inventory")} == {
+        "SET": "2",
+        "TEE": "4",
+    }

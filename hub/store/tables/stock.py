@@ -149,6 +149,17 @@ items = Table(
     Column("updated_at", Instant, nullable=False),
 )
 
+kit_parts = Table(
+    "kit_parts",
+    metadata,
+    # Which kits a SKU is a component of: what a kit may be sold follows from its components' stock.
+    Column("id", Text, primary_key=True),
+    Column("kit", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Index("ix_kit_parts_sku", "sku"),
+    Index("ix_kit_parts_kit", "kit"),
+)
+
 cross_references = Table(
     "cross_references",
     metadata,

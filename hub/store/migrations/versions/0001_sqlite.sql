@@ -399,6 +399,17 @@ CREATE TABLE jobs (
     CONSTRAINT uq_jobs_kind_fingerprint UNIQUE (kind, fingerprint)
 );
 
+CREATE TABLE kit_parts (
+    id TEXT NOT NULL,
+    kit TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    CONSTRAINT pk_kit_parts PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_kit_parts_kit ON kit_parts (kit);
+
+CREATE INDEX ix_kit_parts_sku ON kit_parts (sku);
+
 CREATE TABLE labels (
     id TEXT NOT NULL,
     package_id TEXT NOT NULL,
