@@ -17,6 +17,7 @@ class Fact(enum.StrEnum):
     ORDER_CLOSED = "hub.order.closed.v1"
     ORDER_POSTED = "hub.order.posted.v1"
     ORDER_REFUNDED = "hub.order.refunded.v1"
+    ORDER_SOLD = "hub.order.sold.v1"
     ORDER_LINKED = "hub.order.linked.v1"
     PAYMENT_AUTHORISED = "hub.payment.authorised.v1"
     PAYMENT_CAPTURE_ASKED = "hub.payment.capture_asked.v1"

@@ -167,7 +167,9 @@ def _of_sku(facts: Facts, rule: Rule, position: int, line: Mapping[str, Any], hi
 
 def _address(facts: Facts) -> Iterator[Finding]:
     record = facts.record
-    shipped = record.get("method", "ship") in ("ship", "same_day") and any(True for _ in _to_ship(facts.lines))
+    over_the_counter = record.get("sold_at") and not record.get("method")
+    sent = [line for _, line in _to_ship(facts.lines) if line.get("method") or not over_the_counter]
+    shipped = record.get("method", "ship") in ("ship", "same_day") and bool(sent)
     if facts.policy.address == ACCEPT or not shipped:
         return
     address = record.get("ship_to")

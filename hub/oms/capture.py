@@ -23,6 +23,7 @@ from hub.domain.totals import check_totals
 from hub.oms.cancel import cancel_whole, channel_has_cancelled, from_holds, tell_erp, too_late_to_cancel
 from hub.oms.change_answers import STATED_ADDRESS, Change
 from hub.oms.changes import ask_for_readdress, keep_change
+from hub.oms.counter import sell_at_counter
 from hub.oms.doubles import duplicate_key
 from hub.oms.holds import LOOK_AGAIN, sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
@@ -67,6 +68,7 @@ _FACTS = (
     "service_level",
     "pickup_location",
     "sold_by",
+    "sold_at",
     "adjustments",
     "shipping_charges",
     "taxes_included",
@@ -191,7 +193,7 @@ def _without_effects(record: Mapping[str, Any], start_from: dt.datetime | None) 
         return "test order"
     if start_from is not None and placed_at is not None and placed_at < start_from:
         return "placed before start_from"
-    if record.get("fulfilment_state") == "fulfilled":
+    if record.get("fulfilment_state") == "fulfilled" and not record.get("sold_at"):
         return "fulfilled already"
     lines = record.get("lines") or ()
     if lines and all(line.get("fulfilled_by", "us") == "channel" for line in lines):
@@ -226,6 +228,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
         too_late_to_cancel(case, too_late)
         from_holds(case)
     else:
+        sell_at_counter(case, record)
         expect_a_reason(case, too_late, bool(stated_changes(incoming.previous or {}, record)))
         _keep_change(case, incoming, moved)
     if order.confirmed_at is not None:
@@ -349,7 +352,7 @@ def _present_total(record: Mapping[str, Any]) -> Decimal:
 def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) -> bool:
     """Take over the stated lines; True if one of them is new."""
     before = len(order.lines)
-    delivered = record.get("fulfilment_state") == "fulfilled"
+    delivered = record.get("fulfilment_state") == "fulfilled" and not record.get("sold_at")
     for position, stated in enumerate(record.get("lines") or ()):
         external_id = str(stated["external_line_id"])
         line = order.external_line(external_id)

@@ -10,6 +10,7 @@ from hub.domain.fulfilment import FulfilmentOrder, Method, WorkLine, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.reservation import Reservation
+from hub.oms.counter import charge_counter_sale
 from hub.oms.customer import upsert_customer
 from hub.oms.groups import COLLECTED, DeliveryGroup, group_of
 from hub.oms.load import Case, work_key
@@ -30,6 +31,7 @@ def confirm_when_due(case: Case) -> bool:
     hand_over_what_needs_no_shipping(case)
     upsert_customer(case)
     submit_order(case)
+    charge_counter_sale(case)
     plan_work(case)
     notify(case, "order_confirmed", case.order.id)
     return True

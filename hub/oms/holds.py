@@ -81,7 +81,7 @@ RECHECKED = frozenset(rule.value for rule in CHECKS if rule not in BY_SOURCE)
 def record_of(case: Case) -> dict[str, Any]:
     """The order as the rules look at it, with what was decided here over what its source states."""
     order = case.order
-    facts = ("method", "payment_state", "totals", "adjustments", "shipping_charges", "taxes_included")
+    facts = ("method", "sold_at", "payment_state", "totals", "adjustments", "shipping_charges", "taxes_included")
     record: dict[str, Any] = {name: order.facts[name] for name in facts if name in order.facts}
     record |= {"placed_at": instant_text(order.placed_at)} if order.placed_at else {}
     record |= {role: case.contacts[role] for role in ("buyer", "ship_to") if case.contacts.get(role)}

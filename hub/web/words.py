@@ -18,6 +18,11 @@ TELLS = {
     "order.cancelled": "Cancelled",
     "order.closed": "Closed: nothing is left to do",
     "order.allocated": "Places were chosen for it",
+    "order.sold": "Sold over a counter",
+    "order.linked": "Linked to another order",
+    "change.requested": "A change was asked for: locations are to answer",
+    "change.accepted": "A change was made",
+    "change.declined": "A change could not be made",
     "order.backordered": "Not enough stock: waits for more",
 }
 """Facts in words; others are shown by their own name."""
