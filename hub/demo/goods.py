@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 EAST, WEST, STORE = "dc-east", "dc-west", "store-14"
 LOCATIONS = (EAST, WEST, STORE)
@@ -54,6 +55,11 @@ _ROWS: tuple[tuple[str, str, str, Mapping[str, int]], ...] = (
     ("BOWL-SET", "Bowl set", "42.00", {EAST: 20, WEST: 20}),
     ("HAMMOCK", "Hammock", "59.00", {EAST: 9}),
     ("LANTERN", "Lantern", "34.00", {STORE: 6}),
+    ("CUP-TIN", "Tin cup", "6.00", {EAST: 60, WEST: 30}),
+    ("BASKET", "Wicker basket", "39.00", {EAST: 12}),
+    ("PICNIC-SET", "Picnic set: a basket and four cups", "59.99", {}),
+    ("JUMPER-M", "Jumper, medium", "79.00", {EAST: 12}),
+    ("JUMPER-L", "Jumper, large", "84.00", {EAST: 12}),
     ("GAME-BOARD", "Board game, new edition", "44.00", {}),
     ("SOCKS-42", "Socks, size 42", "9.50", {EAST: 30}),
 )
@@ -65,6 +71,9 @@ CATALOGUE: tuple[Article, ...] = tuple(
 EVERYDAY = ("MUG-BLUE", "MUG-WHITE", "TEE-M", "TEE-L", "NOTE-A5", "PEN-SET", "BAG-CANVAS")
 """What the orders that fill the demo up are made of; the other articles belong to one order of the story each."""
 
+
+KITS: Mapping[str, tuple[tuple[str, str], ...]] = {"PICNIC-SET": (("BASKET", "1"), ("CUP-TIN", "4"))}
+"""What a kit is made of: SKU and units in one. The shop sells the kit, its components lie on the shelves."""
 
 EXPECTED: tuple[tuple[str, str, str, int, int], ...] = (("PO-2207", "GAME-BOARD", EAST, 40, 21),)
 """Purchase orders on their way: reference, SKU, location, units, days from now."""
@@ -78,18 +87,23 @@ def price_of(sku: str) -> str:
     return next(article.price for article in CATALOGUE if article.sku == sku)
 
 
-def items() -> list[dict[str, str]]:
+def items() -> list[dict[str, Any]]:
     """The items file: what `hub import items` reads."""
-    return [
-        {"sku": article.sku, "title": article.title, "gtin": article.gtin}
-        for article in CATALOGUE
-        if article.sku not in NOT_IMPORTED
-    ]
+    return [_item(article) for article in CATALOGUE if article.sku not in NOT_IMPORTED]
+
+
+def _item(article: Article) -> dict[str, Any]:
+    item: dict[str, Any] = {"sku": article.sku, "title": article.title, "gtin": article.gtin}
+    if article.sku in KITS:
+        item["components"] = [{"sku": sku, "quantity": units} for sku, units in KITS[article.sku]]
+    return item
 
 
 def shelves(factor: int = 1) -> Iterator[tuple[str, str, int]]:
     """(location, SKU, units) for every pair, also those of which there are none. `factor` multiplies everyday goods."""
     for article in CATALOGUE:
+        if article.sku in KITS:
+            continue  # nobody counts kits
         for location in LOCATIONS:
             units = article.stock.get(location, 0)
             yield location, article.sku, units * factor if article.sku in EVERYDAY else units

@@ -12,7 +12,7 @@ from hub.demo.goods import LOCATIONS
 from hub.demo.seen import Seen, SeenOrder, look
 from hub.demo.stage import Stage
 from hub.demo.story import HUB, Step, Tale, missing
-from hub.demo.systems import GOOD, SHOP, SYSTEMS
+from hub.demo.systems import CALL_CENTRE, GOOD, SHOP, SYSTEMS
 
 LOOK_SECONDS = 0.15
 STOCK_SECONDS = 60.0
@@ -150,6 +150,11 @@ class Play:
     # Doing.
 
     def _place(self, one: Played) -> None:
+        if one.tale.channel == CALL_CENTRE:
+            one.order = one.number = str(one.tale.wish["external_id"])
+            one.total = str(one.tale.wish["totals"]["total"])
+            self._stage.take_by_telephone(CALL_CENTRE, one.tale.wish)
+            return
         placed = self._stage.systems[one.tale.channel].control("place", dict(one.tale.wish))
         # The shop numbers its orders beside their ids; elsewhere the id is what people call an order by.
         number = placed["name"] if one.tale.channel == SHOP else placed["id"]
@@ -163,8 +168,8 @@ class Play:
     def _do(self, one: Played, step: Step) -> None:
         assert one.seen is not None, "nothing is done to what has not arrived"
         work = one.seen.work[0].id if one.seen.work else ""
-        names = {"$order": one.seen.id if step.system == HUB else one.order, "$work": work}
-        names |= {f"${name}": value for name, value in one.answers.items()}
+        names: dict[str, Any] = {"$order": one.seen.id if step.system == HUB else one.order, "$work": work}
+        names |= {"$version": one.seen.version} | {f"${name}": value for name, value in one.answers.items()}
         payload = _filled(step.payload, names)
         if step.system == HUB:
             said = self._stage.act(step.verb, **payload)
@@ -184,7 +189,7 @@ class Play:
             system.set_faults(**GOOD)
 
 
-def _filled(payload: Any, names: Mapping[str, str]) -> Any:
+def _filled(payload: Any, names: Mapping[str, Any]) -> Any:
     """The payload with the names of things in place of "$name"."""
     if isinstance(payload, str):
         return names.get(payload, payload)

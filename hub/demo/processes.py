@@ -30,12 +30,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def call(port: int, method: str, path: str, payload: object = None) -> tuple[int, Any]:
+def call(
+    port: int, method: str, path: str, payload: object = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
     """One HTTP call on loopback; JSON in and out. Raises OSError when nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CALL_TIMEOUT_SECONDS)
     try:
         body = None if payload is None else json.dumps(payload, default=str).encode()
-        connection.request(method, path, body, {"content-type": "application/json"})
+        connection.request(method, path, body, {"content-type": "application/json", **(headers or {})})
         answer = connection.getresponse()
         raw = answer.read(32 * 1024 * 1024)
     except http.client.HTTPException as error:

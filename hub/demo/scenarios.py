@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from hub.demo.goods import EAST, SHOP_LOCATIONS, STORE
 from hub.demo.seen import SeenOrder
-from hub.demo.story import STORY, Step, Tale, placed
-from hub.demo.systems import WMS
+from hub.demo.story import HUB, STORY, Json, Step, Tale, placed, shipped
+from hub.demo.systems import CALL_CENTRE, WMS
 
 _TOLD: dict[str, str] = {
     "split": "split",
@@ -25,6 +25,15 @@ def ready(order: SeenOrder) -> bool:
 
 def preordered(order: SeenOrder) -> bool:
     return order.units("preordered") > 0
+
+
+def at_once(order: SeenOrder) -> bool:
+    """Right after the step before."""
+    return True
+
+
+def back(sku: str, units: int, **more: str) -> list[Json]:
+    return [{"sku": sku, "quantity": str(units), **more}]
 
 
 def _pickup(location: str) -> str:
@@ -49,6 +58,77 @@ _OWN: dict[str, Tale] = {
             Step(WMS, "set_stock", {"rows": [{"warehouse": EAST, "sku": "GAME-BOARD", "quantity": "40"}]}, preordered),
             Step(WMS, "snapshot", {"warehouse": EAST}, preordered),
         ),
+        worth_typing=True,
+    ),
+    "edit-in-grace": Tale(
+        "edit-in-grace",
+        "taken by telephone; the caller rings again within its grace: one more, to another street",
+        {
+            "external_id": "TEL-1001",
+            "placed_at": "2026-11-20T09:30:00Z",
+            "currency": "USD",
+            "payment_state": "paid",
+            "totals": {"total": "24.00"},
+            "ship_to": {
+                "name": "Alex Example",
+                "lines": ["5 Station Road"],
+                "locality": "Springfield",
+                "admin_area_code": "US-IL",
+                "postal_code": "62701",
+                "country": "US",
+            },
+            "lines": [{"external_line_id": "1", "sku": "MUG-BLUE", "quantity": "2", "unit_price": "12.00"}],
+        },
+        {"shipped": 3},
+        channel=CALL_CENTRE,
+        steps=(
+            Step(
+                HUB,
+                "orders.edit",
+                {
+                    "reference": "$order",
+                    "version": "$version",
+                    "lines": [{"line": "1", "quantity": "3"}],
+                    "ship_to": {"lines": ["9 Station Road"]},
+                    "reason": "the caller rang again",
+                },
+                lambda order: order.units("allocated") > 0,
+            ),
+        ),
+        worth_typing=True,
+    ),
+    "kit": Tale(
+        "kit",
+        "a picnic set is sold; a basket and four cups are sourced, sent and invoiced to the cent",
+        placed(("PICNIC-SET", 2)),
+        {"shipped": 12},
+        worth_typing=True,
+    ),
+    "boris": Tale(
+        "boris",
+        "bought online, brought back to the store, whole: on its shelf again, paid back",
+        placed(("JUMPER-M", 2)),
+        {"shipped": 2},
+        steps=(
+            Step(
+                HUB,
+                "returns.request",
+                {"reference": "$order", "lines": back("JUMPER-M", 1), "reason": "too small"},
+                shipped,
+            ),
+            Step(
+                HUB,
+                "returns.receive",
+                {
+                    "reference": "$return",
+                    "location": STORE,
+                    "lines": back("JUMPER-M", 1, grade="A", disposition="restock"),
+                },
+                at_once,
+            ),
+        ),
+        refunded="79.00",
+        returned=("closed",),
         worth_typing=True,
     ),
 }

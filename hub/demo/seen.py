@@ -47,6 +47,12 @@ class SeenOrder:
     """Kinds of the open ones."""
     shipped_from: tuple[str, ...]
     """Locations, one for each shipment."""
+    returns: tuple[str, ...] = ()
+    """States of its returns, oldest first."""
+    refunded: Decimal = Decimal(0)
+    version: int = 0
+    links: tuple[str, ...] = ()
+    """Status of each order that was made out of it."""
 
     def works_in(self, *states: str) -> bool:
         """Whether it has fulfilment orders and all of them are in these states."""
@@ -86,6 +92,18 @@ def look(home: Path, database: str) -> Seen:
             work = rows(
                 connection, "SELECT id, order_id, location, state FROM fulfilment_orders ORDER BY created_at, id"
             )
+            returns = rows(connection, "SELECT order_id, state FROM returns ORDER BY created_at, id")
+            refunded = rows(
+                connection,
+                "SELECT order_id, SUM(amount) AS amount FROM money_moves WHERE kind = 'refunded' GROUP BY order_id",
+                amounts=("amount",),
+            )
+            versions = rows(connection, "SELECT id, version FROM orders")
+            linked = rows(
+                connection,
+                "SELECT l.other_order_id AS id, o.status FROM order_links l JOIN orders o ON o.id = l.order_id"
+                " ORDER BY l.at, l.id",
+            )
             shipments = rows(connection, "SELECT order_id, location FROM shipments ORDER BY shipped_at, id")
             deliveries = rows(
                 connection,
@@ -117,6 +135,10 @@ def look(home: Path, database: str) -> Seen:
             deliveries=tuple(delivery for delivery in deliveries if delivery["order_id"] == row["id"]),
             exceptions=tuple(sorted(kinds.get(row["id"], ()))),
             shipped_from=tuple(s["location"] for s in shipments if s["order_id"] == row["id"]),
+            returns=tuple(one["state"] for one in returns if one["order_id"] == row["id"]),
+            refunded=sum((one["amount"] for one in refunded if one["order_id"] == row["id"]), Decimal(0)),
+            version=next((one["version"] for one in versions if one["id"] == row["id"]), 0),
+            links=tuple(one["status"] for one in linked if one["id"] == row["id"]),
         )
         for row in listed
     }

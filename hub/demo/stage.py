@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ class Stage:
         self._port = port
         self._systems: dict[str, EmulatorProcess] = {}
         self.hub: HubProcess | None = None
+        self._key = ""
 
     @property
     def wms(self) -> EmulatorProcess:
@@ -177,6 +178,16 @@ class Stage:
             raise ProcessFailed(f"the hub does not answer: {error}") from error
         except ActionRefused as error:
             raise ProcessFailed(f"the hub refused {action}: {error}") from error
+
+    def take_by_telephone(self, channel: str, order: Mapping[str, Any]) -> None:
+        """Write an order through the hub's API, as the call centre's program does. Raises ProcessFailed."""
+        assert self.hub is not None
+        if not self._key:
+            self._key = str(self.act("keys.create", name="call-centre", scopes=["orders:write"])["token"])
+        headers = {"authorization": f"Bearer {self._key}", "idempotency-key": str(order["external_id"])}
+        status, answer = call(self.hub.port, "POST", f"/v1/orders?channel={channel}", order, headers)
+        if status not in (200, 201):
+            raise ProcessFailed(f"the hub took no order by telephone: {status} {answer}")
 
     def check(self) -> None:
         """Raises ProcessFailed where the hub has died."""

@@ -49,6 +49,12 @@ class Tale:
     locations: tuple[str, ...] = ()
     """Where it must have been shipped from, in any order; empty = not said."""
     effects: str = "on"
+    refunded: str = "0"
+    """What must have been given back to the buyer, in the order's currency."""
+    returned: tuple[str, ...] = ()
+    """The states its returns must have come to."""
+    linked: tuple[str, ...] = ()
+    """The status that orders made out of it must have come to."""
     placed_early: bool = field(default=False)
     """Placed with the first, because something has to happen to it while the others go on."""
 
@@ -442,6 +448,12 @@ def missing(tale: Tale, order: SeenOrder | None) -> str:
         return f"expected an exception {', '.join(sorted(lacking))}, found {', '.join(order.exceptions) or 'none'}"
     if tale.locations and sorted(order.shipped_from) != sorted(tale.locations):
         return f"shipped from {', '.join(order.shipped_from) or 'nowhere'}, expected {', '.join(tale.locations)}"
+    if tale.returned and order.returns != tale.returned:
+        return f"returns are {', '.join(order.returns) or 'none'}, expected {', '.join(tale.returned)}"
+    if Decimal(tale.refunded) and order.refunded != Decimal(tale.refunded):
+        return f"{order.refunded:f} were refunded, expected {tale.refunded}"
+    if tale.linked and order.links != tale.linked:
+        return f"orders made of it are {', '.join(order.links) or 'none'}, expected {', '.join(tale.linked)}"
     calls = order.open_calls()
     return f"waits for {', '.join(calls)}" if calls else ""
 

@@ -9,6 +9,8 @@ from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
 
 SHOP, MARKET, WMS, ERP = "shopify-us", "amazon-eu", "wms-east", "erp-soap"
 CRM, CARRIER, PARTNER = "crm", "carrier", "edi-acme"
+CALL_CENTRE = "call-centre"
+"""No system of its own: its orders are written through the hub's API."""
 SHOP_DOMAIN = "acme-demo.example"
 
 Environment = Mapping[str, str]
