@@ -35,6 +35,8 @@ from hub.domain.change import Addition, Edit, LineEdit
 from hub.domain.decision import Decision, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
+from hub.domain.return_policy import ReturnPolicy
+from hub.oms import return_desk
 from hub.oms.cancel_by_hand import cancel_lines
 from hub.oms.changes import edit_order
 from hub.oms.handlers import build
@@ -51,6 +53,9 @@ MONEY = ("capture", "refund", "void", "reauthorise", "authorise")
 PUSHES = ("push_shipment", "push_refund", "push_cancellation", "push_return", "push_order_status")
 TEMPLATES = ("ready_for_pickup", "pickup_reminder", "not_collected", "pickup_cancelled", "shipped")
 OUTCOMES = ("done", "done", "done", "done", "declined", "refused", "lost before", "lost after")
+WISHES = ("refund", "refund", "store_credit")
+RETURN_ENDED = ("refused", "expired", "cancelled", "closed")
+STORE = frozenset({"ship", "pickup", "receive_returns"})
 OPEN_STATUS = ("received", "held", "confirmed")
 WORK_ENDED = ("completed", "cancelled", "rejected", "partially_completed")
 ADDRESS = {"lines": ["1 Depot Road"], "locality": "Newark", "postal_code": "07114", "country": "US"}
@@ -71,12 +76,19 @@ def furnished() -> Bench:
     takers |= dict.fromkeys(MONEY, ("payment",))
     takers |= {"post_goods_movement": ("erp",), "notify": ("mail",)}
     made = rules(
-        location("east", labels=LabelRule("carrier"), address=ADDRESS),
+        location("east", labels=LabelRule("carrier"), address=ADDRESS, can=frozenset({"ship", "receive_returns"})),
         location("west", priority=2, cost_order=Decimal("2.50")),
-        location("store", type="store", priority=3, can=frozenset({"ship", "pickup"}), cost_order=Decimal(9)),
+        location(
+            "store",
+            type="store",
+            priority=3,
+            can=frozenset({"ship", "pickup", "receive_returns"}),
+            cost_order=Decimal(9),
+        ),
         channels={"shop": shop, "market": market},
         takers=takers,
         follows_packages=True,
+        returns={"": ReturnPolicy(restocking_fee=Decimal("1.50"))},
         notify={"shop": NotifyRule(frozenset(TEMPLATES))},
     )
     return Bench(made)
@@ -368,6 +380,69 @@ class Oms(RuleBasedStateMachine):
         self._done("scan")
 
     @precondition(lambda self: len(self.bench.decisions) % 3 == 0)
+    # --- goods that come back ---
+
+    @precondition(lambda self: self.town.parcels)
+    @rule(pick=picks, line=st.sampled_from(["L1", "L2"]), units=st.integers(1, 2), wants=st.sampled_from(WISHES))
+    def ask_back(self, pick: int, line: str, units: int, wants: str) -> None:
+        lines = [{"external_line_id": line, "quantity": str(units)}]
+        self._act(self._order_id(pick), return_desk.request, "api", lines, "too small", wants)
+        self._done("ask_back")
+
+    @precondition(lambda self: self._returns())
+    @rule(
+        pick=picks,
+        line=st.sampled_from(["L1", "L2"]),
+        units=st.integers(1, 2),
+        grade=st.sampled_from(["A", "A", "B", "C", ""]),
+        place=st.sampled_from(["east", "store"]),
+    )
+    def bring_back(self, pick: int, line: str, units: int, grade: str, place: str) -> None:
+        """A parcel, or its buyer, comes back to a location; it may hold more than was asked back."""
+        said = {"line": line, "quantity": str(units), **({"grade": grade} if grade else {})}
+        done = self._decide(self._return(pick), return_desk.receive_return, "ann", place, [said])
+        if done and grade == "A":
+            self.town.goods[place, {"L1": "TEE", "L2": "CAP"}[line]] += units
+        self._done("bring_back")
+
+    @precondition(lambda self: self._returns())
+    @rule(pick=picks, line=st.sampled_from(["L1", "L2"]), into=st.sampled_from(["restock", "quarantine", "scrap"]))
+    def inspect(self, pick: int, line: str, into: str) -> None:
+        for place in ("east", "store"):
+            said = {"line": line, "quantity": "1", "disposition": into, "location": place}
+            done = self._decide(self._return(pick), return_desk.inspect_return, "ann", [said])
+            if done and into == "restock":
+                self.town.goods[place, {"L1": "TEE", "L2": "CAP"}[line]] += 1
+        self._done("inspect")
+
+    @precondition(lambda self: self._returns())
+    @rule(pick=picks, verb=st.sampled_from(["approve", "refuse", "cancel", "close", "refund", "nothing"]))
+    def decide_return(self, pick: int, verb: str) -> None:
+        one = self._return(pick)
+        if verb in ("refund", "nothing"):
+            self._decide(one, return_desk.settle_return, verb, "a person decided")
+        elif verb == "approve":
+            self._decide(one, return_desk.approve_return)
+        elif verb == "refuse":
+            self._decide(one, return_desk.refuse_return, "worn")
+        elif verb == "cancel":
+            self._decide(one, return_desk.cancel_return, "kept after all")
+        else:
+            self._decide(one, return_desk.close_return, "ann")
+        self._done(f"return {verb}")
+
+    def _returns(self) -> list[dict[str, Any]]:
+        return self.bench.store.rows("returns", {}, order_by=("id",))
+
+    def _return(self, pick: int) -> str:
+        found = self._returns()
+        return str(found[pick % len(found)]["id"])
+
+    def _decide(self, one: str, verb: Callable[..., Decision], *said: Any) -> bool:
+        """Whether it was possible."""
+        self._act(one, verb, *said)
+        return self.bench.decisions[-1].verdict is Verdict.APPLIED
+
     @rule(minutes=st.sampled_from([1, 31, 120, 1500, 12_000]))
     def wait(self, minutes: int) -> None:
         self.bench.later(minutes=minutes)
@@ -423,6 +498,7 @@ class Oms(RuleBasedStateMachine):
             moving = any(self.town.states.get(one["business_key"], one["state"]) in MOVING for one in calls)
             moving |= bool(bench.store.rows("holds", {**where, "released_at": None}))
             moving |= any(one["state"] not in WORK_ENDED for one in bench.store.rows("fulfilment_orders", where))
+            moving |= any(one["state"] not in RETURN_ENDED for one in bench.store.rows("returns", where))
             lines = bench.store.rows("order_lines", where)
             moving |= any(one["backordered"] + one["preordered"] > 0 for one in lines)
             assert moving, f"{row['external_id']} is {row['status']} and nothing moves it: {lines}"

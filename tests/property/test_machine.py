@@ -22,7 +22,7 @@ def stories(examples: int, steps: int) -> None:
 
 
 def test_whatever_is_done_next_nothing_is_lost_doubled_or_forgotten() -> None:
-    stories(8, 40)
+    stories(5, 40)
 
 
 def test_goods_that_leave_without_leaving_the_stock_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
