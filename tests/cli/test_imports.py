@@ -264,3 +264,9 @@ def test_supply_is_imported_shown_and_replaced_by_its_next_statement(site: Site,
     assert "supply PO-7" in ahead
     assert "may sell 25" in ahead
     assert "neither an item nor stock" in site.hub("inventory", "show", "A-404").err
+
+
+def test_a_channel_that_does_not_answer_is_not_compared_and_says_so(site: Site) -> None:
+    silent = site.hub("inventory", "reconcile", SHOP)
+    assert (silent.code, "did not tell what it shows" in silent.err) == (1, True)
+    assert "is no channel" in site.hub("inventory", "reconcile", "nobody").err
