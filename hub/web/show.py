@@ -39,6 +39,7 @@ PLACES = (
     ("/exceptions", "Exceptions", "monitor"),
     ("/deliveries", "Deliveries", "monitor"),
     ("/inventory", "Inventory", "inventory:read"),
+    ("/work", "Work", "fulfilment:read"),
     ("/connections", "Connections", "monitor"),
 )
 LARGEST_SHOWN = 60_000

@@ -193,3 +193,43 @@ def test_a_link_logs_one_browser_in_once(own_floor: Floor) -> None:
     assert second.get(path).status_code == 403
     assert second.get("/", follow=False).status_code == 303
     assert "test" in first.page("/"), "the pages say who is there"
+
+
+def test_a_store_works_on_its_page_until_the_buyer_has_it(own_floor: Floor) -> None:
+    own_floor.act("import.items", file=str(own_floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
+    own_floor.act("inventory.adjust", sku="SKU-001", location="store-14", delta="9", reason="counted")
+    order = own_floor.order("PICK-1", method="pickup", pickup_location="store-14")
+    own_floor.hub.engine.run_until_idle(30)
+    (work,) = own_floor.rows("fulfilment_orders", order_id=order)
+    visitor, page = own_floor.visitor("fulfilment:write"), "/work/store-14"
+    action = f"{page}/{work['id']}"
+    assert "Pick" in visitor.page(page)
+    visitor.press(page, action, status="picked", line=work["document"]["lines"][0]["line"], quantity="1")
+    assert "is no number" in said(visitor.press(page, action, status="picked", line="x", quantity="two").text)
+    assert "not 7" in said(visitor.press(page, action, status="picked", line="SKU-001", quantity="7").text)
+    visitor.press(page, action, status="picked")
+    own_floor.act("orders.arrived", reference=order, note="blue car, row 3")
+    shown = visitor.page(page)
+    assert "blue car, row 3" in shown
+    assert ">Ready<" in shown
+    visitor.press(page, action, status="ready_for_pickup")
+    assert ">Hand over<" in visitor.page(page)
+    visitor.press(page, action, status="handed_over", proof="code 4411")
+    assert own_floor.rows("orders", id=order)[0]["status"] == "closed"
+    assert "blue car" not in visitor.page(page)
+
+
+def test_a_transfer_is_sent_on_one_page_and_received_on_the_other(own_floor: Floor) -> None:
+    own_floor.act("inventory.adjust", sku="SKU-001", location="dc-east", delta="9", reason="counted")
+    arguments = {"sku": "SKU-001", "source": "dc-east", "destination": "store-14", "quantity": "3", "reason": "refill"}
+    order = own_floor.act("inventory.transfer", **arguments)["order"]
+    (work,) = own_floor.rows("fulfilment_orders", order_id=order)
+    visitor = own_floor.visitor()
+    visitor.press("/work/dc-east", f"/work/dc-east/{work['id']}", status="shipped")
+    here = f"/work/store-14/{work['id']}"
+    assert "coming from dc-east" in visitor.page("/work/store-14")
+    visitor.press("/work/store-14", here, status="received", line="SKU-001", quantity="2")
+    assert "3 × SKU-001" in visitor.page("/work/store-14")
+    visitor.press("/work/store-14", here, status="received")
+    assert own_floor.rows("fulfilment_orders", id=work["id"])[0]["state"] == "completed"
+    assert visitor.get("/work/nowhere").status_code == 404

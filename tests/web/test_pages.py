@@ -12,7 +12,7 @@ from hub.web.pages import ROUTES
 from hub.web.show import text_of
 from tests.web.floor import MARKUP, Floor, Visitor
 
-LISTS = ("/", "/orders", "/exceptions", "/deliveries", "/inventory", "/connections")
+LISTS = ("/", "/orders", "/exceptions", "/deliveries", "/inventory", "/work", "/connections")
 
 
 def addresses(floor: Floor) -> list[str]:
@@ -22,6 +22,7 @@ def addresses(floor: Floor) -> list[str]:
     found += [f"/deliveries/{one}" for one in floor.deliveries.values()]
     for table in ("exceptions", "messages", "receipts"):
         found += [f"/{table}/{row['id']}" for row in floor.rows(table)]
+    found += [f"/work/{one}" for one in floor.hub.loaded.bundle.locations]
     found += [f"/connections/{one}" for one in floor.hub.loaded.bundle.connections]
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.web.pages import connections, deliveries, exceptions, intake, inventory, orders, start
+from hub.web.pages import connections, deliveries, exceptions, intake, inventory, orders, start, work
 from hub.web.request import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,6 +11,7 @@ ROUTES: tuple[Route, ...] = (
     *exceptions.ROUTES,
     *deliveries.ROUTES,
     *inventory.ROUTES,
+    *work.ROUTES,
     *connections.ROUTES,
     *intake.ROUTES,
 )
