@@ -192,6 +192,7 @@ class Depot:
         self._by_reference.setdefault(reference, []).append(label)
         self._keep(label)
         data = {"id": label.id, "tracking_code": label.tracking_code, "service": service}
+        data["direction"] = "return" if body.get("is_return") is True else "outbound"
         self._record("label", reference, label.id, {**data, "amount": label.amount, "currency": self._currency})
         self.scan(label, "pre_transit")
         self._plan(label)

@@ -169,6 +169,11 @@ def _work(order: dict[str, Any]) -> None:
         packages = shipment["document"].get("packages", [])
         tracking = ", ".join(str(package.get("tracking_number") or package.get("package")) for package in packages)
         click.echo(f"  shipped {cell(shipment['shipped_at'])} from {shipment['location']}: {tracking}")
+    for label in order["labels"]:
+        paid = money(label["cost"], label["currency"]) if label["cost"] is not None else "no price"
+        back = f", {money(label['refunded'], label['currency'])} came back" if label["refunded"] else ""
+        named = f"{cell(label['carrier'])} {cell(label['service'])} {cell(label['tracking_number'])}"
+        click.echo(f"  label {label['direction']} {named}: {label['use'].replace('_', ' ')}, {paid}{back}")
     if order["deliveries"]:
         click.echo("Calls")
     for delivery in order["deliveries"]:

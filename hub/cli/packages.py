@@ -108,6 +108,56 @@ def _tell(package: dict[str, Any]) -> None:
         click.echo(f"  {cell(event['at'])}  {fact}  {cell(event['data'].get('status') or event['data'].get('words'))}")
 
 
+@packages.command("labels")
+@click.option("--order", "order_id", help="Only those of one order, by our id")
+@click.option("--use", type=click.Choice(["used", "waiting", "asked_back", "given_back", "wasted", "none"]))
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+@json_option
+@click.pass_obj
+def labels(place: Place, order_id: str | None, use: str | None, limit: int, as_json: bool) -> None:
+    """What labels cost, what came back of them, and what they were good for; returns' labels too. `--use wasted` shows
+    what was paid for nothing: a carrier did not take it back, or the package left with another."""
+    from hub.views.packages import list_labels
+
+    with _here(place) as connection:
+        found = list_labels(connection, order_id=order_id, use=use, limit=limit)
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("order_number", "ORDER"),
+        ("direction", "DIRECTION"),
+        ("carrier", "CARRIER"),
+        ("service", "SERVICE"),
+        ("tracking_number", "TRACKING"),
+        ("state", "STATE"),
+        ("use", "USE"),
+        ("paid", "COST"),
+        ("back", "CAME BACK"),
+    )
+    shown = [
+        {
+            **row,
+            "paid": money(row["cost"], row["currency"]) if row["currency"] else None,
+            "back": money(row["refunded"], row["currency"]) if row["currency"] and row["refunded"] else None,
+        }
+        for row in found
+    ]
+    emit_table(shown, columns, empty="No labels were bought.")
+    for line in _sums(found):
+        click.echo(line, err=True)
+
+
+def _sums(labels: list[dict[str, Any]]) -> list[str]:
+    """What stays paid, by currency and use."""
+    totals: dict[tuple[str, str], Any] = {}
+    for row in labels:
+        if row["currency"] and row["kept"]:
+            key = (row["currency"], row["use"])
+            totals[key] = totals.get(key, 0) + row["kept"]
+    return [f"{use}: {money(amount, currency)}" for (currency, use), amount in sorted(totals.items())]
+
+
 @packages.command("label")
 @click.argument("reference")
 @click.option(

@@ -337,6 +337,7 @@ INSTANTS = frozenset({"until", "as_of", "at", "deadline", "grace_until", "oldest
 AMOUNTS = frozenset(
     {
         "amount",
+        "kept",
         "authorised",
         "captured",
         "capturing",

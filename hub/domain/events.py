@@ -50,6 +50,7 @@ class Fact(enum.StrEnum):
     SHIPMENT_SHIPPED = "hub.shipment.shipped.v1"
     PACKAGE_LABELLED = "hub.package.labelled.v1"
     PACKAGE_VOIDED = "hub.package.voided.v1"
+    PACKAGE_VOID_REFUSED = "hub.package.void_refused.v1"
     PACKAGE_SCANNED = "hub.package.scanned.v1"
     PACKAGE_DELIVERED = "hub.package.delivered.v1"
     TRANSFER_SHIPPED = "hub.transfer.shipped.v1"

@@ -23,11 +23,12 @@ from hub.domain.package import CarriedLine, CarriedPackage, CarrierLabel, LabelS
 from hub.domain.shipment import PackageState
 from hub.domain.snapshot import Snapshot
 from hub.oms.load import Case, open_case, tracking_key
-from hub.oms.outgoing import never_sent, request
+from hub.oms.outgoing import request
 from hub.oms.ports import LabelRule, Rules
 from hub.oms.save import save, tell
 from hub.oms.times import instant_text
 from hub.oms.tracking import follow
+from hub.oms.void_label import void_label, void_refused, voided
 
 ZERO = Decimal(0)
 ASKS_WITHIN = dt.timedelta(minutes=1)
@@ -266,9 +267,11 @@ def answered(case: Case, capability: str, key: str, record: dict[str, Any]) -> N
         elif refused:
             _not_bought(case, package, label, resolution)
     elif resolution in DONE and not refused:
-        _voided(case, package, label, reply)
-    elif refused and label.state is LabelState.VOIDING:
-        label.state = LabelState.WITHDRAWN if resolution == "withdrawn" else LabelState.VOID_REFUSED
+        voided(case, label, reply)
+        if package.unwanted and not package.moving:
+            package.base = PackageState.VOIDED
+    elif refused:
+        void_refused(case, label, resolution)
 
 
 def _bought(
@@ -405,41 +408,9 @@ def _give_up(case: Case, package: CarriedPackage, reason: str) -> None:
 
 
 def _void(case: Case, package: CarriedPackage, label: CarrierLabel, reason: str) -> None:
-    """Ask the price back. One that nobody was asked for yet is taken back with the request; one whose purchase is
-    under way is voided when its answer comes."""
-    bought = f"{label.connection}/buy_label/{label.key}"
-    unsent = label.state is LabelState.REQUESTED and never_sent(case, bought)
-    if label.state is not LabelState.BOUGHT and not unsent:
-        return
-    label.state = LabelState.WITHDRAWN if unsent else LabelState.VOIDING
-    if label.external_id is None and not unsent:
-        _trouble(case, package, f"{label.connection} sold a label without an id: it cannot be given back by itself")
-        return
-    record = {
-        "key": f"label/{label.id}/void",
-        "label": label.id,
-        "package": package.id,
-        "order": case.order.id,
-        "external_id": label.external_id or label.id,
-        "reference": bought,
-        "reason": reason,
-    }
-    record |= {"tracking_number": label.tracking_number} if label.tracking_number else {}
-    withdraws = (bought,) if unsent else ()
-    _send(case, label.connection, "void_label", record["key"], package.id, "label", record, withdraws=withdraws)
-
-
-def _voided(case: Case, package: CarriedPackage, label: CarrierLabel, reply: dict[str, Any]) -> None:
-    refund = reply.get("refund") or {}
-    label.state = LabelState.VOIDED
-    if refund.get("currency") == label.currency and refund.get("amount"):
-        label.refunded = Decimal(str(refund["amount"]))
-    if package.unwanted and not package.moving:
-        package.base = PackageState.VOIDED
-    case.clear_exception(f"refused/{label.connection}/void_label", "answered")
-    told = {"package": package.id, "refunded": decimal_text(label.refunded)}
-    told |= {"currency": label.currency} if label.currency else {}
-    tell(case, Fact.PACKAGE_VOIDED, label.id, label=label.id, **told)
+    why_not = void_label(case, label, reason)
+    if why_not:
+        _trouble(case, package, why_not)
 
 
 # What the rest stands on.
@@ -479,7 +450,6 @@ def _send(
     aggregate: str,
     lane: str,
     record: dict[str, Any],
-    withdraws: tuple[str, ...] = (),
 ) -> None:
     request(
         case,
@@ -491,7 +461,6 @@ def _send(
             lane=lane,
             record=record,
             order_id=case.order.id,
-            withdraws=withdraws,
             suppressed=case.order.effects == Effects.OBSERVE,
         ),
     )

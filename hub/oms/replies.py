@@ -53,7 +53,6 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         if capability in label.CAPABILITIES:
             label.answered(case, capability, key, record)
             return_label.answered(case, key, record)
-            return_label.answered(case, key, record)
         if capability in payment_answers.CAPABILITIES:
             payment_answers.answered(case, capability, key, record)
             return save(case)

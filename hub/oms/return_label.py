@@ -16,11 +16,12 @@ from hub.domain.order import Effects
 from hub.domain.package import CarrierLabel, LabelState
 from hub.domain.return_policy import ReturnPolicy
 from hub.domain.returns import OUTSTANDING, Return, ReturnState
-from hub.oms.label import DONE, ENDED, keep_bytes
+from hub.oms.label import CONTENT_TYPES, DONE, ENDED, keep_bytes
 from hub.oms.load import Case, tracking_key
 from hub.oms.outgoing import request
 from hub.oms.save import tell
 from hub.oms.tell import notify
+from hub.oms.void_label import void_label, void_refused, voided
 
 
 def want_label(case: Case, one: Return, policy: ReturnPolicy) -> None:
@@ -75,13 +76,30 @@ def want_label(case: Case, one: Return, policy: ReturnPolicy) -> None:
     )
 
 
+def drop_label(case: Case, one: Return, reason: str) -> None:
+    """The parcel will not come: its label is given back, one whose purchase is under way when its answer comes."""
+    label = _label(case, one)
+    why_not = "" if label is None else void_label(case, label, reason)
+    if why_not:
+        _trouble(case, one, why_not)
+
+
 def answered(case: Case, key: str, record: dict[str, Any]) -> None:
-    """What a carrier answered to the purchase of a return's label."""
-    label = next((one for one in case.labels if one.key == key), None)
+    """What a carrier answered to the purchase, or the voiding, of a return's label."""
+    ours = key.removeprefix("label/").removesuffix("/void")
+    label = next((one for one in case.labels if ours in (one.key, one.id)), None)
     found = next((one for one in case.returns if label is not None and one.id == label.package_id), None)
-    if label is None or found is None or label.state not in (LabelState.REQUESTED, LabelState.REFUSED):
+    if label is None or found is None:
         return
     resolution, reply = str(record.get("resolution", "success")), record.get("reply") or {}
+    if key.endswith("/void"):
+        if resolution in DONE and reply.get("accepted") is not False:
+            voided(case, label, reply)
+        elif resolution in ENDED or reply.get("accepted") is False:
+            void_refused(case, label, resolution)
+        return
+    if label.state not in (LabelState.REQUESTED, LabelState.REFUSED):
+        return
     if resolution in ENDED or reply.get("accepted") is False:
         label.state = LabelState.WITHDRAWN if resolution == "withdrawn" else LabelState.REFUSED
         words = reply.get("reason") or record.get("words") or "no reason given"
@@ -108,7 +126,29 @@ def _bought(case: Case, one: Return, label: CarrierLabel, said: dict[str, Any], 
     if label.cost is not None and label.currency:
         told |= {"cost": decimal_text(label.cost), "currency": label.currency}
     tell(case, Fact.RETURN_LABELLED, label.id, **{name: text for name, text in told.items() if text})
-    notify(case, "return_label", one.id, number=one.number, tracking_number=one.tracking_number)
+    if one.state in (ReturnState.CANCELLED, ReturnState.EXPIRED):
+        drop_label(case, one, "the return was cancelled")
+        return
+    carrier = label.carrier or ""
+    notify(
+        case,
+        "return_label",
+        one.id,
+        None,
+        _attached(one, said),
+        number=one.number,
+        tracking_number=one.tracking_number,
+        carrier=carrier,
+    )
+
+
+def _attached(one: Return, said: dict[str, Any]) -> tuple[dict[str, str], ...]:
+    """The label itself, where the carrier sold its bytes in a form that people can print."""
+    kind = CONTENT_TYPES.get(str(said.get("format", "")))
+    if kind is None or not said.get("content"):
+        return ()
+    name = f"return-label-{one.number}.{said['format']}"
+    return ({"name": name, "content_type": kind, "content": str(said["content"])},)
 
 
 def _label(case: Case, one: Return) -> CarrierLabel | None:

@@ -36,7 +36,7 @@ from hub.domain.shipment import PackageState
 from hub.domain.snapshot import Snapshot
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
-from hub.oms.return_label import want_label
+from hub.oms.return_label import drop_label, want_label
 from hub.oms.save import save, tell
 from hub.oms.tell import push_return
 from hub.oms.times import instant_text
@@ -215,6 +215,7 @@ def cancel(case: Case, one: Return, why: str) -> None:
     _withdraw(one)
     case.clear_exception(f"return-requested/{one.id}", "cancelled")
     case.clear_exception(f"return-late/{one.id}", "cancelled")
+    drop_label(case, one, "the return was cancelled")
     _tell(case, one, Fact.RETURN_CANCELLED, why=case.discreet(why))
     told(case, one, "cancelled")
 
@@ -352,6 +353,7 @@ def handle_return_expiry(rules: Rules) -> Callable[[DueTask, Snapshot, dt.dateti
         elif one.state in BEFORE_RECEIPT:
             one.reach(ReturnState.EXPIRED)
             _withdraw(one)
+            drop_label(case, one, "nothing came back in time")
             _tell(case, one, Fact.RETURN_EXPIRED)
             told(case, one, "cancelled")
         else:

@@ -12,6 +12,7 @@ from hub.domain.link import LinkRole, OrderLink, role_of
 from hub.domain.masking import masked, private_texts
 from hub.store.tables import BUCKETS
 from hub.views.money import payments_of, refunds_of
+from hub.views.packages import list_labels
 from hub.views.query import rows
 from hub.views.work import hint_for
 
@@ -150,6 +151,7 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
         amounts=("amount",),
         instants=("at",),
     )
+    order["labels"] = list_labels(connection, order_id=order_id)
     order["payments"] = payments_of(connection, order_id)
     order["refunds"] = refunds_of(connection, order_id)
     order["sourcing"] = _documents(

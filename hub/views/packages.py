@@ -94,6 +94,39 @@ def show_package(connection: Connection, package_id: str) -> dict[str, Any] | No
     return package
 
 
+LABEL_USES = ("used", "waiting", "asked_back", "given_back", "wasted", "none")
+"""What a label came to. wasted: it was paid for and carried nothing. none: nothing was bought."""
+
+
+def list_labels(
+    connection: Connection, *, order_id: str | None = None, use: str | None = None, limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Labels, newest first, those of returns too: what each cost, what came back of it, and what it was good for."""
+    found = rows(
+        connection,
+        f"""
+        SELECT l.id, l.order_id, o.number AS order_number, l.package_id, l.connection, l.carrier, l.service, l.state,
+               l.tracking_number, l.currency, l.cost, l.refunded, COALESCE(l.cost, 0) - l.refunded AS kept,
+               CASE WHEN l.state IN ('requested', 'refused', 'withdrawn') THEN 'none'
+                    WHEN l.state = 'voiding' THEN 'asked_back'
+                    WHEN l.state = 'voided' AND l.refunded >= COALESCE(l.cost, 0) THEN 'given_back'
+                    WHEN l.state IN ('voided', 'void_refused') THEN 'wasted'
+                    WHEN p.id IS NULL THEN CASE WHEN r.state IN ('cancelled', 'expired') THEN 'wasted' ELSE 'used' END
+                    WHEN p.shipment_id IS NULL THEN 'waiting'
+                    WHEN p.tracking_number = l.tracking_number THEN 'used'
+                    ELSE 'wasted' END AS use,
+               CASE WHEN p.id IS NULL THEN 'return' ELSE 'outbound' END AS direction, l.created_at
+          FROM labels l JOIN orders o ON o.id = l.order_id
+          LEFT JOIN packages p ON p.id = l.package_id LEFT JOIN returns r ON r.id = l.package_id
+         WHERE {"l.order_id = :order_id" if order_id else "1 = 1"} ORDER BY l.created_at DESC, l.id DESC
+        """,
+        {"order_id": order_id} if order_id else {},
+        instants=("created_at",),
+        amounts=("cost", "refunded", "kept"),
+    )
+    return [row for row in found if use in (None, row["use"])][:limit]
+
+
 def label_body(connection: Connection, package_id: str) -> str | None:
     """Id of the body of the package's newest label that was bought; None where it has none."""
     found = rows(

@@ -88,3 +88,17 @@ def test_a_package_without_a_label_or_none_at_all_is_told_with_what_to_do(site: 
     assert (waiting.code, "hub packages show" in waiting.err) == (1, True)
     nothing = site.hub("packages", "show", "BOX-9")
     assert (nothing.code, "hub packages list" in nothing.err) == (1, True)
+
+
+def test_the_labels_say_what_each_was_good_for_and_what_stays_paid(site: Site) -> None:
+    listed = {row["use"]: row for row in site.good("packages", "labels", "--json").items}
+    assert set(listed) == {"waiting", "given_back"}
+    assert Decimal(listed["given_back"]["kept"]) == Decimal(0)
+    assert listed["given_back"]["direction"] == "outbound"
+    shown = site.good("packages", "labels")
+    assert "given_back" in shown.out
+    assert "waiting: 5.88 USD" in shown.err
+    assert "No labels were bought" in site.good("packages", "labels", "--use", "wasted").err
+    (order,) = site.good("orders", "show", "1", "--json").items
+    assert [label["use"] for label in order["labels"]] == ["waiting"]
+    assert "label outbound" in site.good("orders", "show", "1").out

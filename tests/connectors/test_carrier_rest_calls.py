@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -73,6 +74,43 @@ def test_a_refusal_is_told_in_the_carriers_words(api: Aggregator, changes: dict[
         api.connector.buy_label(effect(api, **changes))
     assert failed.value.resolution is Resolution.REJECTED
     assert words in failed.value.words
+
+
+def test_a_label_of_a_return_is_bought_from_the_buyer_to_us_once(api: Aggregator) -> None:
+    record: dict[str, Any] = {
+        "key": "package/rt_1/label/1",
+        "package": "rt_1",
+        "number": 1,
+        "direction": "return",
+        "service": "ground",
+        "ship_from": {
+            "name": "A. Buyer",
+            "lines": ["1 Example Street"],
+            "locality": "Albany",
+            "postal_code": "12207",
+            "country": "US",
+        },
+        "ship_to": {
+            "company": "Acme East",
+            "lines": ["1 Depot Road"],
+            "locality": "Newark",
+            "postal_code": "07114",
+            "country": "US",
+        },
+        "parcel": {"weight_grams": "500", "contents": [{"sku": "TEE", "quantity": "1"}]},
+    }
+    payload = mapped("buy_label.out", record)
+    assert (payload["is_return"], payload["ship_from"]["city"], payload["ship_to"]["city"]) == (
+        True,
+        "Albany",
+        "Newark",
+    )
+    call = Effect(payload, record["key"], {}, api.later())
+    sold = [json.loads(api.connector.buy_label(call).raw) for _ in range(2)]
+    assert sold[0]["id"] == sold[1]["id"]
+    (bought,) = api.ledger("label")
+    assert bought["direction"] == "return"
+    assert mapped("buy_label.reply", sold[0])["label"]["tracking_number"] == sold[0]["tracking_code"]
 
 
 def test_the_same_key_gets_the_same_label(api: Aggregator) -> None:
