@@ -27,12 +27,26 @@ def orders() -> None:
 @orders.command("list")
 @click.option("--status", type=click.Choice(["received", "held", "confirmed", "closed", "cancelled"]))
 @click.option("--channel", help="A connection that orders come from")
+@click.option("--at-risk", is_flag=True, help="What must leave by a time its channel sets, the most pressing first")
 @click.option("--before", help="Page on: the id of the last order shown")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
 @click.pass_obj
-def list_(place: Place, status: str | None, channel: str | None, before: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    place: Place,
+    status: str | None,
+    channel: str | None,
+    at_risk: bool,
+    before: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Orders, newest first, with where their quantities are and what holds them."""
+    if at_risk:
+        if status or channel or before:
+            raise click.UsageError("--at-risk shows the whole queue: it takes no other filter")
+        _at_risk(ask(place, "orders.at_risk", limit=limit), as_json)
+        return
     found = ask(place, "orders.list", status=status, channel=channel, before=before, limit=limit)
     if as_json:
         emit_json(found)
@@ -52,6 +66,25 @@ def list_(place: Place, status: str | None, channel: str | None, before: str | N
     emit_table(rows, columns, empty="No orders.")
     if len(found) == limit:
         click.echo(f"{limit} shown; older ones: --before {found[-1]['id']}, or more with --limit", err=True)
+
+
+def _at_risk(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        emit_json(found)
+        return
+    columns = (
+        ("number", "NUMBER"),
+        ("channel", "CHANNEL"),
+        ("line", "LINE"),
+        ("sku", "SKU"),
+        ("units", "UNITS"),
+        ("due", "DUE"),
+        ("hours_left", "HOURS LEFT"),
+        ("late_penalty", "PENALTY"),
+        ("location", "LOCATION"),
+        ("order_id", "ID"),
+    )
+    emit_table(found, columns, empty="Nothing must leave by a certain time.")
 
 
 @orders.command("show")

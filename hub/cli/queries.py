@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from hub.views.keys import list_keys
 from hub.views.money import list_payments, list_payouts, show_payout, unmatched_lines
 from hub.views.orders import find_order, list_orders, show_order
 from hub.views.returns import list_returns, show_return
+from hub.views.risk import list_at_risk
 from hub.views.verify import summary, verify
 from hub.views.work import (
     counts,
@@ -37,10 +39,15 @@ def _verify(connection: Connection) -> dict[str, Any]:
     return {"items": verify(connection), "checked": summary(connection)}
 
 
+def _at_risk(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    return list_at_risk(connection, dt.datetime.now(dt.UTC), limit)
+
+
 QUERIES: Mapping[str, Callable[..., Any]] = {
     "orders.list": list_orders,
     "orders.find": find_order,
     "orders.get": show_order,
+    "orders.at_risk": _at_risk,
     "deliveries.list": list_deliveries,
     "deliveries.get": show_delivery,
     "exceptions.list": list_exceptions,

@@ -191,6 +191,7 @@ def _payments(
 LOOKS: Mapping[str, Look] = {
     "orders.list": _orders,
     "orders.find": _find,
+    "orders.at_risk": lambda client, limit: client.rows("/v1/orders-at-risk", limit),
     "orders.get": lambda client, order: client.get(f"/v1/orders/{quote(order, safe='')}"),
     "deliveries.list": _deliveries,
     "deliveries.get": _delivery,

@@ -313,6 +313,8 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         erp=erp.maybe_text("submit_to"),
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
+        risk_warn_before=top.object("risk").duration("warn_before"),
+        risk_penalty=top.object("risk").decimal_map("penalty"),
         pickup=_pickup(top.object("pickup")),
         substitution=top.text("substitution"),
         notify=MappingProxyType(

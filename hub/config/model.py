@@ -430,6 +430,8 @@ class Policies:
     erp: str | None
     correlate_within: timedelta
     acknowledge_within: timedelta
+    risk_warn_before: timedelta
+    risk_penalty: Mapping[str, Decimal]
     pickup: Pickup
     substitution: str
     notify: Mapping[str, Notify] = field(default_factory=dict)

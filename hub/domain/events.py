@@ -18,6 +18,7 @@ class Fact(enum.StrEnum):
     ORDER_POSTED = "hub.order.posted.v1"
     ORDER_REFUNDED = "hub.order.refunded.v1"
     ORDER_SOLD = "hub.order.sold.v1"
+    ORDER_AT_RISK = "hub.order.at_risk.v1"
     ORDER_LINKED = "hub.order.linked.v1"
     PAYMENT_AUTHORISED = "hub.payment.authorised.v1"
     PAYMENT_CAPTURE_ASKED = "hub.payment.capture_asked.v1"

@@ -14,6 +14,7 @@ from hub.oms.cancel import handle_cancel_request, handle_tell_cancellation
 from hub.oms.capture import handle_order
 from hub.oms.claims import REDEAL
 from hub.oms.customer import handle_customer
+from hub.oms.deadlines import handle_deadline
 from hub.oms.expire import handle_reservation_expiry
 from hub.oms.fulfil import handle_response, handle_silence
 from hub.oms.hold_tasks import handle_hold_box, handle_recheck
@@ -34,6 +35,7 @@ from hub.oms.replies import handle_reply
 from hub.oms.return_notices import handle_return_notice
 from hub.oms.return_scan import returns_scanned
 from hub.oms.returns import handle_close_return, handle_return_expiry
+from hub.oms.save import save
 from hub.oms.ship import handle_notice
 from hub.oms.signals import handle_watch_stock
 from hub.oms.stock import handle_stock
@@ -89,6 +91,7 @@ def build(rules: Rules) -> Handlers:
             "reservation_expiry": handle_reservation_expiry(rules),
             "tell_cancellation": handle_tell_cancellation(rules),
             "silence": handle_silence(rules),
+            "deadline": handle_deadline(rules, save),
             "authorisation_expiry": handle_authorisation_expiry(rules),
             "settle_money": handle_settle_money(rules),
             "less_wanted": handle_less_wanted(rules),

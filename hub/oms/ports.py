@@ -160,6 +160,17 @@ class PickupRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Risk:
+    """What must leave by a time its channel sets. `penalty`: what a late line costs, by channel."""
+
+    warn_before: dt.timedelta = dt.timedelta(hours=4)
+    penalty: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def penalty_of(self, channel: str) -> Decimal:
+        return self.penalty.get(channel, self.penalty.get("default", Decimal(1)))
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingRule:
     id: str
     when: str
@@ -215,6 +226,7 @@ class Rules:
     backorders: Backorders = Backorders()
     push_window_seconds: float = 5.0
     """Changes of a SKU's stock within such a window make one push."""
+    risk: Risk = field(default_factory=Risk)
     carriage: tuple[Carriage, ...] = ()
     """Zones in the order they are asked; empty: `cost_per_km` stands for the carrier."""
     cost_per_km: Decimal = Decimal("0.002")

@@ -12,6 +12,7 @@ from hub.domain.order import Hold, Order, OrderLine, status
 from hub.domain.quantity import Bucket, Ledger
 from hub.domain.reservation import Reservation, ReservationState
 from hub.domain.transit import Transit
+from hub.oms.times import instant
 
 Row = dict[str, Any]
 _BUCKETS = tuple((bucket.value, bucket) for bucket in Bucket)
@@ -102,6 +103,19 @@ def line_row(line: OrderLine) -> Row:
         "over_shipped": line.ledger.over_shipped,
         "fulfilled_by": str(line.fulfilled_by),
         "document": document,
+        **_due(line.details),
+    }
+
+
+def _due(details: Mapping[str, Any]) -> Row:
+    """When it must have left, in columns: the queue of what is at risk is sorted by them."""
+    ship_by, cancel_by = instant(details.get("ship_by")), instant(details.get("cancel_by"))
+    penalty = details.get("late_penalty")
+    return {
+        "ship_by": ship_by,
+        "cancel_by": cancel_by,
+        "due_by": min((at for at in (ship_by, cancel_by) if at is not None), default=None),
+        "late_penalty": Decimal(penalty) if penalty is not None else None,
     }
 
 

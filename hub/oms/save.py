@@ -16,6 +16,7 @@ from hub.domain.supply import merge_supply
 from hub.domain.writeset import StockChange, Update, WriteSet
 from hub.oms import money_rows, package_rows, return_rows, rows, supply_rows
 from hub.oms.claims import settle_claims
+from hub.oms.deadlines import watch_deadlines
 from hub.oms.kits import follow_components
 from hub.oms.load import Case
 from hub.oms.ports import Rules
@@ -46,6 +47,7 @@ def save(case: Case) -> Decision:
     _source_what_is_less(case)
     settle_claims(case)
     watch_cancellations(case)
+    watch_deadlines(case)
     _count_returns(case)
     row = rows.order_row(order)
     before = case.loaded.get("orders", {}).get(order.id)

@@ -18,6 +18,7 @@ from hub.oms.ports import (
     LocationRule,
     NotifyRule,
     PickupRule,
+    Risk,
     RoutingRule,
     Rules,
     SkuPool,
@@ -95,6 +96,7 @@ def rules_of(bundle: Bundle) -> Rules:
         notify={
             channel: NotifyRule(said.templates, said.brand, said.locale) for channel, said in policies.notify.items()
         },
+        risk=Risk(policies.risk_warn_before, policies.risk_penalty),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
         capture_order=policies.capture_order,
         refund_order=policies.refund_order,

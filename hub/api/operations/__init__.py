@@ -21,6 +21,7 @@ from hub.api.operations import (
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.list": orders.list_,
+    "orders.at_risk": orders.at_risk,
     "orders.create": orders.create,
     "orders.get": orders.get,
     "orders.edit": orders.edit,

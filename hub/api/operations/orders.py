@@ -11,6 +11,7 @@ from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.exchange.written import NotTaken
 from hub.views.orders import find_order, list_orders, show_order
+from hub.views.risk import list_at_risk
 
 PATH = "/v1/orders"
 
@@ -31,6 +32,12 @@ def list_(
             connection, status=status, channel=channel, ids=ids, before=before[0] if before else None, limit=limit + 1
         )
     return Answer(page(found, limit, PATH, filters, lambda row: [row["id"]]))
+
+
+def at_risk(call: Call, limit: int = 50) -> Answer:
+    with call.reading() as connection:
+        found = list_at_risk(connection, call.hub.clock.now(), limit)
+    return Answer({"items": found})
 
 
 def get(call: Call, order: str) -> Answer:

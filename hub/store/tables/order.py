@@ -74,10 +74,20 @@ order_lines = Table(
     Column("over_shipped", Exact, nullable=False, server_default="0"),
     Column("fulfilled_by", Text, nullable=False),
     Column("document", Json, nullable=False),
+    Column("ship_by", Instant),  # as its channel sets it
+    Column("cancel_by", Instant),
+    Column("due_by", Instant),  # the earlier of the two
+    Column("late_penalty", Exact),  # what being late costs, in the base currency
     CheckConstraint(" + ".join(BUCKETS) + " = ordered", name="buckets_sum"),
     *(CheckConstraint(f"{bucket} >= 0", name=f"{bucket}_not_negative") for bucket in BUCKETS),
     UniqueConstraint("order_id", "external_line_id"),
     Index("ix_order_lines_sku", "sku"),
+    Index(
+        "ix_order_lines_due",
+        "due_by",
+        sqlite_where=text("due_by IS NOT NULL"),
+        postgresql_where=text("due_by IS NOT NULL"),
+    ),
 )
 
 quantity_moves = Table(

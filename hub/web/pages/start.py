@@ -7,12 +7,14 @@ import re
 from hub.actions import sessions
 from hub.exchange.verbs import Refused
 from hub.views import dashboard
+from hub.views.risk import list_at_risk
 from hub.views.work import counts
 from hub.web.pages.connections import health
 from hub.web.request import COOKIE, Answer, Go, Page, Request, Route, Stop, get, post
 from hub.web.show import PLACES
 
 HOURS = 12
+AT_RISK = 8
 
 
 def start(request: Request) -> Answer:
@@ -29,6 +31,7 @@ def start(request: Request) -> Answer:
             "causes": dashboard.causes(connection),
             "waiting": dashboard.waits_for_a_person(connection),
             "orders": found["orders"],
+            "at_risk": list_at_risk(connection, request.hub.clock.now(), AT_RISK),
             "hours": hours,
             "most": max(1, *(max(hour["orders"], hour["sent"]) for hour in hours)),
             "connections": health(request, connection),
