@@ -521,6 +521,10 @@ CREATE TABLE order_lines (
     over_shipped BIGINT DEFAULT '0' NOT NULL,
     fulfilled_by TEXT NOT NULL,
     document TEXT NOT NULL,
+    ship_by BIGINT,
+    cancel_by BIGINT,
+    due_by BIGINT,
+    late_penalty BIGINT,
     CONSTRAINT pk_order_lines PRIMARY KEY (id),
     CONSTRAINT ck_order_lines_buckets_sum CHECK (open + allocated + backordered + preordered + released + accepted + picked + packed + shipped + ready_for_pickup + handed_over + delivered + lost + returned_to_sender + cancelled = ordered),
     CONSTRAINT ck_order_lines_open_not_negative CHECK (open >= 0),
@@ -540,6 +544,8 @@ CREATE TABLE order_lines (
     CONSTRAINT ck_order_lines_cancelled_not_negative CHECK (cancelled >= 0),
     CONSTRAINT uq_order_lines_order_id_external_line_id UNIQUE (order_id, external_line_id)
 );
+
+CREATE INDEX ix_order_lines_due ON order_lines (due_by) WHERE due_by IS NOT NULL;
 
 CREATE INDEX ix_order_lines_sku ON order_lines (sku);
 
