@@ -54,6 +54,7 @@ TOPICS: dict[str, str] = {
     "cancellation.refused": "fulfilment_responses",
     "shipment.created": "shipments",
     "stock.snapshot": "stock",
+    "stock.moved": "stock_movements",
 }
 """The event types we read, by stream; manifest.yaml says the same."""
 

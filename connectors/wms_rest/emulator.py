@@ -6,7 +6,8 @@ line turns out short; "reject": 422), `unique_reference` ("off" takes a second r
 document), `snapshot_seconds` ("0" = only when asked), and the usual behaviour under the names of
 `documents.Behaviour` (`mode`, `acknowledge_seconds`, `pack_seconds`, `ship_seconds`, `cancels`, ...).
 
-Controls, `POST /_control/<verb>` with JSON: `set_stock` {rows: [{warehouse, sku, quantity}]}, `behave` {match: {...},
+Controls, `POST /_control/<verb>` with JSON: `set_stock` {rows: [{warehouse, sku, quantity}]}, `move` {warehouse, sku,
+quantity, reason}, `behave` {match: {...},
 ...behaviour}, `act` {client_order_id or reference, do: acknowledge|start|pack|short|ship|ship_anyway|reject|ready|
 hand_over|not_collected,
 lines?: {line: quantity}} (`ship_anyway` ships what was cancelled), `snapshot` {warehouse, complete?, claimed_rows?},
@@ -269,6 +270,7 @@ class WmsEmulator(Emulator):
             "behave": self._behave,
             "act": self._act,
             "snapshot": self._snapshot,
+            "move": self._move,
             "forget": self._forget,
             "door": lambda asked: self.ledger.remember("door", "open" if asked.get("open", True) is True else "closed"),
             "tick": lambda _: {"now": self.clock.now().isoformat()},
@@ -294,6 +296,15 @@ class WmsEmulator(Emulator):
         for warehouse, sku, quantity in counted:
             self._warehouse.set_stock(warehouse, sku, quantity)
         return {"rows": len(counted)}
+
+    def _move(self, asked: Mapping[str, object]) -> object:
+        """Goods come, go or spoil in the hall, apart from our requests: {warehouse, sku, quantity, reason}."""
+        warehouse, sku = _text(asked, "warehouse"), _text(asked, "sku")
+        quantity, reason = Decimal(_text(asked, "quantity")), _text(asked, "reason")
+        there = self._warehouse.stock.get((warehouse, sku), Decimal(0))
+        self._warehouse.set_stock(warehouse, sku, there + quantity)
+        data: dict[str, object] = {"sku": sku, "quantity": plain(quantity), "reason": reason, "condition": "sellable"}
+        return self._warehouse.happened("stock.moved", warehouse, data)
 
     def _behave(self, asked: Mapping[str, object]) -> object:
         match = asked.get("match", {})

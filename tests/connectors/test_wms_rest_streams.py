@@ -45,6 +45,15 @@ def test_a_webhook_and_the_poll_give_one_and_the_same_record(world: World) -> No
     assert [len(bodies) for bodies in pushed.values()] == [2, 1, 1]
 
 
+def test_goods_that_moved_without_us_are_told_with_what_they_changed(world: World) -> None:
+    world.control("move", warehouse="EAST", sku="MUG", quantity="-2", reason="scrap")
+    world.control("move", warehouse="EAST", sku="MUG", quantity="7.5", reason="receipt")
+    mapping = MAPPINGS.get("wms_rest/stock_movements.in")
+    found = [mapping.run(body).record for body in world.events("stock_movements")]
+    assert [(one["kind"], one["quantity"]) for one in found] == [("scrap", "-2"), ("receipt", "7.5")]
+    assert world.control("stock")["rows"][-1] == {"warehouse": "EAST", "sku": "MUG", "quantity": "10.5"}
+
+
 def test_lost_doubled_and_reordered_webhooks_tell_in_the_end_what_the_poll_tells(world: World) -> None:
     world.faults.lose_webhook = world.faults.reorder_webhook = world.faults.duplicate_webhook = 0.4
     for number in range(4):
