@@ -1,8 +1,10 @@
 """Checked files into the values of :mod:`hub.config.model`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from hub.config import model
 from hub.config.fields import Fields
@@ -11,6 +13,7 @@ from hub.config.schemas import Schema, schema_of, with_defaults
 from hub.config.source import Plain
 from hub.config.tree import Tree
 from hub.config.validate import Checked
+from hub.domain.return_policy import ReturnPolicy
 
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _EVERY_DAY = model.Calendar(frozenset(range(7)), frozenset())
@@ -316,6 +319,7 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         risk_warn_before=top.object("risk").duration("warn_before"),
         risk_penalty=top.object("risk").decimal_map("penalty"),
         pickup=_pickup(top.object("pickup")),
+        returns=_returns(top.object("returns")),
         substitution=top.text("substitution"),
         notify=MappingProxyType(
             {
@@ -324,6 +328,30 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
             }
         ),
     )
+
+
+def _returns(returns: Fields) -> Mapping[str, ReturnPolicy]:
+    """By channel, "" for the others."""
+    others = _return_policy(returns, ReturnPolicy())
+    of_channels = {name: _return_policy(inner, others) for name, inner in returns.members("channels")}
+    return MappingProxyType({"": others, **of_channels})
+
+
+def _return_policy(inner: Fields, otherwise: ReturnPolicy) -> ReturnPolicy:
+    """What `inner` says, and `otherwise` what it leaves open."""
+    said: dict[str, Any] = {}
+    for names, read in (
+        (("window", "expires_after"), inner.duration),
+        (("approve", "refund_on", "refund_shipping", "settle", "location", "carrier", "service"), inner.text),
+        (("restocking_fee",), inner.decimal),
+        (("deductions",), inner.decimal_map),
+        (("dispositions",), inner.text_map),
+        (("parcel_grams",), inner.integer),
+        (("not_returnable", "our_fault"), inner.texts),
+    ):
+        said |= {name: read(name) for name in names if name in inner.tree}
+    said |= {name: frozenset(said[name]) for name in ("not_returnable", "our_fault") if name in said}
+    return replace(otherwise, **said)
 
 
 def _pickup(pickup: Fields) -> model.Pickup:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from hub.config.source import Plain
 from hub.config.units import Rate
+from hub.domain.return_policy import ReturnPolicy
 
 ALWAYS = "always"
 
@@ -433,6 +434,7 @@ class Policies:
     risk_warn_before: timedelta
     risk_penalty: Mapping[str, Decimal]
     pickup: Pickup
+    returns: Mapping[str, ReturnPolicy]
     substitution: str
     notify: Mapping[str, Notify] = field(default_factory=dict)
 

@@ -76,7 +76,8 @@ def rules_of(bundle: Bundle) -> Rules:
         totals_difference_up_to=policies.totals_difference_up_to,
         totals_otherwise=policies.totals_otherwise,
         follows_packages=any("tracking" in connection.streams for connection in bundle.connections.values())
-        or any(location.labels is not None for location in bundle.locations.values()),
+        or any(location.labels is not None for location in bundle.locations.values())
+        or any(policy.carrier for policy in policies.returns.values()),
         pools=tuple(SkuPool(one.sku, Pool(one.channel, one.units)) for one in policies.promise_pools),
         backorders=Backorders(
             policies.backorder_fairness,
@@ -85,6 +86,7 @@ def rules_of(bundle: Bundle) -> Rules:
         ),
         push_window_seconds=max(policies.promise_coalesce.total_seconds(), SHORTEST_WINDOW_SECONDS),
         substitution=policies.substitution,
+        returns=policies.returns,
         pickup=PickupRule(
             hold_for=policies.pickup.hold_for,
             remind_after=policies.pickup.remind_after or None,
