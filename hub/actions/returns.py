@@ -113,6 +113,60 @@ def settle(
     return _of(hub, "settle", verb, who, reference, reason, once)
 
 
+def exchange(
+    hub: Hub,
+    who: str,
+    reference: str,
+    wanted: Sequence[Line],
+    reason: str,
+    lines: Sequence[Line] = (),
+    once: Once | None = None,
+) -> dict[str, Any]:
+    """Other goods for what came back, as an order of its own."""
+
+    def verb(snapshot: Snapshot, now: dt.datetime, cause: str) -> Decision:
+        one = _find(snapshot, reference)[0]
+        return return_desk.exchange_return(snapshot, hub.rules, now, cause, one, wanted, reason, lines)
+
+    return _of(hub, "exchange", verb, who, reference, reason, once)
+
+
+def replace(
+    hub: Hub, who: str, reference: str, lines: Sequence[Line], reason: str, once: Once | None = None
+) -> dict[str, Any]:
+    """The same goods again for nothing, as an order of its own."""
+    order = found(hub, reference)
+
+    def verb(snapshot: Snapshot, now: dt.datetime, cause: str) -> Decision:
+        return return_desk.replace_goods(snapshot, hub.rules, now, cause, order, lines, reason)
+
+    return _do(hub, "replace", verb, who, order, order, reason, once)
+
+
+def ship_again(
+    hub: Hub, who: str, reference: str, lines: Sequence[Line], reason: str, once: Once | None = None
+) -> dict[str, Any]:
+    """What was lost or came back undelivered is shipped again."""
+    order = found(hub, reference)
+
+    def verb(snapshot: Snapshot, now: dt.datetime, cause: str) -> Decision:
+        return return_desk.ship_goods_again(snapshot, hub.rules, now, cause, order, lines)
+
+    return _do(hub, "ship_again", verb, who, order, order, reason, once)
+
+
+def give_up(
+    hub: Hub, who: str, reference: str, lines: Sequence[Line], reason: str, once: Once | None = None
+) -> dict[str, Any]:
+    """What was lost or came back undelivered is cancelled and paid back."""
+    order = found(hub, reference)
+
+    def verb(snapshot: Snapshot, now: dt.datetime, cause: str) -> Decision:
+        return return_desk.give_goods_up(snapshot, hub.rules, now, cause, order, lines, reason)
+
+    return _do(hub, "give_up", verb, who, order, order, reason, once)
+
+
 def _of(
     hub: Hub, action: str, verb: Verb, who: str, reference: str, reason: str, once: Once | None = None
 ) -> dict[str, Any]:

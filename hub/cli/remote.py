@@ -286,16 +286,20 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
     raise Failure("This works only on the machine of the hub: leave --url and HUB_URL out.", REFUSED)
 
 
+OF_ORDERS = {"request": "returns", "replace": "replacements", "ship_again": "ship-again", "give_up": "give-up"}
+"""What is said of an order's goods: the end of its path."""
+
+
 def _of_return(client: Client, verb: str, given: dict[str, Any]) -> dict[str, Any]:
     reference = str(given.pop("reference"))
     body = {name: value for name, value in given.items() if value not in ("", [])}
-    if verb == "request":
+    if verb in OF_ORDERS:
         order = _one(_find(client, reference), f"order {reference!r}")
-        return client.post(f"/v1/orders/{order}/returns", body, _unique())
+        return client.post(f"/v1/orders/{order}/{OF_ORDERS[verb]}", body, _unique())
     one = _return(client, reference)
     if one is None:
         raise Failure(f"There is no return {reference!r}", FAILED)
-    headers = _unique() if verb in ("receive", "inspect", "settle") else {}
+    headers = _unique() if verb in ("receive", "inspect", "settle", "exchange") else {}
     return client.post(f"/v1/returns/{one['id']}/{verb}", body, headers)
 
 

@@ -181,6 +181,46 @@ def settle(
     emit_result(act(place, "returns.settle", **arguments, credit_reference=number), as_json=as_json)
 
 
+@returns.command("exchange")
+@click.argument("reference")
+@click.option("--for", "wanted", multiple=True, required=True, metavar="SKU[=QUANTITY]", help="What goes out instead")
+@click.option("--price", default="", help="What one of these costs, all in; else what came back is worth as much")
+@click.option("--line", "lines", multiple=True, metavar="LINE[=QUANTITY]", help="For these alone, arrived or not")
+@reason_option
+@json_option
+@click.pass_obj
+def exchange(
+    place: Place,
+    reference: str,
+    wanted: tuple[str, ...],
+    price: str,
+    lines: tuple[str, ...],
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Send other goods for what came back; the difference is charged or given back, once."""
+    goods = [{name: value for name, value in one.items() if name != "line"} for one in _lines(wanted, price=price)]
+    arguments = {"reference": reference, "wanted": goods, "lines": _lines(lines), "reason": reason}
+    emit_result(act(place, "returns.exchange", **arguments), as_json=as_json)
+
+
+def _of_order(name: str, text: str) -> None:
+    @returns.command(name, help=text)
+    @click.argument("order")
+    @click.option("--line", "lines", multiple=True, required=True, metavar="LINE[=QUANTITY]", help=LINES_HELP)
+    @reason_option
+    @json_option
+    @click.pass_obj
+    def command(place: Place, order: str, lines: tuple[str, ...], reason: str, as_json: bool) -> None:
+        arguments = {"reference": order, "lines": _lines(lines), "reason": reason}
+        emit_result(act(place, f"returns.{name.replace('-', '_')}", **arguments), as_json=as_json)
+
+
+_of_order("replace", "Send goods of an order again for nothing: broken, wrong, or claimed as missing.")
+_of_order("ship-again", "Ship again what a carrier lost or brought back.")
+_of_order("give-up", "Cancel and pay back what a carrier lost or brought back.")
+
+
 def _action(name: str, text: str, option: Callable[..., Any] = reason_option) -> None:
     @returns.command(name, help=text)
     @click.argument("reference")

@@ -9,9 +9,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from hub.domain.decision import Decision, Verdict
+from hub.domain.order import OrderLine
 from hub.domain.return_policy import Disposition
 from hub.domain.returns import IllegalReturn, Return, ReturnLine
 from hub.domain.snapshot import Snapshot
+from hub.oms.exchange import Wanted, exchange, replace
 from hub.oms.load import Case, open_case
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
@@ -19,6 +21,7 @@ from hub.oms.receive import Arrival, inspect, receive
 from hub.oms.returns import approve, cancel, close, find_line, refuse, request_return, wishes_of
 from hub.oms.save import save
 from hub.oms.settle import everything_back, settle
+from hub.oms.undelivered import give_up, ship_again
 
 Line = Mapping[str, Any]
 ZERO = Decimal(0)
@@ -160,6 +163,106 @@ def settle_return(
         return f"{named} given for {one.number} ({kind.replace('_', ' ')})"
 
     return _of(snapshot, rules, now, cause, return_id, verb)
+
+
+def exchange_return(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    return_id: str,
+    wanted: Sequence[Line],
+    reason: str,
+    lines: Sequence[Line] = (),
+) -> Decision:
+    """Other goods ({sku, quantity, price}) for what arrived, or for `lines`; a difference is charged or given back."""
+
+    def verb(case: Case, one: Return) -> str:
+        ready = [(_part(case, one, said), _units(said)) for said in _texts(lines)] or everything_back(one)
+        goods = [Wanted(said["sku"], _units(said), _price(said)) for said in _texts(wanted) if said.get("sku")]
+        other, difference = exchange(case, one, ready, goods, reason)
+        case.clear_exception(f"return-unexpected/{one.id}", "decided")
+        cost = f"{abs(difference)} {case.order.currency}"
+        words = (
+            f"{cost} more is charged" if difference > 0 else f"{cost} is given back" if difference else "no difference"
+        )
+        return f"order {other.order.number} ({other.order.id}) goes out for {one.number}; {words}"
+
+    return _of(snapshot, rules, now, cause, return_id, verb)
+
+
+def replace_goods(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    order_id: str,
+    lines: Sequence[Line],
+    reason: str,
+) -> Decision:
+    """Send goods of an order again for nothing (a claim)."""
+
+    def verb(case: Case) -> str:
+        other = replace(case, _quantities(case, lines), reason)
+        case.decision.subject = other.order.id
+        return f"order {other.order.number} ({other.order.id}) goes out as a replacement"
+
+    return _of_order(snapshot, rules, now, cause, order_id, verb)
+
+
+def ship_goods_again(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, lines: Sequence[Line]
+) -> Decision:
+    """Ship again what was lost or came back undelivered."""
+
+    def verb(case: Case) -> str:
+        ship_again(case, _quantities(case, lines))
+        return "what did not arrive is shipped again"
+
+    return _of_order(snapshot, rules, now, cause, order_id, verb)
+
+
+def give_goods_up(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, lines: Sequence[Line], reason: str
+) -> Decision:
+    """Cancel and pay back what was lost or came back undelivered."""
+
+    def verb(case: Case) -> str:
+        amount = give_up(case, _quantities(case, lines), reason)
+        return f"what did not arrive is cancelled, {amount} {case.order.currency} given back"
+
+    return _of_order(snapshot, rules, now, cause, order_id, verb)
+
+
+def _of_order(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, verb: Callable[[Case], str]
+) -> Decision:
+    case = open_case(snapshot, rules, now, cause, order_id)
+    return _missing("order", order_id) if case is None else _decided(case, lambda: verb(case))
+
+
+def _quantities(case: Case, lines: Sequence[Line]) -> list[tuple[OrderLine, Decimal]]:
+    found = []
+    for said in _texts(lines):
+        line = find_line(case, said)
+        if line is None:
+            raise IllegalReturn(f"the order has no line {said.get('line') or said.get('sku') or '?'}")
+        found.append((line, _units(said)))
+    if not found:
+        raise IllegalReturn("name at least one line")
+    return found
+
+
+def _price(said: Mapping[str, str]) -> Decimal | None:
+    if not said.get("price"):
+        return None
+    try:
+        price = Decimal(said["price"])
+    except InvalidOperation:
+        raise IllegalReturn(f"{said['price']!r} is no price") from None
+    if not price.is_finite() or price < 0:
+        raise IllegalReturn("a price is not below zero")
+    return price
 
 
 def _of(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, return_id: str, verb: Verb) -> Decision:

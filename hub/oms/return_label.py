@@ -21,6 +21,7 @@ from hub.oms.load import Case, tracking_key
 from hub.oms.outgoing import request
 from hub.oms.save import tell
 from hub.oms.tell import notify
+from hub.oms.times import instant_text
 from hub.oms.void_label import void_label, void_refused, voided
 
 
@@ -129,17 +130,9 @@ def _bought(case: Case, one: Return, label: CarrierLabel, said: dict[str, Any], 
     if one.state in (ReturnState.CANCELLED, ReturnState.EXPIRED):
         drop_label(case, one, "the return was cancelled")
         return
-    carrier = label.carrier or ""
-    notify(
-        case,
-        "return_label",
-        one.id,
-        None,
-        _attached(one, said),
-        number=one.number,
-        tracking_number=one.tracking_number,
-        carrier=carrier,
-    )
+    fields = {"return_number": one.number, "tracking_number": one.tracking_number, "carrier": label.carrier or ""}
+    fields |= {"send_by": instant_text(one.expires_at)} if one.expires_at else {}
+    notify(case, "return_label", one.id, None, _attached(one, said), **fields)
 
 
 def _attached(one: Return, said: dict[str, Any]) -> tuple[dict[str, str], ...]:

@@ -32,6 +32,7 @@ from hub.oms.returns import (
 )
 from hub.oms.save import save
 from hub.oms.times import instant
+from hub.oms.undelivered import received_back
 
 ZERO = Decimal(0)
 ARRIVED = frozenset({"received", "inspected"})
@@ -192,12 +193,16 @@ def _told(case: Case, one: Return, status: str, incoming: Incoming) -> None:
 
 def _arrived(case: Case, one: Return | None, incoming: Incoming, location: str) -> None:
     record = incoming.record
+    at = instant(record.get("occurred_at")) or case.now
+    lines = [dict(said) for said in record.get("lines") or ()]
     if one is None:
+        lines = _undelivered(case, incoming, lines, location, at)
+        if not lines and record.get("lines"):
+            return
         one = _blind(case, incoming)
     _note(one, record)
-    at = instant(record.get("occurred_at")) or case.now
     arrivals = []
-    for said in record.get("lines") or ():
+    for said in lines:
         line, units = find_line(case, said), max(Decimal(str(said["quantity"])), ZERO)
         disposition = Disposition(said["disposition"]) if said.get("disposition") else None
         grade, reason = str(said.get("grade", "")), case.discreet(str(said.get("reason", "")))
@@ -219,6 +224,22 @@ def _arrived(case: Case, one: Return | None, incoming: Incoming, location: str) 
                 arrivals.append(Arrival(line, part.sku, part.sum(OUTSTANDING)))
     if arrivals:
         receive(case, one, location, arrivals, at, incoming.connection)
+
+
+def _undelivered(
+    case: Case, incoming: Incoming, lines: list[dict[str, Any]], location: str, at: dt.datetime
+) -> list[dict[str, Any]]:
+    """Take in what its carrier brought back; returns what else has arrived."""
+    rest = []
+    for said in lines:
+        line, units = find_line(case, said), max(Decimal(str(said["quantity"])), ZERO)
+        if line is not None and units > 0:
+            meant = Disposition(said["disposition"]) if said.get("disposition") else None
+            meant = meant or policy_of(case).disposition(str(said.get("grade", ""))) or Disposition.RESTOCK
+            units -= received_back(case, line, units, location, meant, at, incoming.connection)
+        if units > 0:
+            rest.append({**said, "quantity": str(units)})
+    return rest
 
 
 def _blind(case: Case, incoming: Incoming) -> Return:

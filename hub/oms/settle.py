@@ -139,8 +139,8 @@ def worth_of(case: Case, one: Return, ready: Sequence[tuple[ReturnLine, Decimal]
             raise IllegalReturn(
                 f"{decimal_text(units)} of {part.sku} named, {decimal_text(max(open_units, ZERO))} are not settled yet"
             )
-        paid, of_units = _paid_for(case, line)
-        start = before.get(line.id, settled_of(case.returns, line.id))
+        paid, of_units = paid_for(case, line)
+        start = before.get(line.id, settled_of(case.returns, line.id) + gave_up(case, line.id))
         value = value_of(paid, of_units, start, units, currency)
         before[line.id] = start + units
         kept = policy.kept_back(value, part.grade, part.reason or one.reason, currency)
@@ -164,7 +164,7 @@ def _inspected(one: Return) -> list[tuple[ReturnLine, Decimal]]:
     return [(part, units) for part, units in found if units > 0]
 
 
-def _paid_for(case: Case, line: OrderLine) -> tuple[Decimal, Decimal]:
+def paid_for(case: Case, line: OrderLine) -> tuple[Decimal, Decimal]:
     """What was paid for all of a line without shipping, and for how many units; fixed when it is first asked for."""
     kept: dict[str, Any] = case.order.facts.get(BASIS, {})
     if line.id not in kept:
@@ -172,6 +172,11 @@ def _paid_for(case: Case, line: OrderLine) -> tuple[Decimal, Decimal]:
         case.order.facts = {**case.order.facts, BASIS: kept}
     said = kept[line.id]
     return Decimal(said["amount"]), Decimal(said["units"])
+
+
+def gave_up(case: Case, line_id: str) -> Decimal:
+    """Units of a line that did not arrive and were paid back (hub.oms.undelivered)."""
+    return Decimal(case.order.facts.get("gave_up", {}).get(line_id, "0"))
 
 
 def _basis(case: Case) -> dict[str, Any]:

@@ -19,7 +19,11 @@ STORE = location("store-7", type="store", wms="pos-7", stock_authority="pos-7", 
 
 
 def shipped(
-    *lines: tuple[str, str, int], policy: ReturnPolicy | None = None, channel_rule: Any = SHOP, **changes: Any
+    *lines: tuple[str, str, int],
+    policy: ReturnPolicy | None = None,
+    channel_rule: Any = SHOP,
+    follows: bool = False,
+    **changes: Any,
 ) -> Bench:
     """An order that has left from `east`, whole."""
     east = location("east", can=frozenset({"ship", "receive_returns"}))
@@ -29,6 +33,7 @@ def shipped(
         channels={"shop": channel_rule},
         takers=dict.fromkeys(ERP, ("erp",)) | {"push_inventory": ("shop",)},
         returns={"": policy or ReturnPolicy()},
+        follows_packages=follows,
     )
     bench = Bench(setup)
     for sku in dict.fromkeys(sku for _, sku, _ in lines):
@@ -181,9 +186,19 @@ def test_what_nobody_asked_back_makes_a_return_of_its_own() -> None:
 
 
 def test_a_parcel_with_the_number_it_left_under_is_known_by_it() -> None:
-    bench = shipped(("L1", "TEE", 2))
-    bench.rules = replace(bench.rules, follows_packages=True)
-    assert arrives(bench, "r-1", "STORE-7", tracking_number="TRK-1").verdict is Verdict.WAITING
+    bench = shipped(("L1", "TEE", 2), follows=True)
+    arrives(bench, "r-1", "STORE-7", {"sku": "TEE", "quantity": "1", "grade": "A"}, tracking_number="TRK-1")
+    assert (the_return(bench)["origin"], stages(bench)) == ("blind", {"TEE": {"restocked": D(1)}})
+
+
+def test_what_a_carrier_says_is_under_way_cannot_be_asked_back_yet() -> None:
+    bench = shipped(("L1", "TEE", 1), follows=True)
+    scan = {"tracking_number": "TRK-1", "occurred_at": "2026-11-03T10:00:00Z"}
+    bench.fact("tracking", {**scan, "fact_key": "s-1", "status": "in_transit"}, connection="carrier")
+    assert ask(bench, ("L1", "1")).message.startswith("1 of TEE asked for, 0 can come back")
+    bench.fact("tracking", {**scan, "fact_key": "s-2", "status": "delivered"}, connection="carrier")
+    ask(bench, ("L1", "1"))
+    assert the_return(bench)["state"] == "approved"
 
 
 def test_what_belongs_to_nothing_known_waits() -> None:

@@ -83,6 +83,33 @@ def settle(call: Call, one: str) -> Answer:
     return _once(call, "settle", one)
 
 
+def exchange(call: Call, one: str) -> Answer:
+    return _once(call, "exchange", one)
+
+
+def replace(call: Call, order: str) -> Answer:
+    return _of_order(call, "replace", order)
+
+
+def ship_again(call: Call, order: str) -> Answer:
+    return _of_order(call, "ship_again", order)
+
+
+def give_up(call: Call, order: str) -> Answer:
+    return _of_order(call, "give_up", order)
+
+
+def _of_order(call: Call, verb: str, order: str) -> Answer:
+    with call.hub.store.read() as snapshot:
+        if snapshot.row("orders", {"id": order}) is None:
+            raise Problem("not-found", f"There is no order {order}")
+    with call.once() as once:
+        try:
+            return Answer(call.act(f"returns.{verb}", reference=order, once=once, **call.body))
+        except Answered as before:
+            return Answer(same(before))
+
+
 def _do(call: Call, verb: str, one: str) -> Answer:
     _known(call, one)
     return Answer(call.act(f"returns.{verb}", reference=one, **call.body))
