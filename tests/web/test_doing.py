@@ -44,6 +44,47 @@ def test_an_order_is_held_released_and_cancelled_with_a_reason(own_floor: Floor)
     assert "they called" in visitor.page(page)
 
 
+ENTRY = {
+    "sku-1": "SKU-001",
+    "quantity-1": "2",
+    "price-1": "9.95",
+    "shipping": "4.90",
+    "currency": "usd",
+    "payment_state": "paid",
+    "buyer_name": "B. Caller",
+    "name": "B. Caller",
+    "lines": "5 Side Street",
+    "locality": "Newark",
+    "admin_area_code": "NJ",
+    "postal_code": "07101",
+    "country": "us",
+}
+
+
+def test_an_order_is_taken_by_telephone_once(own_floor: Floor) -> None:
+    visitor = own_floor.visitor()
+    page = visitor.page("/orders/new")
+    found = re.search(r'name="id" value="(co_[0-9a-z]+)"><input type="hidden" name="placed_at" value="([^"]+)"', page)
+    assert found
+    fields = {"csrf": visitor.csrf("/orders/new"), "id": found[1], "placed_at": found[2], **ENTRY}
+    wrong = visitor.post("/orders/new", {**fields, "quantity-1": "two"})
+    assert wrong.status_code == 422
+    assert "is no decimal number" in said(wrong.text)
+    assert 'value="5 Side Street"' in wrong.text, "what was typed is kept"
+    unknown = visitor.post("/orders/new", {**fields, "currency": "XX"})
+    assert unknown.status_code == 422
+    taken = visitor.post("/orders/new", fields)
+    assert "The order was taken" in said(taken.text)
+    again = visitor.post("/orders/new", fields)
+    assert "The order was taken" in said(again.text)
+    (row,) = own_floor.rows("orders", external_id=found[1])
+    assert (row["channel"], row["currency"], str(row["total"])) == ("phone-desk", "USD", "24.80")
+    authors = [one["who"] for one in own_floor.rows("audit", subject=row["id"], action="orders.write")]
+    assert authors
+    assert all(who.startswith("web:") for who in authors)
+    assert "orders.write" in again.text
+
+
 def test_an_order_is_edited_on_its_page(own_floor: Floor) -> None:
     order = own_floor.order("PHONE-1")
     page = f"/orders/{order}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hub.web.pages import connections, deliveries, exceptions, intake, inventory, orders, start, work
+from hub.web.pages import connections, deliveries, exceptions, intake, inventory, order_entry, orders, start, work
 from hub.web.request import Route
 
 ROUTES: tuple[Route, ...] = (
     *start.ROUTES,
+    *order_entry.ROUTES,
     *orders.ROUTES,
     *exceptions.ROUTES,
     *deliveries.ROUTES,
