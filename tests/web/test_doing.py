@@ -78,7 +78,7 @@ def test_an_order_is_taken_by_telephone_once(own_floor: Floor) -> None:
     again = visitor.post("/orders/new", fields)
     assert "The order was taken" in said(again.text)
     (row,) = own_floor.rows("orders", external_id=found[1])
-    assert (row["channel"], row["currency"], str(row["total"])) == ("phone-desk", "USD", "24.80")
+    assert (row["channel"], row["currency"], str(row["total"])) == ("phone-desk", "USD", "24.8")
     authors = [one["who"] for one in own_floor.rows("audit", subject=row["id"], action="orders.write")]
     assert authors
     assert all(who.startswith("web:") for who in authors)
