@@ -48,9 +48,16 @@ def _store_of(case: Case, line: OrderLine, sold: OrderLine) -> str:
     """Our id of the location a line is collected at, "" where its channel named none that we know."""
     facts, moved = case.order.facts, case.order.facts.get(COLLECTED_AT, {})
     named = str(moved.get(line.id) or sold.details.get("pickup_location") or facts.get("pickup_location") or "")
-    named = case.channel.location_map.get(named, named) if case.channel else named
-    rule = case.location(named)
-    return named if rule is not None and "pickup" in rule.can else ""
+    ours = _ours(case, named)
+    rule = case.location(ours)
+    return ours if rule is not None and "pickup" in rule.can else ""
+
+
+def _ours(case: Case, named: str) -> str:
+    """The channel's name of a location as ours; an order may say only the end of an id such as gid://shop/Location/14."""
+    known = case.channel.location_map if case.channel else {}
+    ends = (ours for theirs, ours in known.items() if named and theirs.rpartition("/")[2] == named)
+    return known.get(named) or next(ends, named)
 
 
 def groups(case: Case, lines: Sequence[OrderLine]) -> Mapping[DeliveryGroup, list[OrderLine]]:

@@ -72,6 +72,10 @@ class Floor:
         found = self.service.get("/v1/inventory/SKU-001")["locations"]
         return {one["location"]: one["on_hand"] for one in found}
 
+    def broken(self) -> list[dict[str, Any]]:
+        """Promises that do not hold."""
+        return list(self.service.get("/v1/verify")["items"])
+
     def physical(self) -> dict[str, str]:
         return {row["warehouse"]: row["quantity"] for row in self.world.control("stock")["rows"]}
 
@@ -104,6 +108,7 @@ def test_a_buyer_collects_what_the_store_put_ready(floor: Floor) -> None:
     assert floor.shelves() == floor.physical() == {EAST: "9", STORE: "7"}
     assert [entry["warehouse"] for entry in floor.world.ledger("handover")] == [STORE]
     assert floor.world.ledger("shipment") == []
+    assert floor.broken() == []
 
 
 def test_goods_come_to_the_store_and_are_collected_there(floor: Floor) -> None:
@@ -113,6 +118,7 @@ def test_goods_come_to_the_store_and_are_collected_there(floor: Floor) -> None:
     floor.world.control("behave", transit_seconds=60)
     floor.go_on(1.6)
     assert floor.work(order) == [(EAST, "transfer", "in_transit")]
+    assert floor.broken() == []
     assert (floor.shelves(), floor.order(order)["status"]) == ({EAST: "7", STORE: "0"}, "confirmed")
     floor.go_on(60)
     assert floor.work(order) == [(EAST, "transfer", "completed"), (STORE, "pickup", "sent")]
@@ -120,6 +126,7 @@ def test_goods_come_to_the_store_and_are_collected_there(floor: Floor) -> None:
     found = floor.order(order)
     assert (found["status"], found["lines"][0]["quantities"]) == ("closed", {"handed_over": "2"})
     assert floor.shelves() == floor.physical() == {EAST: "7", STORE: "0"}
+    assert floor.broken() == []
 
 
 def test_what_is_lost_on_its_way_is_shown_and_given_up_by_a_person(floor: Floor) -> None:
@@ -140,3 +147,19 @@ def test_what_is_lost_on_its_way_is_shown_and_given_up_by_a_person(floor: Floor)
         floor.go_on(2.5)
     assert floor.order(order)["lines"][0]["quantities"] == {"handed_over": "2"}
     assert floor.shelves()[STORE] == floor.physical()[STORE]
+    assert floor.broken() == []
+
+
+def test_shelves_are_filled_from_another_place_and_what_is_lost_is_written_off(floor: Floor) -> None:
+    floor.stock(dc_east="9", store_14="0")
+    floor.world.control("behave", lost={"SKU-001": "1"})
+    body = {"sku": "SKU-001", "from": EAST, "to": STORE, "quantity": "4", "reason": "refill"}
+    order = floor.service.post("/v1/inventory/transfers", body).data["order"]
+    for _ in range(3):
+        floor.go_on(1.5)
+    assert floor.shelves() == floor.physical() == {EAST: "5", STORE: "3"}
+    (transfer,) = floor.service.get("/v1/fulfilment-orders", method="transfer")["items"]
+    path = f"/v1/fulfilment-orders/{transfer['id']}/reports"
+    assert floor.service.post(path, {"status": "lost", "reason": "broken"}).status == 200
+    assert floor.order(order)["status"] == "closed"
+    assert floor.broken() == []

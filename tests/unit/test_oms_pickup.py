@@ -22,7 +22,11 @@ def bench_of(**pickup: Any) -> Bench:
         location("east"),
         location("store-14", type="store", can=frozenset({"ship", "pickup"}), priority=5),
         location("store-20", type="store", can=frozenset({"pickup"}), priority=5),
-        channels={"shop": channel(capabilities=TAKES, location_map={"S-14": "store-14"})},
+        channels={
+            "shop": channel(
+                capabilities=TAKES, location_map={"S-14": "store-14", "gid://shop/Location/1020": "store-20"}
+            )
+        },
         pickup=PickupRule(**pickup),
         notify={"shop": NotifyRule(TEMPLATES)},
     )
@@ -74,6 +78,12 @@ def test_a_store_without_the_goods_gets_no_other_store_and_no_parcel() -> None:
     ordered(bench, 11)
     assert bench.lines() == {"L1": {"released": Decimal(10), "backordered": Decimal(1)}}
     assert {row["location"] for row in bench.store.rows("fulfilment_orders", {})} == {"store-14"}
+
+
+def test_a_channel_may_name_the_store_by_the_end_of_its_own_id() -> None:
+    bench = bench_of()
+    ordered(bench, pickup_location="1020")
+    assert work_of(bench)["location"] == "store-20"
 
 
 def test_an_order_for_a_store_that_nobody_knows_is_held_until_its_channel_names_one() -> None:
