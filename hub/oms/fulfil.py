@@ -71,7 +71,7 @@ def handle_response(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime],
 
 def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any]) -> None:
     """Apply one report to the work and the lines behind it."""
-    quantities = quantities_of(case, work, record.get("lines") or ())
+    quantities, before = quantities_of(case, work, record.get("lines") or ()), work.state
     case.clear_exception(f"silence/{work.id}", "answered")
     if said in _PROGRESS:
         _progress(case, work, said, quantities)
@@ -92,13 +92,14 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
         if request is None:
             unexpected(case, work, f"it answered a cancel request that is not ours ({said})")
         else:
-            answer_cancel(case, work, request, {line: (answer, units) for line, units in quantities.items()}, answer)
+            _answer_cancel(case, work, request, {line: (answer, units) for line, units in quantities.items()}, answer)
+    became_ready(case, work, before)
     tell(case, Fact.WORK_REPORTED, case.cause, fulfilment_order=work.id, status=said)
 
 
 def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str, Decimal]) -> None:
     state, bucket = _PROGRESS[said]
-    lower, before = AT_LOCATION[: AT_LOCATION.index(bucket)], work.state
+    lower = AT_LOCATION[: AT_LOCATION.index(bucket)]
     for line_id, units in (quantities or all_of(work)).items():
         pair = named_line(case, work, line_id)
         if pair is None:
@@ -112,7 +113,6 @@ def _progress(case: Case, work: FulfilmentOrder, said: str, quantities: dict[str
     work.reach(state)
     if bucket in (Bucket.PACKED, Bucket.READY_FOR_PICKUP):
         work.settle()
-        became_ready(case, work, before)
 
 
 def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal], reason: str, rejected: bool) -> None:
@@ -164,6 +164,18 @@ def answer_cancel(
     otherwise: Answer | None,
 ) -> None:
     """Apply per-line answers. No line named: `otherwise` answers everything that still waits."""
+    before = work.state
+    _answer_cancel(case, work, request, answers, otherwise)
+    became_ready(case, work, before)
+
+
+def _answer_cancel(
+    case: Case,
+    work: FulfilmentOrder,
+    request: CancelRequest,
+    answers: dict[str, tuple[Answer, Decimal]],
+    otherwise: Answer | None,
+) -> None:
     if not answers and otherwise is not None:
         answers = {line.line_id: (otherwise, line.waiting) for line in request.lines}
     given_up = []

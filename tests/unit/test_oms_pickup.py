@@ -115,6 +115,25 @@ def test_ready_is_told_to_buyer_and_channel_once_everything_stands_ready() -> No
     assert on_hand(bench, "store-14") == (10, 2)
 
 
+def test_what_is_left_is_ready_once_the_rest_turns_out_short_or_is_given_up() -> None:
+    bench = bench_of()
+    ordered(bench, 3)
+    report(bench, "ready_for_pickup", [("L1", "1")])
+    assert bench.sent("push_order_status") == []
+    report(bench, "short", [("L1", "1")])
+    assert bench.sent("push_order_status") == []
+    bench.send()
+    bench.fact(
+        "cancel_requests",
+        {"fact_key": "c-1", "order_external_id": "4507", "lines": [{"external_line_id": "L1", "quantity": "1"}]},
+    )
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    bench.reply(asked, accepted=True)
+    assert bench.lines() == {"L1": {"ready_for_pickup": Decimal(1), "cancelled": Decimal(2)}}
+    assert [one.record["status"] for one in bench.sent("push_order_status")] == ["ready_for_pickup"]
+    assert "no_show" in {task.kind for task in bench.tasks.values()}
+
+
 def test_a_handover_takes_the_goods_from_stock_charges_them_and_closes_the_order() -> None:
     bench = bench_of()
     ordered(bench)
@@ -290,3 +309,42 @@ def test_goods_that_stood_ready_and_were_sent_instead_count_as_shipped() -> None
     bench.fact("shipments", {**notice, "packages": [{"package": "1", "lines": lines}]}, connection="wms-store-14")
     assert bench.lines() == {"L1": {"shipped": Decimal(2)}}
     assert bench.the_order()["status"] == "closed"
+
+
+def hub_paid(bench: Bench) -> None:
+    """The shop's money is the hub's to capture; nothing is taken before the goods are handed over."""
+    shop = replace(bench.rules.channels["shop"], money="hub")
+    takers = {**bench.rules.takers, **dict.fromkeys(("capture", "refund", "void"), ("payment",))}
+    bench.rules = replace(bench.rules, channels={"shop": shop}, takers=takers)
+    card = {"external_id": "pay-1", "method": "card", "amount": "20", "state": "authorised"}
+    ordered(bench, payments=[card], payment_state="authorised")
+
+
+def test_money_is_taken_at_the_handover_and_not_before() -> None:
+    bench = bench_of()
+    hub_paid(bench)
+    report(bench, "ready_for_pickup")
+    assert bench.sent("capture") == []
+    report(bench, "handed_over")
+    assert [one.record["amount"] for one in bench.sent("capture")] == ["20"]
+
+
+def test_nothing_was_taken_for_what_nobody_collected_so_it_is_let_go() -> None:
+    bench = bench_of()
+    hub_paid(bench)
+    report(bench, "ready_for_pickup")
+    report(bench, "not_collected")
+    assert bench.sent("capture") == bench.sent("refund") == []
+    assert len(bench.sent("void")) == 1
+    assert "refund_not_covered" not in bench.raised()
+
+
+def test_an_order_taken_in_one_store_credits_it_and_the_one_that_fulfils() -> None:
+    bench = bench_of()
+    ordered(bench, method="ship", ship_to=order_record()["ship_to"], sold_by="store-20")
+    lines = [{"line": bench.line_id("L1"), "sku": "TEE", "quantity": "2"}]
+    notice = {"fact_key": "s-1", "external_id": "s-1", "fulfilment_order": work_of(bench)["id"]}
+    decision = bench.fact("shipments", {**notice, "packages": [{"package": "1", "lines": lines}]})
+    assert decision is not None
+    (shipped,) = [event for event in decision.events if event.type == "hub.shipment.shipped.v1"]
+    assert (shipped.data["sold_by"], shipped.data["location"]) == ("store-20", "east")
