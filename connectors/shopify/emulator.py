@@ -56,7 +56,9 @@ class ShopifyEmulator(Emulator):
     ) -> None:
         super().__init__(ledger=ledger, clock=clock, source=source, faults=faults, config=config)
         location = legacy_id(config.get("location")) or DEFAULT_LOCATION
-        self.shop = Shop(ledger, currency=config.get("currency", "USD"), location=str(location))
+        self.shop = Shop(
+            ledger, currency=config.get("currency", "USD"), location=str(location), checkout=config.get("checkout", "")
+        )
         for sku in filter(None, (sku.strip() for sku in config.get("skus", "").split(","))):
             self.shop.add_item(sku)
         self._capacity = float(config.get("bucket", "20000"))

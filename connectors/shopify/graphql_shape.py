@@ -65,6 +65,18 @@ def order_node(order: Node, *, lines: int, after: int = 0) -> Node:
             ]
         },
         "shippingLines": {"nodes": [_shipping(entry) for entry in nodes_at(order, "shipping_lines")]},
+        "transactions": [
+            {
+                "id": _gid("OrderTransaction", entry["id"]),
+                "kind": _upper(entry["kind"]),
+                "status": _upper(entry["status"]),
+                "gateway": entry["gateway"],
+                "authorizationCode": entry["authorization"],
+                "authorizationExpiresAt": entry["authorization_expires_at"],
+                "amountSet": _bag_of(entry, "amount"),
+            }
+            for entry in nodes_at(order, "transactions")
+        ],
         "refunds": [refund_node(entry) for entry in nodes_at(order, "refunds")],
         "fulfillments": [fulfilment_node(entry) for entry in nodes_at(order, "fulfillments")],
     }

@@ -90,13 +90,14 @@ class People:
     def _refund(self, wish: Node) -> object:
         order = self._shop.order(text_at(wish, "id") or "")
         refund = self._shop.refund(order, wish, self._clock.now())
-        transaction = nodes_at(refund, "transactions")[0]
+        moved = nodes_at(refund, "transactions")
+        amount = moved[0]["amount"] if moved else "0.00"
         lines = {str(line["line_item_id"]): line["quantity"] for line in nodes_at(refund, "refund_line_items")}
-        data = {"amount": transaction["amount"], "lines": lines}
+        data = {"amount": amount, "lines": lines}
         self._record("refund", str(refund["id"]), str(order["id"]), data)
         self._announce("refunds/create", refund)
         self._announce("orders/updated", order)
-        return {"id": str(refund["id"]), "amount": transaction["amount"]}
+        return {"id": str(refund["id"]), "amount": amount}
 
     def _list(self, _: Node) -> object:
         return {

@@ -81,6 +81,9 @@ _ORDER = f"""
       taxLines {{ title rate channelLiable priceSet {_MONEY} }}
     }}
   }}
+  transactions(first: 20) {{
+    id kind status gateway authorizationCode authorizationExpiresAt amountSet {_MONEY}
+  }}
   refunds(first: 10) {{ {_REFUNDS} }}
   fulfillments(first: 10) {{ {_FULFILMENTS} }}
 """

@@ -125,9 +125,25 @@ def order_from_graphql(node: Node) -> Node:
     order["discount_codes"] = _discount_codes(applications, [*lines, *shipping], currency)
     order["shipping_lines"] = shipping
     order["tax_lines"] = [_tax_line(tax) for tax in nodes_at(node, "taxLines")]
+    paid_by = [_transaction(entry, currency) for entry in nodes_at(node, "transactions")]
+    if paid_by:
+        order["transactions"] = paid_by
     order["refunds"] = [refund_from_graphql(refund, order_id, currency) for refund in nodes_at(node, "refunds")]
     order["fulfillments"] = [fulfilment_from_graphql(entry, order_id) for entry in nodes_at(node, "fulfillments")]
     return order
+
+
+def _transaction(node: Node, currency: str | None) -> Node:
+    return {
+        "id": legacy_id(text_at(node, "id")),
+        "kind": _lower(node.get("kind")),
+        "status": _lower(node.get("status")),
+        "gateway": node.get("gateway"),
+        "authorization": node.get("authorizationCode"),
+        "authorization_expires_at": node.get("authorizationExpiresAt"),
+        "amount": _shop_amount(node.get("amountSet")),
+        "currency": text_at(node_at(node_at(node, "amountSet"), "shopMoney"), "currencyCode") or currency,
+    }
 
 
 def line_from_graphql(node: Node) -> Node:

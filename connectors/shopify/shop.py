@@ -37,8 +37,10 @@ _FIRST_ORDER = 6_001_000_000_001
 class Shop:
     """State lies in the ledger's `state` table, one row an order, so a restarted emulator goes on."""
 
-    def __init__(self, ledger: Ledger, *, currency: str, location: str) -> None:
+    def __init__(self, ledger: Ledger, *, currency: str, location: str, checkout: str = "") -> None:
+        """`checkout`: the gateway that authorises; "" where buyers pay at once and nothing is said of how."""
         self._ledger = ledger
+        self.checkout = checkout
         self.currency = currency
         self.location = location
         self.orders: dict[int, Node] = {}
@@ -183,8 +185,32 @@ class Shop:
         order["refunds"] = []
         order["fulfillments"] = []
         restate_totals(order, rate, first=True)
+        if self.checkout and order["financial_status"] == "paid":
+            self._authorise(order)
         self.save(order)
         return order
+
+    def _authorise(self, order: Node) -> None:
+        """What no authorisation covers yet is authorised at a provider that captures when it is told to."""
+        standing, currency = nodes_at(order, "transactions"), str(order["currency"])
+        covered = sum((decimal_at(one, "amount") or Decimal(0) for one in standing), Decimal(0))
+        missing = (decimal_at(order, "total_price") or Decimal(0)) - covered
+        if missing <= 0:
+            return
+        if not standing:
+            order["financial_status"] = "authorized"
+        amount = amount_text(missing, currency)
+        authorisation: Node = {
+            "id": self.new_id(),
+            "kind": "authorization",
+            "status": "success",
+            "gateway": self.checkout,
+            "authorization": f"chk-{currency}-{amount}-{order['id']}.{len(standing) + 1}",
+            "authorization_expires_at": None,
+            "amount": amount,
+            "currency": currency,
+        }
+        order["transactions"] = [*standing, authorisation]
 
     def edit(self, order: Node, wish: Node, now: dt.datetime) -> None:
         """{lines: {sku or line id: new quantity}, add: [...], note, email}."""
@@ -208,6 +234,8 @@ class Shop:
         restate_totals(order, rate, first=True)
         restate_totals(order, rate, first=False)
         restate_fulfilment(order)
+        if nodes_at(order, "transactions"):
+            self._authorise(order)
         self.touch(order, now)
         self.save(order)
 
@@ -262,6 +290,8 @@ class Shop:
                 }
             ],
         }
+        if nodes_at(order, "transactions"):
+            refund["transactions"] = []  # who holds the money pays it back; the shop only writes down what for
         order["refunds"] = [*nodes_at(order, "refunds"), refund]
         order["financial_status"] = "partially_refunded"
         restate_totals(order, rate_of(order), first=False)

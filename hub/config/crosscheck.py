@@ -7,6 +7,7 @@ from hub.config.findings import Finding, did_you_mean
 from hub.config.limits_check import check_limits
 from hub.config.model import ConnectorInfo
 from hub.config.notifications_check import check_notifications
+from hub.config.payment_check import check_payment
 from hub.config.promise_check import check_promise
 from hub.config.routing_check import check_routing
 from hub.config.source import Path_
@@ -56,6 +57,7 @@ def check_tree(tree: Tree, connectors: Mapping[str, ConnectorInfo]) -> Iterator[
         yield from check_routing(tree.routing, locations)
     if tree.policies is not None:
         yield from _policies(tree.policies, known)
+        yield from check_payment(tree.policies, tree.connections, known)
         yield from check_promise(tree.policies, known, _told_stock(tree))
     yield from check_notifications(tree, ids, known, connectors)
 

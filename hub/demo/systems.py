@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
 
 SHOP, MARKET, WMS, ERP = "shopify-us", "amazon-eu", "wms-east", "erp-soap"
-CRM, CARRIER, PARTNER = "crm", "carrier", "edi-acme"
+CRM, CARRIER, PARTNER, PAYMENT = "crm", "carrier", "edi-acme", "payment"
 CALL_CENTRE = "call-centre"
 """No system of its own: its orders are written through the hub's API."""
 SHOP_DOMAIN = "acme-demo.example"
@@ -44,6 +44,7 @@ def _shop(environ: Environment) -> dict[str, str]:
         "shop": SHOP_DOMAIN,
         "location": SHOP_LOCATIONS[LOCATIONS[0]],
         "skus": ",".join(article.sku for article in CATALOGUE),
+        "checkout": "cards",
     }
 
 
@@ -86,6 +87,10 @@ def _carrier(environ: Environment) -> dict[str, str]:
         "scan_seconds": "1.0",
         "scan_every": "0.5",
     }
+
+
+def _payment(environ: Environment) -> dict[str, str]:
+    return {"api_key": environ["DEMO_PAYMENT_TOKEN"], "webhook_secret": environ["DEMO_PAYMENT_SECRET"]}
 
 
 def _partner(environ: Environment) -> dict[str, str]:
@@ -183,6 +188,22 @@ SYSTEMS: tuple[System, ...] = (
         },
         {2: "drop_after", 5: "error_after", 8: "throttle"},
         {"duplicate_webhook": 0.2, "reorder_webhook": 0.2, "redeliver_seconds": 0.5},
+    ),
+    System(
+        PAYMENT,
+        "connectors.payment_rest.emulator:PaymentEmulator",
+        "DEMO_PAYMENT_URL",
+        _payment,
+        ("DEMO_PAYMENT_TOKEN", "DEMO_PAYMENT_SECRET"),
+        {
+            "authorise": "payments authorised",
+            "capture": "captures",
+            "refund": "refunds",
+            "void": "authorisations let go of",
+            "duplicate_key": "repeats recognised",
+        },
+        {2: "drop_after", 5: "error_after", 8: "throttle"},
+        {"duplicate_webhook": 0.2, "reorder_webhook": 0.2, "echo_first": 0.3, "redeliver_seconds": 0.5},
     ),
     System(
         PARTNER,

@@ -41,10 +41,10 @@ def charge(case: Case, key: str, charge: Charge, shipment_id: str) -> None:
     """
     if not manages_money(case) or not case.acts:
         return
+    _owe(case, key, charge.amount)
     if not case.payments:
         _nothing_to_capture(case, charge.amount)
         return
-    _owe(case, key, charge.amount)
     capture_what_is_due(case, key, {"shipment": shipment_id})
 
 

@@ -148,7 +148,8 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
     if refund.purpose is not Purpose.OBSERVED:
         reason = str(refund.facts.get("reason", ""))
         notify(case, "refunded", refund.id, amount=decimal_text(refund.amount), reason=reason)
-    if payment is not None and payment.managed_by == HUB and by == payment.connection and manages_money(case):
+    told_us = case.order.channel in seen
+    if payment is not None and payment.managed_by == HUB and not told_us and manages_money(case):
         tell_channel(case, refund)
 
 

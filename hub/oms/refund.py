@@ -19,7 +19,7 @@ from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.cancel import settle_cancel
 from hub.oms.load import Case, find_case, order_key
-from hub.oms.pay import manages_money, of_order, open_payment, payment_key
+from hub.oms.pay import give_back, manages_money, of_order, open_payment, payment_key
 from hub.oms.payment_answers import journal_refund, refund_failed, refund_succeeded
 from hub.oms.ports import Rules
 from hub.oms.save import save, tell
@@ -59,6 +59,8 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
                 line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
         if amount:
             _money(case, incoming, amount, None)
+        elif "amount" not in record and manages_money(case):
+            _pay_back(case, incoming)
         settle_cancel(case, "refunded")
         tell(case, Fact.ORDER_REFUNDED, incoming.fact_key, amount=decimal_text(amount))
         return save(case)
@@ -88,6 +90,29 @@ def _of_payment(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.da
         _money(case, incoming, amount, payment)
         tell(case, Fact.ORDER_REFUNDED, incoming.fact_key, amount=decimal_text(amount))
     return save(case)
+
+
+def _pay_back(case: Case, incoming: Incoming) -> None:
+    """The channel wrote a refund down and moved no money, because the hub holds it: what it names for goods that had
+    left goes back. Goods that have not left are not charged."""
+    record, lines, owed_back = incoming.record, [], ZERO
+    for said in record.get("lines") or ():
+        line = case.order.external_line(str(said["external_line_id"]))
+        if line is not None and said.get("restock") != "cancel":
+            owed_back += Decimal(str(said.get("amount", "0"))) + Decimal(str(said.get("tax", "0")))
+            lines.append((line, Decimal(str(said["quantity"]))))
+    currency, external_id = str(case.order.currency), str(record["external_id"])
+    if owed_back <= 0:
+        return
+    known = _ours(case, incoming, owed_back, currency)
+    if known is not None:
+        known.facts = {**known.facts, "seen": {**known.facts.get("seen", {}), incoming.connection: external_id}}
+        return
+    key = f"channel/{incoming.connection}/{external_id}"
+    give_back(case, owed_back, key, case.discreet(str(record.get("note", "refunded at the channel"))), lines)
+    for refund in case.refunds:
+        if refund.key == key:
+            refund.facts = {**refund.facts, "seen": {incoming.connection: external_id}}
 
 
 def _money(case: Case, incoming: Incoming, amount: Decimal, payment: Payment | None) -> None:

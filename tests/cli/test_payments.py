@@ -71,3 +71,14 @@ def test_a_refund_is_of_an_amount_or_of_units(site: Site) -> None:
     assert (
         "shop manages the money of its orders itself" in site.hub("payments", "capture", "#1001", "--reason", "why").err
     )
+
+
+def test_money_that_nobody_would_take_is_a_finding(tmp_path: Path) -> None:
+    made = Site(tmp_path)
+    policies = made.config / "policies.yaml"
+    said = policies.read_text(encoding="utf-8")
+    policies.write_text(f"{said}payment: {{ default: hub, gateways: {{ gift: nobody }} }}\n", encoding="utf-8")
+    found = made.hub("config", "check")
+    assert found.code == 1
+    assert "no connection takes capture, refund, void" in found.out + found.err
+    assert 'there is no connection "nobody"' in found.out + found.err

@@ -339,7 +339,7 @@ def test_a_second_demo_points_at_the_first_and_a_stop_ends_every_process(
     second = hub(home, "demo")
     assert facts["url"] in second.stdout
     children = [int(child) for child in _children(process.pid)]
-    assert len(children) == 8
+    assert len(children) == 9
     process.send_signal(signal.SIGTERM)
     process.wait(90)
     until(lambda: not any(_alive(child) for child in children), "every process of the demo has ended")

@@ -59,7 +59,7 @@ fallback: { use: a, when_nothing: hold }
 grace: { default: 1m, channels: { shop: 2m } }
 validation: { payment: { require: [paid] } }
 totals: { difference_up_to: 0.02 }
-payment: { managed_by: { shop: hub } }
+payment: { managed_by: { shop: channel } }
 promise: { threshold: { shop: 1 }, share: { default: "0.5" }, coalesce: 1s }
 erp: { submit_to: shop }
 waiting: { correlate_within: 1h }
