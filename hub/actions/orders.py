@@ -22,6 +22,7 @@ from hub.oms.changes import change_id_of, edit_order
 from hub.oms.hold_box import RELEASE, THEN
 from hub.oms.people import hold_order, release_order
 from hub.oms.ports import Rules
+from hub.oms.reroute import reroute_order, what_if
 from hub.oms.times import instant_text
 from hub.runtime.hub import Hub
 
@@ -122,6 +123,27 @@ def _until(said: str | None, now: dt.datetime) -> dt.datetime | None:
     if at.tzinfo is None:
         raise Refused(f"{said!r} names no zone; write Z or an offset")
     return at.astimezone(dt.UTC)
+
+
+def reroute(
+    hub: Hub, who: str, reference: str, reason: str, version: int | None = None, leaving: str = ""
+) -> dict[str, Any]:
+    """`leaving`: only what this location has; else what any has."""
+
+    def verb(
+        snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
+    ) -> Decision:
+        return reroute_order(snapshot, rules, now, cause, order, who, reason, leaving)
+
+    return _without_cause(_do(hub, "reroute", verb, who, reference, reason, version, "is sourced anew"))
+
+
+def where_else(hub: Hub, who: str, reference: str, leaving: str = "") -> dict[str, Any]:
+    """What rerouting would come to, as it stands now; changes nothing, so `who` is not noted."""
+    with hub.store.read() as snapshot:
+        found = what_if(snapshot, hub.rules, hub.clock.now(), _find(snapshot, reference), leaving)
+    assert found is not None, "it was found a moment ago"
+    return found
 
 
 def release(

@@ -40,6 +40,8 @@ ACTIONS: dict[str, Action] = {
     "jobs.cancel": imports.cancel,
     "orders.create": capture.create,
     "orders.hold": orders.hold,
+    "orders.reroute": orders.reroute,
+    "orders.where_else": orders.where_else,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
     "orders.refund": payments.refund,

@@ -250,11 +250,15 @@ def _why(order: dict[str, Any]) -> None:
         return
     click.echo("Why")
     for decision in order["sourcing"]:
-        document = dict(decision["document"])
-        rule, _, strategy = str(document.pop("rule", "fallback")).partition("/")
-        click.echo(f"  decided {cell(decision['at'])} by strategy {strategy or rule} (rule {rule})")
-        for label, words in explain(document):
-            click.echo(f"    {label:<12} {words}")
+        _decision(f"decided {cell(decision['at'])}", decision["document"])
+
+
+def _decision(when: str, kept: dict[str, Any]) -> None:
+    document = dict(kept)
+    rule, _, strategy = str(document.pop("rule", "fallback")).partition("/")
+    click.echo(f"  {when} by strategy {strategy or rule} (rule {rule})")
+    for label, words in explain(document):
+        click.echo(f"    {label:<12} {words}")
 
 
 def _timeline(order: dict[str, Any]) -> None:
@@ -285,6 +289,35 @@ def hold(place: Place, reference: str, reason: str, kind: str, until: str | None
     """Stop an order before anything more of it is sent. Holds stack: it goes on when the last is released."""
     told = {"kind": kind, "until": until, "then": then}
     emit_result(act(place, "orders.hold", reference=reference, reason=reason, **told), as_json=as_json)
+
+
+@orders.command("reroute")
+@click.argument("reference")
+@click.option("--from", "leaving", default="", help="Only what this location has; else what any location has")
+@click.option("--dry-run", is_flag=True, help="Only say where it would come from, with costs and exclusions")
+@click.option("--reason", help="Kept with the change, for whoever reads it later")
+@json_option
+@click.pass_obj
+def reroute(place: Place, reference: str, leaving: str, dry_run: bool, reason: str | None, as_json: bool) -> None:
+    """Send an order from elsewhere. Its location is asked to give it back; nothing is freed before it has accepted."""
+    if dry_run:
+        _where_else(act(place, "orders.where_else", reference=reference, leaving=leaving), as_json)
+        return
+    if not reason:
+        raise click.UsageError("Say why: --reason WHY. Or look first: --dry-run.")
+    emit_result(act(place, "orders.reroute", reference=reference, reason=reason, leaving=leaving), as_json=as_json)
+
+
+def _where_else(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit_json([found])
+        return
+    for work in found["now_at"]:
+        click.echo(f"Now at {work['location']}: {work['state']}  ({work['id']})")
+    if not found["decisions"]:
+        click.echo("Nothing of it is left to be sent.")
+    for document in found["decisions"]:
+        _decision("would be decided", document)
 
 
 @orders.command("release")

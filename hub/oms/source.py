@@ -43,12 +43,19 @@ class Sourcing:
         return self.result.chosen
 
 
-def find_plan(case: Case, group: DeliveryGroup, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> Sourcing:
-    """Where `pool` (line id -> units) of a group's lines should come from; lines of one SKU are one demand."""
+def find_plan(
+    case: Case,
+    group: DeliveryGroup,
+    lines: Sequence[OrderLine],
+    pool: Mapping[str, Decimal],
+    without: Mapping[str, str] | None = None,
+) -> Sourcing:
+    """Where `pool` (line id -> units) of a group's lines should come from; lines of one SKU are one demand. `without`:
+    location -> why it is not asked, beside those that could not deliver a while ago."""
     strategy_id, rule_id = choose_strategy(case, group.method)
     strategy = case.rules.strategies[strategy_id]
     demands = demands_of(case, lines, pool)
-    found = find_candidates(case, strategy, group, lines, demands, _excluded(case))
+    found = find_candidates(case, strategy, group, lines, demands, {**_excluded(case), **(without or {})})
     candidates, exclusions = _at_the_store(group, demands, *found)
     result = source(demands, candidates, objective_of(strategy))
     return Sourcing(f"{rule_id}/{strategy_id}", demands, tuple(candidates), tuple(exclusions), result)
@@ -117,9 +124,28 @@ def source_again(case: Case, why: str) -> None:
 
 def keep(case: Case, sourcing: Sourcing) -> None:
     """Store the decision with everything that explains it."""
+    chosen = sourcing.result.chosen
+    row = {
+        "id": case.new_id("sd", case.order.id),
+        "order_id": case.order.id,
+        "cause": case.cause,
+        "document": document_of(case, sourcing),
+        "at": case.now,
+    }
+    case.decision.writes.insert("sourcing_decisions", row)
+    if not chosen.unfilled:
+        case.clear_exception(f"unfillable/{case.order.id}", "allocated")
+    elif case.order.facts.get("resourced"):
+        _nothing_left(case, chosen)
+    fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
+    tell(case, fact, locations=",".join(chosen.locations))
+
+
+def document_of(case: Case, sourcing: Sourcing) -> dict[str, Any]:
+    """A decision as it is stored; hub.views.explain says it in words."""
     result = sourcing.result
     chosen = result.chosen
-    document = {
+    return {
         "rule": sourcing.rule,
         "revision": case.rules.revision,
         "demands": {demand.sku: decimal_text(demand.quantity) for demand in sourcing.demands},
@@ -146,20 +172,6 @@ def keep(case: Case, sourcing: Sourcing) -> None:
         "bound": [decimal_text(part) for part in result.bound],
         "effort": result.effort,
     }
-    row = {
-        "id": case.new_id("sd", case.order.id),
-        "order_id": case.order.id,
-        "cause": case.cause,
-        "document": document,
-        "at": case.now,
-    }
-    case.decision.writes.insert("sourcing_decisions", row)
-    if not chosen.unfilled:
-        case.clear_exception(f"unfillable/{case.order.id}", "allocated")
-    elif case.order.facts.get("resourced"):
-        _nothing_left(case, chosen)
-    fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
-    tell(case, fact, locations=",".join(chosen.locations))
 
 
 def _nothing_left(case: Case, plan: Plan) -> None:

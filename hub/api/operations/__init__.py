@@ -26,6 +26,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.get": orders.get,
     "orders.edit": orders.edit,
     "orders.hold": orders.hold,
+    "orders.reroute": orders.reroute,
+    "orders.where_else": orders.where_else,
     "orders.release": orders.release,
     "orders.cancel": orders.cancel,
     "orders.arrived": work.arrived,

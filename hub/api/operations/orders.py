@@ -10,6 +10,7 @@ from hub.api.call import Call
 from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.exchange.written import NotTaken
+from hub.oms.reroute import what_if
 from hub.views.orders import find_order, list_orders, show_order
 from hub.views.risk import list_at_risk
 
@@ -78,6 +79,18 @@ def same(before: Answered) -> dict[str, Any]:
 def hold(call: Call, order: str) -> Answer:
     said = {name: call.body[name] for name in ("kind", "until", "then") if name in call.body}
     return _do(call, "orders.hold", order, **said)
+
+
+def reroute(call: Call, order: str) -> Answer:
+    return _do(call, "orders.reroute", order, leaving=call.body.get("from", ""))
+
+
+def where_else(call: Call, order: str, leaving: str = "") -> Answer:
+    with call.hub.store.read() as snapshot:
+        found = what_if(snapshot, call.hub.rules, call.hub.clock.now(), order, leaving)
+    if found is None:
+        raise _none(order)
+    return Answer(found)
 
 
 def release(call: Call, order: str) -> Answer:

@@ -62,6 +62,7 @@ def order(request: Request) -> Answer:
         "why": [_decision(one) for one in found["sourcing"]],
         "can": {
             "hold": not ended,
+            "reroute": not ended and found["effects"] != "none",
             "release": bool(open_holds),
             "cancel": not ended,
             "edit": not ended and found["effects"] != "none",
@@ -148,6 +149,7 @@ ROUTES = (
     get("/orders", orders, "orders:read"),
     get(f"/orders/{ID}", order, "orders:read"),
     post(f"/orders/{ID}/hold", _hold, "orders:write"),
+    post(f"/orders/{ID}/reroute", _do("reroute"), "orders:write"),
     post(f"/orders/{ID}/edit", _edit, "orders:write"),
     *(post(f"/orders/{ID}/{action}", _do(action), "orders:write") for action in ("release", "cancel")),
 )
