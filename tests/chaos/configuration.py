@@ -9,8 +9,12 @@ from typing import Any
 import yaml
 
 from tests.chaos.scenario import LOCATIONS, Scenario
-from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, SYSTEMS, WMS, channels_of
+from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, MAIL, SHOP, SYSTEMS, WMS, channels_of
 from tests.chaos.world import World
+
+
+LETTERS = ("order_confirmed", "shipped")
+"""What the shop's buyers are written."""
 
 
 def write_configuration(folder: Path, world: World, database: str) -> None:
@@ -55,6 +59,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
         },
     )
     waiting = {"waiting": {"acknowledge_within": "3s"}} if world.shelf.silent else {}
+    letters = {"notify": {"channels": {SHOP: {"templates": list(LETTERS)}}}} if MAIL in scenario.systems else {}
     _write(
         folder / "policies.yaml",
         {
@@ -64,6 +69,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
             "payment": {"managed_by": {row.name: "channel" for row in channels_of(scenario)}},
             "promise": {"coalesce": "500ms"},
             **waiting,
+            **letters,
         },
     )
 

@@ -15,6 +15,7 @@ from tests.chaos.scenario import LOCATIONS, SETTLE_SECONDS, Scenario
 from tests.chaos.shelf import Shelf
 
 SHOP, MARKET, EDI, WMS, ERP, CRM, CARRIER = "shop", "market", "edi", "wms", "erp", "crm", "carrier"
+MAIL = "mail"
 DOMAIN = "chaos.example"
 SHOP_SECRET = "chaos-shop-secret-0001"
 SHOP_LOCATION = "655441491"
@@ -218,6 +219,24 @@ def _carrier(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
     }
 
 
+def _mail(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
+    del scenario
+    there = emulator.status()
+    return {
+        "connector": "mail",
+        "config": {
+            "host": there["smtp_host"],
+            "port": there["smtp_port"],
+            "security": "none",
+            "username": "hub",
+            "password": "${env:CHAOS_MAIL_PASSWORD}",
+            "sender": f"Chaos <orders@{DOMAIN}>",
+        },
+        # A mailbox shows a Message-ID once: rather twice than never, also where a kill came in between.
+        "effects_out": {"notify": {"repeat_unknown": True, "safety": {"mode": "idempotency_key"}}},
+    }
+
+
 SYSTEMS: Mapping[str, System] = {
     system.name: system
     for system in (
@@ -328,6 +347,13 @@ SYSTEMS: Mapping[str, System] = {
             },
             _carrier,
             {"CHAOS_CARRIER_KEY": "chaos-carrier-key", "CHAOS_CARRIER_SECRET": "chaos-carrier-secret-01"},
+        ),
+        System(
+            MAIL,
+            "connectors.mail.emulator:MailEmulator",
+            lambda _scenario, _shelf: {"username": "hub", "password": "chaos-mail-password"},
+            _mail,
+            {"CHAOS_MAIL_PASSWORD": "chaos-mail-password"},
         ),
     )
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.chaos.books import Check
-from tests.chaos.checks import carrier, crm, erp, market, partner, shop, warehouse
-from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MARKET, SHOP, WMS
+from tests.chaos.checks import carrier, crm, erp, mail, market, partner, shop, warehouse
+from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, SHOP, WMS
 
 CHECKS: Mapping[str, Check] = {
     SHOP: shop.check,
@@ -16,4 +16,5 @@ CHECKS: Mapping[str, Check] = {
     ERP: erp.check,
     CRM: crm.check,
     CARRIER: carrier.check,
+    MAIL: mail.check,
 }
