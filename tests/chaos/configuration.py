@@ -12,7 +12,6 @@ from tests.chaos.scenario import LOCATIONS, Scenario
 from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, MAIL, SHOP, SYSTEMS, WMS, channels_of
 from tests.chaos.world import World
 
-
 LETTERS = ("order_confirmed", "shipped")
 """What the shop's buyers are written."""
 
