@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,38 @@ class Floor:
         return {row["warehouse"]: row["quantity"] for row in self.world.control("stock")["rows"]}
 
 
-@pytest.fixture
-def floor(tmp_path: Path, sqlite_template: Path) -> Iterator[Floor]:
+@contextmanager
+def a_floor(folder: Path, template: Path | None, database: str = "") -> Iterator[Floor]:
     environ = {**SECRETS, "DEMO_WMS_SECRET": SECRET, "DEMO_WMS_TOKEN": "wms-key"}
     with World(clock=Now()) as world:
         environ["DEMO_WMS_URL"] = world.server.url
-        loaded = configured(tmp_path / "read", environ)
-        with a_service(tmp_path / "hub", loaded, sqlite_template, environ) as service:
+        loaded = configured(folder / "read", environ)
+        with a_service(folder / "hub", loaded, template, environ, database) as service:
             items = service.site.write("items.json", [{"sku": "SKU-001"}])
             service.hub.act("import.items", {"who": "test", "file": str(items)})
             service.post(f"/v1/connections/{ERP}/pause", {"reason": "not part of this"})
             yield Floor(service, world)
+
+
+@pytest.fixture
+def floor(tmp_path: Path, sqlite_template: Path) -> Iterator[Floor]:
+    with a_floor(tmp_path, sqlite_template) as floor:
+        yield floor
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_goods_come_to_the_store_and_are_collected_there(tmp_path: Path, postgresql_url: str) -> None:
+    with a_floor(tmp_path, None, postgresql_url) as floor:
+        floor.stock(dc_east="9", store_14="0")
+        order = floor.ordered(method="ship_to_store", pickup_location=STORE)
+        floor.go_on(1.6)
+        assert floor.broken() == []
+        assert floor.service.post(f"/v1/orders/{order}/arrival", {"note": "row 3"}).status == 409
+        floor.go_on(1.5)
+        floor.go_on(3.0)
+        assert floor.order(order)["lines"][0]["quantities"] == {"handed_over": "2"}
+        assert floor.shelves() == floor.physical() == {EAST: "7", STORE: "0"}
+        assert floor.broken() == []
 
 
 def test_a_buyer_collects_what_the_store_put_ready(floor: Floor) -> None:

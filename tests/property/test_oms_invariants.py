@@ -13,7 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.decision import Verdict
+from hub.domain.decision import Decision, Verdict
+from hub.oms.move_stock import transfer_stock
+from hub.oms.staff import REPORTS, collect_elsewhere, report_work
 from tests.property.memory_store import Bench, location, order_record, rules
 
 units = st.integers(0, 4)
@@ -43,6 +45,12 @@ step = st.one_of(
     st.tuples(st.just("refund"), line_ids, units, st.sampled_from(["none", "cancel", "return"])),
     st.tuples(st.just("reply"), st.integers(0, 5), st.sampled_from(["success", "rejected", "ambiguous"])),
     st.tuples(st.just("count"), st.sampled_from(["east", "west"]), units),
+    st.tuples(
+        st.just("by the store"), st.integers(0, 3), st.sampled_from(REPORTS), st.none() | st.tuples(line_ids, units)
+    ),
+    st.tuples(st.just("move"), st.sampled_from(["TEE", "CAP"]), units),
+    st.tuples(st.just("elsewhere")),
+    st.tuples(st.just("days pass")),
     st.tuples(st.just("run")),
     st.tuples(st.just("send")),
 )
@@ -70,6 +78,24 @@ def play(bench: Bench, number: int, said: tuple[Any, ...]) -> None:
     elif kind == "ship" and work:
         record = shipped(number, [{"line": bench.line_id(rest[1]), "quantity": str(rest[2])}])
         bench.fact("shipments", record | {"fulfilment_order": work[rest[0] % len(work)]["id"]}, connection="wms")
+    elif kind == "by the store" and work:
+        said_lines = [{"line": bench.line_id(rest[2][0]), "quantity": str(rest[2][1])}] if rest[2] is not None else []
+        requests = work[rest[0] % len(work)]["document"]["cancel_requests"]
+        record = {"lines": said_lines, "cancel_request": requests[-1]["id"] if requests else "", "reason": "so"}
+        work_id = work[rest[0] % len(work)]["id"]
+        person(bench, report_work(bench.store, bench.rules, bench.now, f"ac_{number}", work_id, rest[1], record))
+    elif kind == "move":
+        amount = Decimal(rest[1])
+        person(
+            bench,
+            transfer_stock(bench.store, bench.rules, bench.now, f"ac_{number}", rest[0], "east", "west", amount, "so"),
+        )
+    elif kind == "elsewhere":
+        row = bench.store.row("orders", {"external_id": "4507"})
+        assert row is not None
+        person(bench, collect_elsewhere(bench.store, bench.rules, bench.now, f"ac_{number}", row["id"], "east"))
+    elif kind == "days pass":
+        bench.later(days=8)
     elif kind == "by hand":
         record = shipped(number, [{"external_line_id": rest[0], "quantity": str(rest[1])}])
         bench.fact("shipments", record | {"order_external_id": "4507"})
@@ -93,7 +119,12 @@ def play(bench: Bench, number: int, said: tuple[Any, ...]) -> None:
     elif kind == "send":
         bench.send()
     bench.later(seconds=1)
-    bench.run("allocate", "resource", "confirm")
+    bench.run("allocate", "resource", "confirm", "no_show", "pickup_reminder", "transfer_overdue")
+
+
+def person(bench: Bench, decision: Decision) -> None:
+    """What a person did is applied like anything else; what cannot be changes nothing."""
+    bench.commit(decision)
 
 
 def shipped(number: int, lines: list[dict[str, str]]) -> dict[str, Any]:

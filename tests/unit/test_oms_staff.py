@@ -14,7 +14,7 @@ from tests.unit.test_oms_pickup import bench_of, on_hand, ordered, report, work_
 
 
 def done(bench: Bench, decision: Decision) -> Decision:
-    bench._commit(decision)
+    bench.commit(decision)
     return decision
 
 
