@@ -380,11 +380,11 @@ def states() -> str:
     from hub.domain.reservation import RESERVATION_MOVES
     from hub.domain.shipment import PACKAGE_MOVES
     from hub.exchange.resolution import TABLE
-    from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
+    from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES, WORK_STATES
 
     parts = ["# States and moves\n\nThe tables that the code decides by.\n\n"]
     listed = {"Receipts": RECEIPT_STATES, "Messages": MESSAGE_STATES, "Deliveries": DELIVERY_STATES}
-    for title, known in {**listed, "Orders": ORDER_STATES}.items():
+    for title, known in {**listed, "Orders": ORDER_STATES, "Work of locations": WORK_STATES}.items():
         parts.append(f"## {title}\n\n" + table(("state", "means"), [(code(s), m) for s, m in known.items()]) + "\n")
     parts.append("## What the outcome of a call does\n\n")
     parts.append(

@@ -50,6 +50,21 @@ WORK_MOVES: Mapping[WorkState, frozenset[WorkState]] = {
 }
 """Legal steps of a fulfilment order."""
 
+WORK_MEANINGS: Mapping[WorkState, str] = {
+    W.PLANNED: "decided; its location has not been asked yet, or works without a system",
+    W.SENT: "its location has been asked",
+    W.UNKNOWN: "nobody knows whether its location was asked",
+    W.ACKNOWLEDGED: "its location has seen it",
+    W.REJECTED: "its location gave all of it back",
+    W.IN_PROGRESS: "some of it is picked, or has left",
+    W.PACKED: "everything that is left of it is packed",
+    W.READY: "everything that is left of it stands ready for its buyer",
+    W.IN_TRANSIT: "a transfer that has left and not come in full",
+    W.COMPLETED: "all of it left, or of a transfer came",
+    W.PARTIALLY_COMPLETED: "some of it left or came, the rest was given back, cancelled or lost",
+    W.CANCELLED: "nothing of it left",
+}
+
 PROGRESS = (
     W.PLANNED,
     W.UNKNOWN,

@@ -14,7 +14,7 @@ from hub.domain.quantity import MOVES, OBSERVED_ONLY, Bucket
 from hub.store.tables import BUCKETS
 from hub.views.money_promises import MONEY_PROMISES
 from hub.views.return_promises import RETURNS
-from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
+from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES, WORK_STATES
 
 MAX_OFFENDERS = 1000
 AT_ONCE = 15_000_000
@@ -322,6 +322,11 @@ PROMISES: tuple[Promise, ...] = (
         "order_states",
         "An order is in one of its states",
         _states("orders", "status", ORDER_STATES),
+    ),
+    Promise(
+        "work_states",
+        "A fulfilment order is in one of its states",
+        _states("fulfilment_orders", "state", WORK_STATES),
     ),
     Promise(
         "orders_closed",

@@ -287,6 +287,12 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         for bucket in ("quarantine", "damaged", "in_transit")
     ),
     Corruption(
+        "a fulfilment order is in a state that does not exist",
+        "work_states",
+        "SELECT id FROM fulfilment_orders ORDER BY id LIMIT 1",
+        ("UPDATE fulfilment_orders SET state = 'somewhere' WHERE id = :id",),
+    ),
+    Corruption(
         "goods on their way disappear from the books",
         "goods_in_transit",
         "SELECT sku AS id, location FROM stock ORDER BY sku, location LIMIT 1",

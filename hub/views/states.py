@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.domain.fulfilment import WORK_MEANINGS
 from hub.domain.returns import RETURN_MEANINGS, STAGE_MEANINGS
 
 RECEIPT_STATES = {
@@ -49,6 +50,8 @@ ORDER_STATES = {
     "closed": "nothing is left to do",
     "cancelled": "everything of it was cancelled",
 }
+
+WORK_STATES = {state.value: meaning for state, meaning in WORK_MEANINGS.items()}
 
 RETURN_STATES = {state.value: meaning for state, meaning in RETURN_MEANINGS.items()}
 """Of a return."""
