@@ -374,11 +374,14 @@ def _paragraphs(kind: type) -> str:
 
 
 def states() -> str:
+    from hub.domain.change import CHANGE_MEANINGS, CHANGE_MOVES
     from hub.domain.fulfilment import WORK_MOVES
+    from hub.domain.link import MEANINGS
     from hub.domain.payment import PAYMENT_MOVES
     from hub.domain.quantity import MOVES, OBSERVED_ONLY
     from hub.domain.reservation import RESERVATION_MOVES
     from hub.domain.shipment import PACKAGE_MOVES
+    from hub.domain.validation import HOLD_KINDS
     from hub.exchange.resolution import TABLE
     from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES, WORK_STATES
 
@@ -386,6 +389,10 @@ def states() -> str:
     listed = {"Receipts": RECEIPT_STATES, "Messages": MESSAGE_STATES, "Deliveries": DELIVERY_STATES}
     for title, known in {**listed, "Orders": ORDER_STATES, "Work of locations": WORK_STATES}.items():
         parts.append(f"## {title}\n\n" + table(("state", "means"), [(code(s), m) for s, m in known.items()]) + "\n")
+    beside = {"Changes": CHANGE_MEANINGS, "Kinds of holds": HOLD_KINDS, "Links between orders": MEANINGS}
+    for title, meanings in beside.items():
+        parts.append(f"## {title}\n\n" + table(("word", "means"), [(code(s), m) for s, m in meanings.items()]) + "\n")
+    parts.append(_moves(CHANGE_MOVES) + "\n")
     parts.append("## What the outcome of a call does\n\n")
     parts.append(
         table(

@@ -238,6 +238,8 @@ def _was(state: str) -> str:
 
 
 def _to_ship(lines: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Lines that are ours to ship, and of which anything is still wanted."""
     for position, line in enumerate(lines):
-        if line.get("requires_shipping", True) and line.get("fulfilled_by", "us") == "us":
+        ours = line.get("requires_shipping", True) and line.get("fulfilled_by", "us") == "us"
+        if ours and Decimal(str(line.get("current_quantity", line.get("quantity", "1")))) != 0:
             yield position, line

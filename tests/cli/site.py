@@ -109,6 +109,7 @@ def copy_of_the_demo(config: Path) -> None:
         path = config / name
         text = re.sub(r"\n +labels: \{[^}]*\}", "", path.read_text(encoding="utf-8"))
         text = re.sub(r"\npayment: [^\n]*", "", text)
+        text = re.sub(r", channels: \{ call-centre: [^}]*\}", "", text)
         path.write_text(re.sub(r", (amazon-eu|edi-acme): [^,} ]+", "", text), encoding="utf-8")
 
 

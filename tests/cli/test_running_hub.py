@@ -57,6 +57,27 @@ def postings(running: Running, order: dict[str, Any]) -> list[str]:
     return [key for key, subject, _ in booked if subject == order["id"]]
 
 
+def test_an_edit_made_while_it_is_held_is_what_is_sent(running: Running, site: Site) -> None:
+    name = running.place("SKU-404")
+    held = running.await_order(name, "held")
+    done = site.good(
+        "orders", "edit", name, "--line", "1=0", "--add", f"{SKUS[0]}=2@7.50", "--reason", "out of print", "--json"
+    )
+    assert (done.items[0]["state"], done.items[0]["price_effect"]) == ("accepted", "5")
+    stale = ("--line", "1=1", "--version", str(held["version"]), "--reason", "too late")
+    refused = site.hub("orders", "edit", name, *stale)
+    assert refused.code == 1
+    assert "by now, not" in refused.err
+    order = running.await_order(name, "closed")
+    assert [(line["sku"], line["quantities"]) for line in order["lines"]] == [
+        ("SKU-404", {"cancelled": "1"}),
+        (SKUS[0], {"shipped": "2"}),
+    ]
+    assert "out of print" in site.good("orders", "show", name, "--json").out
+    shown = site.good("orders", "show", name).out
+    assert "accepted, 5.00 USD" in shown
+
+
 def test_an_order_goes_from_the_shop_to_erp_and_warehouse_and_back(running: Running, site: Site) -> None:
     order = running.await_order(running.place(quantity=2), "closed")
     assert {call["capability"] for call in order["deliveries"]} >= {
