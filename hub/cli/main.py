@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("hub.cli.status:status", "What is running and what waits"),
     "orders": ("hub.cli.orders:orders", "List orders, show one and why it went where it went"),
     "returns": ("hub.cli.returns:returns", "Goods that come back: ask, receive, inspect, refund"),
+    "reports": ("hub.cli.reports:reports", "The accounting journal, as CSV or JSON"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),

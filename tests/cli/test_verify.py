@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,57 @@ def test_a_body_that_is_gone_without_erasure_is_named(spoiled: tuple[Site, sqlit
     connection.execute("UPDATE bodies SET body = NULL, file = NULL")
     promises = {row["promise"] for row in site.hub("verify", "--json").items}
     assert promises == {"receipts_kept", "deliveries_bodies"}
+
+
+def test_the_accounting_journal_balances_and_says_what_the_ledgers_hold(
+    spoiled: tuple[Site, sqlite3.Connection],
+) -> None:
+    site, connection = spoiled
+    span = ("--from", "2000-01-01", "--to", "2100-01-01")
+    done = site.good("reports", "run", "journal", *span, "--format", "json", "--detail")
+    by_document: dict[str, Decimal] = {}
+    sums: dict[tuple[str, str], Decimal] = {}
+    for entry in done.items:
+        effect = Decimal(entry["debit"]) - Decimal(entry["credit"])
+        by_document[entry["document"]] = by_document.get(entry["document"], Decimal(0)) + effect
+        key = (entry["kind"], entry["account"])
+        sums[key] = sums.get(key, Decimal(0)) + effect
+    assert by_document
+    assert set(by_document.values()) == {Decimal(0)}
+    held = dict(connection.execute("SELECT kind, SUM(amount) FROM money_moves GROUP BY kind").fetchall())
+    assert sums["invoiced", "receivables"] == Decimal(held["invoiced"]) / 10**6
+    assert sums["credited", "returns"] == Decimal(held["credited"]) / 10**6 > 0
+    assert not any(account == "difference" for _, account in sums)
+    summed = site.hub("reports", "run", "journal", *span).out.splitlines()
+    assert summed[0] == "date,channel,currency,account,debit,credit,documents"
+    total = sum(Decimal(line.split(",")[4]) - Decimal(line.split(",")[5]) for line in summed[1:])
+    assert total == 0
+    assert site.hub("reports", "run", "journal", *span, "--channel", "nobody").out.splitlines() == summed[:1]
+
+
+def test_a_payout_stands_in_the_journal_with_what_was_kept_of_it(spoiled: tuple[Site, sqlite3.Connection]) -> None:
+    site, connection = spoiled
+    million, paid_at = 10**6, 1_796_000_000 * 10**6
+    paid = ("po_1", "pay", "P-1", "USD", 9_400_000, 9_400_000, paid_at, "{}", paid_at)
+    connection.execute("INSERT INTO payouts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", paid)
+    lines = [
+        ("pl_1", "charge", 12 * million, 300_000, 11_700_000),
+        ("pl_2", "refund", -2 * million, 0, -2 * million),
+        ("pl_3", "fee", 0, 200_000, -200_000),
+        ("pl_4", "reserve", -100_000, 0, -100_000),
+    ]
+    for number, (name, kind, gross, fee, net) in enumerate(lines):
+        connection.execute(
+            "INSERT INTO payout_lines (id, payout_id, number, type, currency, gross, fee, net, matched, at)"
+            " VALUES (?, 'po_1', ?, ?, 'USD', ?, ?, ?, 'none_needed', ?)",
+            (name, number, kind, gross, fee, net, paid_at),
+        )
+    day = "2026-11-30"
+    done = site.good("reports", "run", "journal", "--from", day, "--to", day, "--format", "json")
+    kept = {one["account"]: (one["debit"], one["credit"]) for one in done.items if one["channel"] == "pay"}
+    assert kept == {
+        "clearing": ("2", "12"),
+        "bank": ("11.7", "2.3"),
+        "fees": ("0.5", "0"),
+        "reserve": ("0.1", "0"),
+    }

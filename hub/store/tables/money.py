@@ -24,6 +24,7 @@ money_moves = Table(
     Column("document", Json, nullable=False),
     Column("at", Instant, nullable=False),
     Index("ix_money_moves_order", "order_id"),
+    Index("ix_money_moves_at", "at", "id"),
 )
 
 payments = Table(

@@ -494,6 +494,8 @@ CREATE TABLE money_moves (
     CONSTRAINT pk_money_moves PRIMARY KEY (id)
 );
 
+CREATE INDEX ix_money_moves_at ON money_moves (at, id);
+
 CREATE INDEX ix_money_moves_order ON money_moves (order_id);
 
 CREATE TABLE order_lines (
