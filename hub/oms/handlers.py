@@ -27,7 +27,7 @@ from hub.oms.payouts import handle_payout
 from hub.oms.pickup import handle_no_show, handle_reminder
 from hub.oms.ports import Rules
 from hub.oms.preorders import REPROMISE, handle_redeal, handle_repromise
-from hub.oms.publish import handle_push_stock
+from hub.oms.publish import handle_push_stock, handle_stock_stale
 from hub.oms.receive import handle_return_inspection
 from hub.oms.refund import handle_refund
 from hub.oms.replaced import handle_carry_over
@@ -83,6 +83,7 @@ def build(rules: Rules) -> Handlers:
             REPROMISE: handle_repromise(rules),
             "confirm": allocate,
             "push_stock": handle_push_stock(rules),
+            "stock_stale": handle_stock_stale(rules),
             "watch_stock": handle_watch_stock(rules),
             "release_holds": handle_release_holds(rules),
             "carry_over": handle_carry_over(rules),

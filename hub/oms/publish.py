@@ -17,6 +17,7 @@ from hub.oms.save import push_tasks
 
 PUSH_STOCK = "push_stock"
 """Kind of the task; its subject is a SKU."""
+MOST_SKUS = 200_000
 READ_AGAIN = dt.timedelta(seconds=2)
 """How often it is looked whether the orders of a channel have been read, before a level that missed is set anew."""
 
@@ -44,6 +45,21 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
         return decision
 
     return push_stock
+
+
+def handle_stock_stale(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `stock_stale`: subject is a location whose count is now too old to be believed, unless a newer came."""
+
+    def stock_stale(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        rule = rules.locations.get(task.subject)
+        decision = Decision(subject=task.subject)
+        if rule is not None and rule.stale_after:
+            counted = snapshot.rows("stock", {"location": rule.id}, limit=MOST_SKUS)
+            old = [row["sku"] for row in counted if row["as_of"] is not None and now - row["as_of"] > rule.stale_after]
+            decision.tasks += push_tasks(rules, now, sorted(old))
+        return decision
+
+    return stock_stale
 
 
 def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, EventRequest, ExceptionClear, ExceptionRequest, Incoming, Verdict
+from hub.domain.decision import Decision, EventRequest, ExceptionClear, ExceptionRequest, Incoming, TaskRequest, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import WorkState
 from hub.domain.ids import derived_id
@@ -28,6 +28,7 @@ from hub.oms.waiting import wake_waiting
 
 ZERO = Decimal(0)
 CHUNK = 500
+A_MOMENT = dt.timedelta(seconds=1)
 MOVES = ("shipment", "movement", "adjustment", "return")
 """Kinds of entries in the journal of stock that are no counts."""
 EXCLUDED_BY_MEANS: dict[str, tuple[str, ...]] = {
@@ -320,5 +321,8 @@ def _after(
     """Tell the channels, and give orders that wait for these SKUs another chance, oldest first."""
     decision.tasks += push_tasks(rules, now, changed)
     wake_waiting(decision, snapshot, changed, now, incoming.id)
+    if rule.stale_after:
+        old = (instant(incoming.record.get("as_of")) or incoming.received_at) + rule.stale_after + A_MOMENT
+        decision.tasks.append(TaskRequest("stock_stale", rule.id, old, f"stock_stale/{rule.id}/{old.isoformat()}"))
     data = {"location": rule.id, "skus": str(len(changed))}
     decision.events.append(EventRequest(Fact.STOCK_COUNTED.value, rule.id, f"stock/{incoming.id}", None, data))

@@ -26,14 +26,6 @@ WINDOW = 20
 Row = Mapping[str, Any]
 
 
-def waiting_orders(
-    snapshot: Snapshot, skus: Sequence[str], now: dt.datetime, cause: str, *, after: str = "", most: int = WINDOW
-) -> list[TaskRequest]:
-    """A task for each of the first orders behind the place `after` that wait for these SKUs, in the order of the
-    queue. What is held looks for itself once it is released."""
-    return _first(_queues(snapshot, skus), now, cause, after, most)
-
-
 def wake_waiting(decision: Decision, snapshot: Snapshot, skus: Sequence[str], now: dt.datetime, cause: str) -> None:
     """Goods of these SKUs come with this decision: everybody who gave way before is due again, and the first look."""
     queues = _queues(snapshot, skus)
@@ -42,7 +34,9 @@ def wake_waiting(decision: Decision, snapshot: Snapshot, skus: Sequence[str], no
             where = {**UNASSIGNED, "sku": sku, "turn": Turn.PASSED.value}
             values = {"turn": Turn.WAITS.value, "why": "", "updated_at": now}
             decision.writes.operations.append(Update("reservations", where, values, expect=None))
-    decision.tasks += _first(queues, now, cause, "", WINDOW)
+    for sku in sorted(queues):
+        eligible = [row for row in queues[sku] if row["turn"] != Turn.HELD]  # what is held looks once it is released
+        decision.tasks += _looks(eligible, WINDOW, now, cause)
 
 
 def leave_to_earlier(
@@ -92,8 +86,11 @@ def next_in_queue(case: Case) -> list[TaskRequest]:
         if now.state.value == "unassigned" and now.turn == Turn.WAITS and now.quantity >= row["quantity"]:
             continue
         if any(units > 0 for units in free_after(case, row["sku"]).values()):
-            tasks += waiting_orders(case.snapshot, [row["sku"]], case.now, case.cause, after=row["place"], most=1)
-    return [task for task in tasks if task.subject != case.order.id]
+            # Who gave way already has looked at what there is; the next who has not may be further behind.
+            queue = _queues(case.snapshot, [row["sku"]]).get(row["sku"], [])
+            behind = [one for one in queue if one["turn"] == Turn.WAITS and one["place"] > row["place"]]
+            tasks += _looks([one for one in behind if one["order_id"] != case.order.id], 1, case.now, case.cause)
+    return tasks
 
 
 def free_after(case: Case, sku: str) -> dict[str, Decimal]:
@@ -109,12 +106,10 @@ def free_after(case: Case, sku: str) -> dict[str, Decimal]:
     return left
 
 
-def _first(queues: Mapping[str, list[Row]], now: dt.datetime, cause: str, after: str, most: int) -> list[TaskRequest]:
-    found: dict[str, None] = {}
-    for sku in sorted(queues):
-        eligible = [row for row in queues[sku] if row["turn"] != Turn.HELD and row["place"] > after]
-        found |= dict.fromkeys(list(dict.fromkeys(row["order_id"] for row in eligible))[:most])
-    return [TaskRequest("allocate", order_id, now, f"allocate/{order_id}/{cause}") for order_id in found]
+def _looks(rows: Sequence[Row], most: int, now: dt.datetime, cause: str) -> list[TaskRequest]:
+    """A task for each of the first orders of a queue."""
+    first = list(dict.fromkeys(row["order_id"] for row in rows))[:most]
+    return [TaskRequest("allocate", order_id, now, f"allocate/{order_id}/{cause}") for order_id in first]
 
 
 def _queues(snapshot: Snapshot, skus: Sequence[str]) -> dict[str, list[Row]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -119,3 +120,18 @@ def test_a_kit_is_told_anew_when_a_component_of_it_changes() -> None:
         "SET": "2",
         "TEE": "4",
     }
+
+
+def test_a_count_that_grew_too_old_is_told_as_nothing_without_anybody_asking() -> None:
+    east = location("east", stale_after=dt.timedelta(hours=24))
+    bench = Bench(rules(east, takers={"push_inventory": ("shop",)}, channels={"shop": channel()}))
+    count = {"location": "EAST", "as_of": "2026-11-02T09:00:00Z", "rows": [{"sku": "TEE", "quantity": "5"}]}
+    bench.restate("stock", count, connection="wms-east")
+    bench.later(seconds=10)
+    bench.run()
+    assert bench.sent("push_inventory")[-1].record["available"] == "5"
+    bench.later(hours=24)
+    bench.run()
+    bench.later(seconds=10)
+    bench.run()
+    assert bench.sent("push_inventory")[-1].record["available"] == "0"
