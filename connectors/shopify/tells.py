@@ -137,7 +137,10 @@ class Tells:
         payload = _tree(effect.payload)
         status = text_at(payload, "status") or ""
         if status == "ready_for_pickup":
-            ready = _holding(self._desk(payload, effect), _wanted(payload))
+            desk = self._desk(payload, effect)
+            ready = _holding(desk, _wanted(payload))
+            if not ready and not text_at(desk, "cancelledAt"):
+                return _answer_of("nothing", {}, None)  # handed over meanwhile: there is nothing to collect any more
             if not ready:
                 raise CallFailed(Resolution.REJECTED, "the shop has nothing of it to collect", code="nothing_ready")
             asked = {"lineItemsByFulfillmentOrder": [{"fulfillmentOrderId": one} for one in ready]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 
 from hub.demo.play import Outcome, Played
 from hub.demo.seen import SeenOrder
-from hub.demo.systems import SYSTEMS
+from hub.demo.systems import MAIL, SYSTEMS
 from hub.store.reading import open_reading
 from hub.views.orders import show_order
 from hub.views.query import rows
@@ -100,6 +101,7 @@ def summary(outcome: Outcome, home: Path, database: str, faults: Mapping[str, Ma
             }
             for system in SYSTEMS
         },
+        "mail": _a_mail(home / f"{MAIL}.ledger"),
         "messages": _by_connection(received),
         "needs_you": [
             {
@@ -190,6 +192,19 @@ def _ledger(path: Path, kinds: Mapping[str, str]) -> dict[str, int]:
     return {words: int(counts[kind]) for kind, words in kinds.items() if counts.get(kind)}
 
 
+def _a_mail(path: Path) -> dict[str, str] | None:
+    """The newest mail that the mail server took, as it keeps it."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        found = connection.execute("SELECT data FROM entries WHERE kind = 'mail' ORDER BY id DESC LIMIT 1").fetchone()
+    finally:
+        connection.close()
+    if found is None:
+        return None
+    mail = json.loads(found[0])
+    return {name: str(mail[name]) for name in ("to", "sender", "subject", "text")}
+
+
 def stories_told(outcome: Outcome, home: Path, database: str) -> list[dict[str, Any]]:
     """Each order with every fact about it, oldest first, in the order the scenarios are listed."""
     told = []
@@ -276,6 +291,10 @@ def text(outcome: Outcome, found: Mapping[str, Any], command: str = "hub") -> li
         if system["faults"]:
             misdeeds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in system["faults"].items())
             lines.append(f"  {'':<11} misbehaved: {misdeeds}")
+    mail = found["mail"]
+    if mail is not None:
+        lines += ["", f"The newest mail, to {mail['to']}", f"  {mail['subject']}"]
+        lines += [f"  | {line}".rstrip() for line in mail["text"].strip().splitlines()]
     lines += ["", f"Needs a person: {len(found['needs_you'])}" + ("" if found["needs_you"] else ", nothing does")]
     numbers = {one.seen.id: one.number for one in outcome.played if one.seen is not None}
     for exception in found["needs_you"]:

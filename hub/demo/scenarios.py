@@ -20,7 +20,7 @@ _TOLD: dict[str, str] = {
 
 
 def ready(order: SeenOrder) -> bool:
-    return order.units("ready_for_pickup") > 0 and not order.open_calls()
+    return order.units("ready_for_pickup") > 0
 
 
 def preordered(order: SeenOrder) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.demo.goods import CATALOGUE, LOCATIONS, SHOP_LOCATIONS
 
 SHOP, MARKET, WMS, ERP = "shopify-us", "amazon-eu", "wms-east", "erp-soap"
-CRM, CARRIER, PARTNER, PAYMENT = "crm", "carrier", "edi-acme", "payment"
+CRM, CARRIER, PARTNER, PAYMENT, MAIL = "crm", "carrier", "edi-acme", "payment", "mail"
 CALL_CENTRE = "call-centre"
 """No system of its own: its orders are written through the hub's API."""
 SHOP_DOMAIN = "acme-demo.example"
@@ -56,6 +56,7 @@ def _warehouse(environ: Environment) -> dict[str, str]:
         "acknowledge_seconds": "0.2",
         "pack_seconds": "0.6",
         "ship_seconds": "1.0",
+        "collect_seconds": "30",
     }
 
 
@@ -97,6 +98,10 @@ def _partner(environ: Environment) -> dict[str, str]:
     return {"username": "hub", "password": environ["DEMO_SFTP_PASSWORD"]}
 
 
+def _mail(environ: Environment) -> dict[str, str]:
+    return {"username": "hub", "password": environ["DEMO_MAIL_PASSWORD"]}
+
+
 SYSTEMS: tuple[System, ...] = (
     System(
         SHOP,
@@ -108,8 +113,11 @@ SYSTEMS: tuple[System, ...] = (
             "order_placed": "orders placed",
             "fulfilment": "fulfilments told",
             "stock_push": "stock levels told",
-            "cancel": "cancelled by buyers",
+            "cancel": "cancelled",
             "refund": "refunds",
+            "return": "returns told",
+            "ready": "ready for pickup told",
+            "tag": "tagged",
         },
         {4: "error_after", 9: "throttle", 14: "drop_after"},
         {"duplicate_webhook": 0.25, "reorder_webhook": 0.15, "echo_first": 0.5, "redeliver_seconds": 0.5},
@@ -218,6 +226,16 @@ SYSTEMS: tuple[System, ...] = (
             "acknowledged": "856 acknowledged",
         },
         tells={"DEMO_SFTP_HOST": "sftp_host", "DEMO_SFTP_PORT": "sftp_port", "DEMO_SFTP_KEY": "host_key"},
+    ),
+    System(
+        MAIL,
+        "connectors.mail.emulator:MailEmulator",
+        "DEMO_MAIL_CONTROL",
+        _mail,
+        ("DEMO_MAIL_PASSWORD",),
+        {"mail": "mails taken", "repeated": "repeats recognised", "refused": "recipients refused"},
+        {2: "throttle", 4: "drop_after", 7: "error_before"},
+        tells={"DEMO_MAIL_HOST": "smtp_host", "DEMO_MAIL_PORT": "smtp_port"},
     ),
 )
 

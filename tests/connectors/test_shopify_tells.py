@@ -263,6 +263,10 @@ def test_ready_for_pickup_is_told_of_the_fulfilment_order_that_holds_it(shop: Sh
     assert isinstance(shop.connector.lookup(Capability.PUSH_ORDER_STATUS, effect), Found)
     ((key, subject, _),) = shop.ledger("ready")
     assert (key, subject) == (f"gid://shopify/FulfillmentOrder/{order}", order)
+    again = shop.place(("MUG", 2, "10.00"))
+    shop.connector.push_shipment(shop.shipment(again, {"MUG": 2}, tracking="1Z2"))
+    shop.connector.push_order_status(status(shop, again, "ready_for_pickup", MUG=2))
+    assert len(shop.ledger("ready")) == 1, "what was handed over meanwhile is not told ready any more"
     shop.control("cancel", id=order)
     with pytest.raises(CallFailed) as caught:
         shop.connector.push_order_status(effect)
