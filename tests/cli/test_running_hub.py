@@ -248,6 +248,20 @@ def test_an_order_is_cancelled_by_a_person(running: Running, site: Site) -> None
     assert order["lines"][0]["quantities"] == {"cancelled": "1"}
 
 
+def test_quantities_of_a_line_are_cancelled_with_an_answer_each(running: Running, site: Site) -> None:
+    running.wms.control("behave", {"match": {"sku": SKUS[2]}, "mode": "silent"})
+    name = running.place(sku=SKUS[2])
+    running.await_delivery(name, "send_fulfilment_request", "acknowledged")
+    wanted = ("--line", SKUS[2], "--quantity", "1")
+    assert site.hub("orders", "cancel", name, "--line", "1", "--reason", "how many?").code == 2
+    assert site.hub("orders", "cancel", name, "--line", "7", "--quantity", "1", "--reason", "which?").code == 1
+    (done,) = site.good("orders", "cancel", name, *wanted, "--reason", "one is enough", "--json").items
+    (answer,) = done["lines"]
+    assert (answer["sku"], answer["cancelled"], answer["asked"]) == (SKUS[2], "0", "1")
+    order = running.await_order(name, "cancelled")
+    assert order["lines"][0]["quantities"] == {"cancelled": "1"}
+
+
 @pytest.mark.parametrize("verb", ["hold", "release", "cancel"])
 def test_an_order_that_is_not_there_is_refused_plainly(site: Site, verb: str) -> None:
     done = site.hub("orders", verb, "#0", "--reason", "a slip")

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from hub.demo.systems import SYSTEMS
 from tests.e2e.running import data, entries, environ, hub, memory, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -339,7 +340,7 @@ def test_a_second_demo_points_at_the_first_and_a_stop_ends_every_process(
     second = hub(home, "demo")
     assert facts["url"] in second.stdout
     children = [int(child) for child in _children(process.pid)]
-    assert len(children) == 9
+    assert len(children) == len(SYSTEMS) + 1
     process.send_signal(signal.SIGTERM)
     process.wait(90)
     until(lambda: not any(_alive(child) for child in children), "every process of the demo has ended")
@@ -372,3 +373,17 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_the_buyers_of_the_shop_are_written_of_each_package_once_and_nobody_elses_are(told: Told) -> None:
+    mails = told.system("mail", "mail")
+    assert len({key for key, _, _ in mails}) == len(mails)
+    of_packages = [mail for _, _, mail in mails if "on its way" in mail["subject"]]
+    numbers = {order["name"] for order in told.shop_orders().values()}
+    assert of_packages
+    assert {next(name for name in numbers if name in mail["subject"]) for mail in of_packages} <= numbers
+    for number in told.packages():
+        assert sum(number in mail["text"] for mail in of_packages) <= 1, number
+    assert told.summary["mail"]["subject"] in {mail["subject"] for _, _, mail in mails}
+    market = {item["number"] for item in told.of("amazon-eu").values()}
+    assert not [mail for _, _, mail in mails if any(number in mail["subject"] for number in market)]

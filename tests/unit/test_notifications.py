@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from hub.config.model import NotificationTemplate
 from hub.config.notifications import GENERAL, OWN, chosen, fields_of, holes, shipped, written
+from hub.config.schemas import schema_of
+from hub.config.source import loads
 
 ROOT = Path(__file__).parents[2]
 RECORD = {
@@ -116,3 +119,15 @@ def test_without_templates_of_a_site_the_shipped_one_is_taken() -> None:
     assert chosen((), "delayed", "shop", "", "de") in shipped()
     with pytest.raises(KeyError):
         chosen((), "nothing", "shop", "", "en")
+
+
+def test_the_template_of_the_how_to_page_is_one() -> None:
+    page = (ROOT / "docs" / "how-to" / "notifications.md").read_text(encoding="utf-8")
+    (block,) = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if one.startswith("# config/notif")]
+    tree = loads(block.encode(), name="shipped-de.yaml").plain()
+    assert isinstance(tree, dict)
+    assert list(jsonschema.Draft7Validator(dict(schema_of("notification"))).iter_errors(tree)) == []
+    for key in ("subject", "text", "html"):
+        assert {name for _, _, name in holes(str(tree[key]))} <= set(fields_of("shipped"))
+    for name in OWN:
+        assert f"`{name}`" in page
