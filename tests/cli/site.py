@@ -110,6 +110,7 @@ def copy_of_the_demo(config: Path) -> None:
         text = re.sub(r"\n +labels: \{[^}]*\}", "", path.read_text(encoding="utf-8"))
         text = re.sub(r"\npayment: [^\n]*", "", text)
         text = re.sub(r", channels: \{ call-centre: [^}]*\}", "", text)
+        text = re.sub(r"\nnotify:\n(?: [^\n]*\n)*", "\n", text)
         path.write_text(re.sub(r", (amazon-eu|edi-acme): [^,} ]+", "", text), encoding="utf-8")
 
 
