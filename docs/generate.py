@@ -377,13 +377,21 @@ def states() -> str:
     from hub.domain.change import CHANGE_MEANINGS, CHANGE_MOVES
     from hub.domain.fulfilment import WORK_MOVES
     from hub.domain.link import MEANINGS
-    from hub.domain.payment import PAYMENT_MOVES
+    from hub.domain.payment import CALL_MOVES, PAYMENT_MOVES
     from hub.domain.quantity import MOVES, OBSERVED_ONLY
     from hub.domain.reservation import RESERVATION_MOVES
     from hub.domain.shipment import PACKAGE_MOVES
     from hub.domain.validation import HOLD_KINDS
     from hub.exchange.resolution import TABLE
-    from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES, WORK_STATES
+    from hub.views.states import (
+        CALL_STATES,
+        DELIVERY_STATES,
+        MESSAGE_STATES,
+        ORDER_STATES,
+        PAYMENT_STATES,
+        RECEIPT_STATES,
+        WORK_STATES,
+    )
 
     parts = ["# States and moves\n\nThe tables that the code decides by.\n\n"]
     listed = {"Receipts": RECEIPT_STATES, "Messages": MESSAGE_STATES, "Deliveries": DELIVERY_STATES}
@@ -417,9 +425,15 @@ def states() -> str:
         "Reservations": RESERVATION_MOVES,
         "Packages": PACKAGE_MOVES,
         "Payments": PAYMENT_MOVES,
+        "Captures and refunds": CALL_MOVES,
     }
+    meanings = {"Payments": PAYMENT_STATES, "Captures and refunds": CALL_STATES}
     for title, moves in others.items():
-        parts.append(f"## {title}\n\n{_moves(moves)}\n")
+        parts.append(f"## {title}\n\n")
+        if title in meanings:
+            said = [(code(state), meaning) for state, meaning in meanings[title].items()]
+            parts.append(table(("state", "means"), said) + "\n")
+        parts.append(f"{_moves(moves)}\n")
     return "".join(parts)
 
 

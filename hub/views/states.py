@@ -58,3 +58,24 @@ RETURN_STATES = {state.value: meaning for state, meaning in RETURN_MEANINGS.item
 
 RETURN_STAGES = {stage.value: meaning for stage, meaning in STAGE_MEANINGS.items()}
 """Of a quantity of a return's line."""
+
+PAYMENT_STATES = {
+    "created": "the provider was asked, or knows it; nothing is authorised yet",
+    "authorised": "an amount may be captured until the authorisation ends",
+    "partially_captured": "something was captured, something may still be",
+    "captured": "all that will be captured was",
+    "voided": "the authorisation was given up before anything was captured",
+    "expired": "the authorisation ended; another one is asked for or waited for",
+    "failed": "the provider refused it",
+    "disputed": "the customer takes the money back through the bank; an exception says until when to answer",
+    "won": "the dispute ended for us",
+    "lost": "the dispute ended for the customer",
+}
+
+CALL_STATES = {
+    "pending": "the provider, or the channel, was asked and has not answered",
+    "succeeded": "the money has moved",
+    "failed": "it was refused; an exception holds the words",
+    "unknown": "the call may have happened; it is looked for before it is made again",
+}
+"""Of a capture, and of a refund."""
