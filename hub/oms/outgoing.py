@@ -207,7 +207,11 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
         notify_customer=True,
         lines=lines,
     )
-    match = {"tracking_number": package.tracking_number, "order_external_id": order.external_id}
+    match = {"order_external_id": order.external_id}
+    if package.tracking_number:
+        match["tracking_number"] = package.tracking_number
+    else:  # handed over, or sent without a number: the same units of the same line are the same fact
+        match |= {name: str(lines[0][name]) for name in ("external_line_id", "quantity")}
     effect = _effect(
         case, channel.id, "push_shipment", key, order.id, "shipment", record, echo="ShipmentNotice", echo_match=match
     )
