@@ -272,6 +272,8 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         return client.post(f"/v1/connections/{quote(str(given['connection']), safe='')}/check", {})
     if action == "inventory.adjust":
         return client.post("/v1/inventory/adjustments", given, _unique())
+    if action == "inventory.reconcile":
+        return client.post("/v1/inventory/reconcile", given)
     if action == "inventory.explain":
         if len(str(given.get("at", ""))) == len("2026-12-24"):
             given["at"] = f"{given['at']}T23:59:59Z"

@@ -208,7 +208,7 @@ def _apply(case: Case, line: OrderLine, dealt: dict[str, Decimal], missing: Deci
     if before > target:
         ledger.move(Bucket.ALLOCATED, Bucket.OPEN, before - target)
     wanted = max(target - before, ZERO)
-    for bucket, part in ledger.take((Bucket.BACKORDERED, Bucket.PREORDERED, Bucket.OPEN), wanted):
+    for bucket, part in ledger.take((Bucket.PREORDERED, Bucket.BACKORDERED, Bucket.OPEN), wanted):
         ledger.move(bucket, Bucket.ALLOCATED, part)
     if missing > 0 and ledger[Bucket.OPEN] > 0:
         ledger.move(Bucket.OPEN, Bucket.BACKORDERED, ledger[Bucket.OPEN])

@@ -16,6 +16,8 @@ from hub.oms.reserve import UNASSIGNED
 from hub.oms.times import instant_text
 
 ZERO = Decimal(0)
+MOST = 1_000_000
+"""Lines that may wait for one SKU: a demand that is not counted is sold twice."""
 Row = Mapping[str, Any]
 
 
@@ -89,7 +91,7 @@ def _promise(
     where = {"sku": sku, "location": tuple(locations)}
     stock = {row["location"]: row for row in snapshot.rows("stock", where)} if locations else {}
     places = [at_location(stock[location], rules.locations.get(location), now) for location in sorted(stock)]
-    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku})
+    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)
     unassigned = sum((row["quantity"] for row in waiting), ZERO)
     return available_to_promise(
         places,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -385,3 +386,13 @@ def test_who_may_only_look_at_work_cannot_report_on_it(service: Service) -> None
     path = f"/v1/fulfilment-orders/{work['id']}/reports"
     answer = service.asking("POST", path, {"status": "picked"}, key=key, headers={"idempotency-key": "k-1"})
     assert answer.status == 403
+
+
+def test_what_channels_may_sell_is_told_term_by_term(service: Service) -> None:
+    assert adjust(service, "7").status == 200
+    (told,) = [one for one in service.get("/v1/promises", sku="SKU-001")["promises"] if PLACE in one["locations"]][:1]
+    assert sum((Decimal(term["amount"]) for term in told["terms"]), Decimal(0)) == Decimal(told["quantity"])
+    assert service.asking("GET", "/v1/promises?sku=SKU-404").status == 404
+    assert service.asking("GET", "/v1/promises?sku=SKU-001&channel=nobody").status == 404
+    assert service.asking("GET", "/v1/promises?sku=SKU-001&at=2026-13-41T00:00:00Z").status == 400
+    assert service.post("/v1/inventory/reconcile", {"connection": "nobody"}).status == 409

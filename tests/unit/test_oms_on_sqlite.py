@@ -144,3 +144,41 @@ def test_what_is_not_free_is_not_reserved(tables: SqlTables) -> None:
     (row,) = bench.store.rows("stock", {})
     assert (row["on_hand"], row["firm"]) == (D(1), D(1))
     assert sorted(line["backordered"] for line in bench.store.rows("order_lines", {})) == [D(0), D(1)]
+
+
+def test_a_preorder_gets_its_date_keeps_it_when_supply_moves_and_its_goods_in_its_turn(tables: SqlTables) -> None:
+    takers = {**rules().takers, "push_inventory": ("shop",)}
+    east = location("east", low_stock={"default": D(2)}, movements_from=frozenset({"pos"}))
+    bench = Bench(rules(east, takers=takers, channels={"shop": channel()}), store=tables)
+    bench.stock("TEE", "east", 0)
+    notice = {"external_id": "PO-1", "sku": "TEE", "location": "EAST", "quantity": "5", "reference": "PO-1"}
+    bench.restate("supply", {**notice, "expected_at": "2026-11-20T08:00:00Z"}, connection="wms-east")
+    for number, units in (("1", 4), ("2", 3)):
+        bench.order(order_record(("L1", "TEE", units), external_id=number))
+        bench.run("allocate")
+        bench.later(seconds=1)
+    assert [(row["preordered"], row["backordered"]) for row in lines_of(tables)] == [(D(4), D(0)), (D(1), D(2))]
+    bench.restate("supply", {**notice, "expected_at": "2026-11-25T08:00:00Z"}, connection="wms-east")
+    bench.run()
+    claims = tables.rows("supply_claims", {})
+    assert {row["due_at"].day for row in claims} == {25}
+    (supply,) = tables.rows("supply", {})
+    assert (supply["promised"], supply["fulfilled"]) == (D(5), D(0))
+    moved = {"fact_key": "m1", "location": "east", "sku": "TEE", "quantity": "5", "occurred_at": "2026-11-02T09:30:00Z"}
+    bench.fact("stock_movements", moved, connection="pos")
+    bench.later(seconds=10)
+    bench.run()
+    assert [(row["released"], row["preordered"]) for row in lines_of(tables)] == [(D(4), D(0)), (D(1), D(2))]
+    (supply,) = tables.rows("supply", {})
+    assert (supply["promised"], supply["fulfilled"]) == (D(2), D(5))
+    assert {row["outcome"] for row in tables.rows("backorder_releases", {})} == {"released"}
+    assert [row["level"] for row in tables.rows("stock_signals", {})] == ["low"]
+    count = {"location": "EAST", "as_of": "2026-11-02T10:00:00Z", "rows": [{"sku": "CAP", "quantity": "1"}]}
+    bench.restate("stock", {**count, "complete": True}, connection="wms-east")
+    (mark,) = tables.rows("stock_marks", {})
+    assert mark["location"] == "east"
+
+
+def lines_of(tables: SqlTables) -> list[dict[str, Any]]:
+    ids = [row["id"] for row in tables.rows("orders", {}, order_by=("external_id",))]
+    return [row for order_id in ids for row in tables.rows("order_lines", {"order_id": order_id})]

@@ -82,6 +82,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "inventory.get": inventory.get,
     "inventory.adjust": inventory.adjust,
     "inventory.promises": inventory.promises,
+    "inventory.reconcile": inventory.reconcile,
     "inventory.transfer": work.transfer,
     "locations.list": inventory.list_locations,
     "locations.get": inventory.get_location,

@@ -49,6 +49,10 @@ def adjust(call: Call) -> Answer:
             return Answer(same(before))
 
 
+def reconcile(call: Call) -> Answer:
+    return Answer(call.act("inventory.reconcile", **call.body))
+
+
 def promises(call: Call, sku: str, channel: str | None = None, at: str | None = None) -> Answer:
     hub = call.hub
     try:
