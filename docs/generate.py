@@ -380,6 +380,7 @@ def states() -> str:
     from hub.domain.payment import CALL_MOVES, PAYMENT_MOVES
     from hub.domain.quantity import MOVES, OBSERVED_ONLY
     from hub.domain.reservation import RESERVATION_MOVES
+    from hub.domain.returns import RETURN_MOVES, STAGE_MOVES
     from hub.domain.shipment import PACKAGE_MOVES
     from hub.domain.validation import HOLD_KINDS
     from hub.exchange.resolution import TABLE
@@ -390,6 +391,8 @@ def states() -> str:
         ORDER_STATES,
         PAYMENT_STATES,
         RECEIPT_STATES,
+        RETURN_STAGES,
+        RETURN_STATES,
         WORK_STATES,
     )
 
@@ -426,8 +429,15 @@ def states() -> str:
         "Packages": PACKAGE_MOVES,
         "Payments": PAYMENT_MOVES,
         "Captures and refunds": CALL_MOVES,
+        "Returns": RETURN_MOVES,
+        "Quantities of a return": STAGE_MOVES,
     }
-    meanings = {"Payments": PAYMENT_STATES, "Captures and refunds": CALL_STATES}
+    meanings = {
+        "Payments": PAYMENT_STATES,
+        "Captures and refunds": CALL_STATES,
+        "Returns": RETURN_STATES,
+        "Quantities of a return": RETURN_STAGES,
+    }
     for title, moves in others.items():
         parts.append(f"## {title}\n\n")
         if title in meanings:
