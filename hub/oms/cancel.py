@@ -216,5 +216,5 @@ def too_late_to_cancel(case: Case, units: Decimal) -> None:
         "A cancellation came after the goods had left",
         f"{decimal_text(units)} units were to be cancelled but have left already.",
         "They are kept as shipped. Agree on a return with the customer: request it, and what comes back is refunded.",
-        f"hub orders show {case.order.id}",
+        f"hub returns request {case.order.id}",
     )

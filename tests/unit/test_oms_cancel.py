@@ -184,7 +184,7 @@ def test_what_has_left_is_kept_as_shipped_with_the_way_back() -> None:
     assert parts(answers) == [(0, 2, 0, 3)]
     assert bench.lines()["L1"]["shipped"] == 3
     (raised,) = bench.exceptions
-    assert (raised.kind, raised.hint) == ("cancel_too_late", f"hub orders show {bench.the_order()['id']}")
+    assert (raised.kind, raised.hint) == ("cancel_too_late", f"hub returns request {bench.the_order()['id']}")
     assert raised.detail == "3 units were to be cancelled but have left already."
 
 
