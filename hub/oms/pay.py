@@ -175,16 +175,21 @@ def give_back(
     purpose: Purpose = Purpose.CREDIT,
 ) -> str | None:
     """Give money back to the payments in their declared order, once a `key`. Returns the refund's id, or None where
-    nothing is left to give back. Never more than was captured: what lacks raises an exception."""
+    nothing is left to give back. Never more than was captured: what a capture under way may still bring waits for it,
+    what lacks then raises an exception."""
     order = case.order
     refund_id = derived_id("rf", order.id, key)
-    if any(one.key == key for one in case.refunds):
+    rest = f"{key}{REST}"
+    if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):
         return refund_id
     payments = in_order(of_order(case), case.rules.refund_order)
     wanted = round_to_minor(amount, order.currency or "")
     parts = spread(wanted, [one.refundable for one in payments])
     given = sum(parts, ZERO)
-    if given < wanted:
+    waits = min(wanted - given, sum((one.capturing for one in payments), ZERO))
+    if waits > 0:
+        _wait_for_captures(case, key, waits, reason, () if given else lines, purpose)
+    if given + waits < wanted:
         case.raise_exception(
             f"refund-not-covered/{order.id}/{key}",
             "refund_not_covered",
@@ -206,9 +211,38 @@ def give_back(
         facts = {"reason": reason}
         number += 1
     if not number:
-        return None
+        return refund_id if waits else None
     tell(case, Fact.REFUND_ASKED, refund_id, refund=refund_id, amount=decimal_text(given), reason=reason)
     return refund_id
+
+
+REST = "/rest"
+"""What follows the key of a refund of which a part, or all, waited for a capture."""
+
+
+def _owed_back(case: Case) -> dict[str, dict[str, Any]]:
+    """What waits for captures under way to be given back, by key."""
+    return dict(case.order.facts.get("owed_back", {}))
+
+
+def _wait_for_captures(case: Case, key: str, amount: Decimal, reason: str, lines: Quantities, purpose: Purpose) -> None:
+    said = {"amount": decimal_text(amount), "reason": reason, "purpose": purpose.value}
+    units = [[line.id, decimal_text(quantity)] for line, quantity in lines]
+    entry: dict[str, Any] = {**said, "lines": units} if units else dict(said)
+    case.order.facts = {**case.order.facts, "owed_back": {**_owed_back(case), key: entry}}
+
+
+def give_back_what_waited(case: Case) -> None:
+    """A capture has ended, well or not: what waited for it is given back, or a person is told that it cannot be."""
+    waiting = _owed_back(case)
+    if not waiting:
+        return
+    case.order.facts = {name: value for name, value in case.order.facts.items() if name != "owed_back"}
+    known = {line.id: line for line in case.order.lines}
+    for key, entry in waiting.items():
+        lines = [(known[line_id], Decimal(units)) for line_id, units in entry.get("lines", ()) if line_id in known]
+        purpose = Purpose(entry["purpose"])
+        give_back(case, Decimal(entry["amount"]), f"{key}{REST}", str(entry["reason"]), lines, purpose)
 
 
 def _refund(case: Case, payment: Payment, refund: Refund, facts: dict[str, Any]) -> None:

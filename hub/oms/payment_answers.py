@@ -16,7 +16,7 @@ from hub.domain.payment import CallState, Capture, Payment, Purpose, Refund
 from hub.oms.authorisation import ENDED as ENDED_ORDERS
 from hub.oms.authorisation import authorise_answered
 from hub.oms.load import Case
-from hub.oms.pay import HUB, manages_money, tell_channel
+from hub.oms.pay import HUB, give_back_what_waited, manages_money, tell_channel
 from hub.oms.save import tell
 from hub.oms.tell import notify
 
@@ -75,6 +75,7 @@ def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: De
     case.clear_exception(f"capture-failed/{capture.id}", "it was captured")
     told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(amount)}
     tell(case, Fact.PAYMENT_CAPTURED, capture.id, currency=payment.currency, **told)
+    give_back_what_waited(case)
     settle_when_ended(case)
     if not covered:
         over_captured(case, payment, amount)
@@ -115,6 +116,7 @@ def capture_failed(case: Case, payment: Payment, capture: Capture, words: str) -
     )
     told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(capture.amount)}
     tell(case, Fact.PAYMENT_CAPTURE_FAILED, capture.id, currency=payment.currency, **told)
+    give_back_what_waited(case)
 
 
 def refund_answered(

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.domain.decision import Verdict
 from hub.oms.load import open_case
-from hub.oms.pay import collect
+from hub.oms.pay import collect, give_back
 from hub.oms.payment_actions import capture_again, refund_order
 from hub.oms.people import cancel_order
 from hub.oms.save import save
@@ -66,6 +66,41 @@ def test_each_shipment_captures_what_it_is_charged_and_the_last_takes_the_remain
     row = payment(bench)
     assert (row["state"], row["captured"], row["capturing"]) == ("captured", D(35), D(0))
     assert bench.raised() == []
+
+
+def _owe_back(bench: Bench, amount: str, key: str = "return/1") -> None:
+    case = open_case(bench.store, bench.rules, bench.now, f"cause-{key}-{bench.now}", bench.the_order()["id"])
+    assert case is not None
+    give_back(case, D(amount), key, "came back")
+    bench.commit(save(case))
+
+
+def test_what_is_owed_back_while_its_capture_is_under_way_is_given_back_when_that_has_ended() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    (capture,) = bench.sent("capture")
+    _owe_back(bench, "10")
+    _owe_back(bench, "10")
+    assert (bench.sent("refund"), bench.raised()) == ([], [])
+    bench.reply(capture, external_id="cap-1")
+    (refund,) = bench.sent("refund")
+    assert refund.record["amount"] == "10"
+    _owe_back(bench, "10")
+    assert len(bench.sent("refund")) == 1
+
+
+def test_what_is_owed_back_of_a_capture_that_failed_is_told_to_a_person() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    (capture,) = bench.sent("capture")
+    _owe_back(bench, "10")
+    bench.reply(capture, accepted=False, reason="insufficient funds")
+    assert bench.sent("refund") == []
+    assert sorted(bench.raised()) == ["capture_failed", "refund_not_covered"]
 
 
 def test_a_provider_cannot_be_asked_for_more_than_is_authorised() -> None:
