@@ -32,6 +32,11 @@ def at_once(order: SeenOrder) -> bool:
     return True
 
 
+def captured(order: SeenOrder) -> bool:
+    """It has left, and its payment has been taken."""
+    return shipped(order) and order.captured > 0
+
+
 def back(sku: str, units: int, **more: str) -> list[Json]:
     return [{"sku": sku, "quantity": str(units), **more}]
 
@@ -129,6 +134,64 @@ _OWN: dict[str, Tale] = {
         ),
         refunded="79.00",
         returned=("closed",),
+        worth_typing=True,
+    ),
+    "exchange": Tale(
+        "exchange",
+        "too small: the larger one goes out as an order of its own, the difference is charged once",
+        placed(("JUMPER-M", 1)),
+        {"shipped": 1},
+        steps=(
+            Step(
+                HUB,
+                "returns.request",
+                {
+                    "reference": "$order",
+                    "lines": back("JUMPER-M", 1),
+                    "reason": "too small",
+                    "wants": "exchange",
+                },
+                captured,
+            ),
+            Step(
+                HUB,
+                "returns.receive",
+                {
+                    "reference": "$return",
+                    "location": EAST,
+                    "lines": back("JUMPER-M", 1, grade="A", disposition="restock"),
+                },
+                at_once,
+            ),
+            Step(
+                HUB,
+                "returns.exchange",
+                {
+                    "reference": "$return",
+                    "wanted": back("JUMPER-L", 1, price="84.00"),
+                    "reason": "one size up",
+                },
+                at_once,
+            ),
+        ),
+        returned=("closed",),
+        linked=("closed",),
+        worth_typing=True,
+    ),
+    "partial-refund": Tale(
+        "partial-refund",
+        "a scratch: five dollars are given back, the goods stay",
+        placed(("BOWL-SET", 1)),
+        {"shipped": 1},
+        steps=(
+            Step(
+                HUB,
+                "orders.refund",
+                {"reference": "$order", "amount": "5.00", "reason": "a scratch on the largest bowl"},
+                captured,
+            ),
+        ),
+        refunded="5.00",
         worth_typing=True,
     ),
 }

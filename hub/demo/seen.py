@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +49,7 @@ class SeenOrder:
     """Locations, one for each shipment."""
     returns: tuple[str, ...] = ()
     """States of its returns, oldest first."""
+    captured: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
     version: int = 0
     links: tuple[str, ...] = ()
@@ -93,9 +94,9 @@ def look(home: Path, database: str) -> Seen:
                 connection, "SELECT id, order_id, location, state FROM fulfilment_orders ORDER BY created_at, id"
             )
             returns = rows(connection, "SELECT order_id, state FROM returns ORDER BY created_at, id")
-            refunded = rows(
+            money = rows(
                 connection,
-                "SELECT order_id, SUM(amount) AS amount FROM money_moves WHERE kind = 'refunded' GROUP BY order_id",
+                "SELECT order_id, kind, SUM(amount) AS amount FROM money_moves GROUP BY order_id, kind",
                 amounts=("amount",),
             )
             versions = rows(connection, "SELECT id, version FROM orders")
@@ -136,7 +137,8 @@ def look(home: Path, database: str) -> Seen:
             exceptions=tuple(sorted(kinds.get(row["id"], ()))),
             shipped_from=tuple(s["location"] for s in shipments if s["order_id"] == row["id"]),
             returns=tuple(one["state"] for one in returns if one["order_id"] == row["id"]),
-            refunded=sum((one["amount"] for one in refunded if one["order_id"] == row["id"]), Decimal(0)),
+            captured=_moved(money, row["id"], "captured"),
+            refunded=_moved(money, row["id"], "refunded"),
             version=next((one["version"] for one in versions if one["id"] == row["id"]), 0),
             links=tuple(one["status"] for one in linked if one["id"] == row["id"]),
         )
@@ -146,6 +148,10 @@ def look(home: Path, database: str) -> Seen:
     if stock_calls:
         busy = (*busy, f"{len(stock_calls)} calls that belong to no order")
     return Seen(found, exceptions, busy, int(places), int(counts))
+
+
+def _moved(money: Sequence[Mapping[str, Any]], order: str, kind: str) -> Decimal:
+    return sum((one["amount"] for one in money if (one["order_id"], one["kind"]) == (order, kind)), Decimal(0))
 
 
 def _busy(connection: Any) -> tuple[str, ...]:

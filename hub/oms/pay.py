@@ -178,8 +178,7 @@ def give_back(
     nothing is left to give back. Never more than was captured: what a capture under way may still bring waits for it,
     what lacks then raises an exception."""
     order = case.order
-    refund_id = derived_id("rf", order.id, key)
-    rest = f"{key}{REST}"
+    refund_id, rest = _refund_id(case, key), f"{key}{REST}"
     if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):
         return refund_id
     payments = in_order(of_order(case), case.rules.refund_order)
@@ -218,6 +217,13 @@ def give_back(
 
 REST = "/rest"
 """What follows the key of a refund of which a part, or all, waited for a capture."""
+
+
+def _refund_id(case: Case, key: str) -> str:
+    """The id that a key was promised, also where all of it waited: whoever asked looks for that one."""
+    promised = derived_id("rf", case.order.id, key.split(REST, 1)[0])
+    taken = any(one.id == promised for one in case.refunds)
+    return derived_id("rf", case.order.id, key) if taken and REST in key else promised
 
 
 def _owed_back(case: Case) -> dict[str, dict[str, Any]]:

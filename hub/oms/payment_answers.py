@@ -147,6 +147,9 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
         case.clear_exception(f"{cause}/{refund.id}", "the money went back")
     told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
     tell(case, Fact.REFUND_SUCCEEDED, refund.id, **told)
+    for one in case.returns:
+        if refund.id in one.facts.get("refunds", ()):
+            case.task("close_return", one.id, case.now, refund.id, payload={"order": case.order.id})
     if refund.purpose is not Purpose.OBSERVED:
         reason = str(refund.facts.get("reason", ""))
         notify(case, "refunded", refund.id, amount=decimal_text(refund.amount), reason=reason)

@@ -68,11 +68,12 @@ def test_each_shipment_captures_what_it_is_charged_and_the_last_takes_the_remain
     assert bench.raised() == []
 
 
-def _owe_back(bench: Bench, amount: str, key: str = "return/1") -> None:
+def _owe_back(bench: Bench, amount: str, key: str = "return/1") -> str:
     case = open_case(bench.store, bench.rules, bench.now, f"cause-{key}-{bench.now}", bench.the_order()["id"])
     assert case is not None
-    give_back(case, D(amount), key, "came back")
+    refund = give_back(case, D(amount), key, "came back")
     bench.commit(save(case))
+    return str(refund)
 
 
 def test_what_is_owed_back_while_its_capture_is_under_way_is_given_back_when_that_has_ended() -> None:
@@ -81,12 +82,13 @@ def test_what_is_owed_back_while_its_capture_is_under_way_is_given_back_when_tha
     bench.run()
     ship(bench, 3)
     (capture,) = bench.sent("capture")
-    _owe_back(bench, "10")
-    _owe_back(bench, "10")
+    promised = _owe_back(bench, "10")
+    assert _owe_back(bench, "10") == promised
     assert (bench.sent("refund"), bench.raised()) == ([], [])
     bench.reply(capture, external_id="cap-1")
     (refund,) = bench.sent("refund")
     assert refund.record["amount"] == "10"
+    assert refund.key.endswith(promised), "whoever asked finds the refund that they were promised"
     _owe_back(bench, "10")
     assert len(bench.sent("refund")) == 1
 
