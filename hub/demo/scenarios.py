@@ -131,6 +131,8 @@ _OWN: dict[str, Tale] = {
                 },
                 at_once,
             ),
+            # The store's own system, which the hub's stock follows, counts what lies on its shelf.
+            Step(WMS, "set_stock", {"rows": [{"warehouse": STORE, "sku": "JUMPER-M", "quantity": "1"}]}, at_once),
         ),
         refunded="79.00",
         returned=("closed",),

@@ -64,7 +64,7 @@ def test_an_edit_within_its_grace_is_what_the_warehouse_was_first_asked(told: To
     (work,) = told.order("edit-in-grace")["fulfilment_orders"]
     (asked,) = [entry for _, subject, entry in told.system("wms-east", "fulfilment_request") if subject == work["id"]]
     assert [line["quantity"] for line in asked["lines"]] == ["3"]
-    assert asked["ship_to"]["lines"][0] == "9 Station Road"
+    assert asked["ship_to"]["street"] == ["9 Station Road"]
 
 
 def test_a_kit_leaves_as_its_components_and_is_told_as_sold(told: Told) -> None:
@@ -86,7 +86,20 @@ def test_goods_brought_back_to_a_store_lie_on_its_shelf_again(told: Told) -> Non
     ):
         assert facts.index(earlier) < facts.index(later)
     (found,) = data(told.home, "--demo", "inventory", "show", "JUMPER-M", "--why")["items"]
-    assert found["stock"]["store-14"]["on_hand"] == "1"
+    assert {one["location"]: one["on_hand"] for one in found["locations"]}["store-14"] == "1"
+
+
+def test_money_goes_back_once_and_a_difference_is_charged_once(told: Told) -> None:
+    assert sorted(entry["amount"] for _, _, entry in told.system("payment", "refund")) == ["5", "79"]
+    given = {story: told.order(story)["payments"] for story in ("boris", "partial-refund", "exchange")}
+    assert {story: [one["refunded"] for one in rows if one["refunded"] != "0"] for story, rows in given.items()} == {
+        "boris": ["79"],
+        "partial-refund": ["5"],
+        "exchange": [],
+    }
+    assert [one["captured"] for one in given["exchange"]] == ["83.9", "0.1"]
+    (link,) = told.order("exchange")["links"]
+    assert (link["role"], link["status"]) == ("exchange", "closed")
 
 
 def test_scenarios_are_listed_and_an_unknown_one_is_a_usage_error(told: Told) -> None:
