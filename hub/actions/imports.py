@@ -15,6 +15,7 @@ from typing import Any
 
 from hub.domain.decision import Verdict
 from hub.domain.ids import derived_id
+from hub.domain.listing import Listing, clash
 from hub.domain.writeset import WriteSet
 from hub.exchange.connections import Connections, ConnectionView, StreamView
 from hub.exchange.decisions import Writer, decision_rows
@@ -26,6 +27,7 @@ from hub.exchange.written import NotTaken, written
 from hub.formats import json
 from hub.mapping.errors import MappingError
 from hub.oms.handlers import build as build_handlers
+from hub.oms.listings import listings_of
 from hub.oms.people import adjust_stock
 from hub.oms.supply import state_supply
 from hub.oms.times import instant_text
@@ -38,6 +40,7 @@ MOST_REFUSED = 10_000
 MOST_AT_ONCE = 1_000
 LARGEST = Decimal(10) ** 9
 NEVER = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+LISTING = "listing"
 ENTITIES = ("order", "fulfilment_order", "item", "location", "shipment", "customer")
 ROLES = ("primary", "alias")
 SUPPLY_STATES = ("open", "closed", "cancelled")
@@ -110,7 +113,7 @@ def take(hub: Hub, who: str, job: str, rows: Sequence[Row], options: Mapping[str
     known = _job(hub, job)
     kind = str(known["kind"]).removeprefix("import.")
     plan = _plan_of(hub, kind, options or {})
-    size = 1 if kind == "orders" else TOGETHER
+    size = TOGETHER if kind == "stock" else 1
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
         hub.commit(lambda writer, some=some: _rows(hub, writer, job, plan, some), job)  # type: ignore[misc]
@@ -286,6 +289,8 @@ def _cross_reference(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:
     """Another system's name of something that the hub has."""
     del why
     system, entity = _text(row, "system"), _text(row, "entity")
+    if entity == LISTING:
+        return _listing(hub, writer, row, system)
     external_id, internal_id = _text(row, "external_id"), _text(row, "internal_id")
     role = str(row["values"].get("role") or ROLES[0])
     if system not in hub.loaded.bundle.connections:
@@ -305,6 +310,43 @@ def _cross_reference(hub: Hub, writer: Writer, row: Row, why: str) -> WriteSet:
     elif known["internal_id"] != internal_id:
         raise RowRefused("external_id", "stands for something else already")
     return writes
+
+
+def _listing(hub: Hub, writer: Writer, row: Row, system: str) -> WriteSet:
+    """What a channel calls an item, from `valid_from` to `valid_to`; another of that name at one time is refused."""
+    channel = hub.rules.channels.get(system)
+    if channel is None:
+        raise RowRefused("system", "is no channel that orders come from")
+    theirs, ours = _text(row, "external_id"), _text(row, "internal_id")
+    if writer.snapshot.row("items", {"sku": ours}) is None:
+        raise RowRefused("internal_id", "the hub has no item of this id")
+    new = Listing(theirs, ours, _instant(row, "valid_from"), _instant(row, "valid_to"))
+    if new.valid_from is not None and new.valid_to is not None and new.valid_from >= new.valid_to:
+        raise RowRefused("valid_to", "is not after valid_from")
+    known = listings_of(writer.snapshot, channel, theirs)
+    other = clash(new, known)
+    if other is not None:
+        raise RowRefused("external_id", f"means {other.ours} at a time when this row says {ours}")
+    writes = WriteSet()
+    if new not in known:
+        parts = (system, theirs, ours, str(new.valid_from), str(new.valid_to))
+        times = {"valid_from": new.valid_from, "valid_to": new.valid_to, "at": writer.now}
+        kept = {"id": derived_id("ls", *parts), "connection": system, "theirs": theirs, "ours": ours, **times}
+        writes.insert("listings", kept, claim=True)
+    return writes
+
+
+def _instant(row: Row, field: str) -> dt.datetime | None:
+    said = row["values"].get(field)
+    if not said:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(str(said))
+    except ValueError as error:
+        raise RowRefused(field, "is no time such as 2026-11-01T00:00:00Z") from error
+    if at.tzinfo is None:
+        raise RowRefused(field, "names no zone; write Z or an offset")
+    return at.astimezone(dt.UTC)
 
 
 def _there(hub: Hub, writer: Writer, entity: str, internal_id: str) -> None:

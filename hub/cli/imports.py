@@ -71,8 +71,12 @@ def supply(place: Place, file: Path, dry_run: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def crossreferences(place: Place, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Names that other systems have for what the hub has (system, entity, external_id, internal_id, role)."""
-    key = ("system", "entity", "external_id", "role")
+    """Names that other systems have for what the hub has (system, entity, external_id, internal_id, role).
+
+    With the entity `listing`: what a channel calls an item, from valid_from to valid_to. Orders are read by what
+    counted when they were placed.
+    """
+    key = ("system", "entity", "external_id", "role", "valid_from")
     _import(place, file, "crossreferences", key, {}, dry_run=dry_run, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from hub.config.schemas import Schema, schema_of, with_defaults
 from hub.config.source import Plain
 from hub.config.tree import Tree
 from hub.config.validate import Checked
+from hub.domain.listing import Listing
 from hub.domain.return_policy import ReturnPolicy
 
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
@@ -94,6 +95,15 @@ def build_connection(checked: Checked, default_entity: str, found: list[Finding]
         effects_out=MappingProxyType({key: _effect(key, inner) for key, inner in top.members("effects_out")}),
         limits=MappingProxyType({key: _limit(inner) for key, inner in top.members("limits")}),
         call_deadline=top.duration("call_deadline"),
+        listings=tuple(
+            Listing(
+                one.text("theirs"),
+                one.text("ours"),
+                one.instant("from") if one.has("from") else None,
+                one.instant("to") if one.has("to") else None,
+            )
+            for one in top.items("listings")
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """What no schema of one file can see: names that must exist elsewhere, and combinations that cannot work."""
 
+import datetime as dt
 import zoneinfo
 from collections.abc import Iterator, Mapping
 
@@ -13,6 +14,7 @@ from hub.config.routing_check import check_routing
 from hub.config.source import Path_
 from hub.config.tree import Tree, at, file_of, get, indexes, keys, stem_of, text
 from hub.config.validate import Checked
+from hub.domain.listing import Listing, clash
 
 BUILT_IN_CALENDARS = frozenset({"always", "weekdays"})
 ORDER_STREAMS = frozenset({"orders"})
@@ -95,6 +97,30 @@ def _connection(checked: Checked, connectors: Mapping[str, ConnectorInfo]) -> It
             hint = did_you_mean(capability, connector.capabilities)
             yield at(checked, "HUB007", ("effects_out", capability), message, hint, key=True)
     yield from check_limits(checked, connector)
+    yield from _listings(checked)
+
+
+def _listings(checked: Checked) -> Iterator[Finding]:
+    """Of one name, what means another item at a time when an earlier row counts too."""
+    seen: list[Listing] = []
+    for index in indexes(checked, ("listings",)):
+        path = ("listings", index)
+        theirs, ours = get(checked, (*path, "theirs")), get(checked, (*path, "ours"))
+        times = [get(checked, (*path, name)) for name in ("from", "to")]
+        try:
+            begins, ends = (None if said is None else dt.datetime.fromisoformat(str(said)) for said in times)
+        except ValueError:
+            continue
+        if not isinstance(theirs, str) or not isinstance(ours, str):
+            continue
+        if any(time is not None and time.tzinfo is None for time in (begins, ends)):
+            continue
+        listing = Listing(theirs, ours, begins, ends)
+        other = clash(listing, seen)
+        if other is not None:
+            message = f'"{theirs}" means {other.ours} at a time when it means {ours}'
+            yield at(checked, "HUB036", path, message, "end one where the other begins")
+        seen.append(listing)
 
 
 def _entities(tree: Tree, entities: list[str]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from hub.config.source import Plain
 from hub.config.units import Rate
+from hub.domain.listing import Listing
 from hub.domain.return_policy import ReturnPolicy
 
 ALWAYS = "always"
@@ -208,6 +209,7 @@ class ConnectionConfig:
     effects_out: Mapping[str, EffectConfig]
     limits: Mapping[str, Limit]
     call_deadline: timedelta = timedelta(seconds=60)
+    listings: tuple[Listing, ...] = ()
 
     def mapping_of(self, stream: str) -> str:
         """The name of the mapping that reads a stream here."""

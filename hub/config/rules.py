@@ -361,6 +361,19 @@ _ALL = (
             "notify: { channels: { shopify-us: { templates: [shipped] } } }\ngrace: { default: 10m, channels",
         ),
     ),
+    Rule(
+        "HUB036",
+        _ERROR,
+        "a channel's name that means two items at one time",
+        "An order that says it could be filled with either, and one of them would be wrong.",
+        "End the first with `to` where the second begins with `from`, or take one out.",
+        Example(
+            _SHOP,
+            "limits:",
+            "listings:\n  - { theirs: MUG, ours: MUG-RED, to: 2026-12-01T00:00:00Z }\n"
+            "  - { theirs: MUG, ours: MUG-BLUE, from: 2026-11-01T00:00:00Z }\nlimits:",
+        ),
+    ),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

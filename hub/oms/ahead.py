@@ -23,6 +23,13 @@ def reading_ahead(rules: Rules) -> Callable[[BatchSnapshot, Sequence[Coming]], N
         orders |= dict.fromkeys(stated)
         orders |= dict.fromkeys(_by_work(snapshot, coming))
         preload(snapshot, list(orders))
+        named: dict[str, dict[str, None]] = {}
+        for one in coming:
+            if one.kind == "orders":
+                said = [str(line["sku"]) for line in one.record.get("lines") or () if line.get("sku")]
+                named.setdefault(one.connection, {}).update(dict.fromkeys(said))
+        for connection, theirs in named.items():
+            snapshot.prefetch("listings", "theirs", list(theirs), where={"connection": connection}, order_by=("id",))
         skus = dict.fromkeys(one.subject for one in coming if one.kind == publish.PUSH_STOCK)
         publish.preload(snapshot, rules, list(skus))
 

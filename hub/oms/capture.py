@@ -29,6 +29,7 @@ from hub.oms.holds import LOOK_AGAIN, sync_holds
 from hub.oms.invoice import tell_if_invoiced_above_total
 from hub.oms.kits import explode
 from hub.oms.less_wanted import expect_a_reason
+from hub.oms.listings import LISTING, in_our_words
 from hub.oms.load import Case, find_case, new_case, order_key
 from hub.oms.ports import Rules
 from hub.oms.reconcile import reconcile
@@ -53,6 +54,7 @@ _LINE_DETAILS = (
     "kit_parent",
     "method",
     "quantity",
+    LISTING,
     "requested_by",
     "promised_by",
     "ship_by",
@@ -87,6 +89,7 @@ def handle_order(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
         if refused is not None:
             return refused
         channel = rules.channels[incoming.connection]
+        incoming = in_our_words(incoming, snapshot, channel)
         case = find_case(snapshot, rules, now, incoming.id, channel.id, incoming.scope, incoming.external_id)
         if case is None:
             case = new_case(snapshot, rules, now, incoming.id, channel, incoming.scope, incoming.external_id)

@@ -221,7 +221,7 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
 def _pushed_line(line: OrderLine, sku: str | None, units: Decimal) -> Record:
     return _present(
         external_line_id=line.external_line_id,
-        sku=line.sku or sku,
+        sku=line.details.get("listing") or line.sku or sku,
         substitute=sku if line.sku and sku != line.sku else None,
         quantity=decimal_text(units),
         unit=line.details.get("unit"),

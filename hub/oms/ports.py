@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.listing import Listing
 from hub.domain.promise import Pool
 from hub.domain.return_policy import ReturnPolicy
 from hub.domain.schedule import Schedule
@@ -24,6 +25,8 @@ class Channel:
     start_from: dt.datetime | None
     grace_seconds: float
     capabilities: frozenset[str] = frozenset()
+    listings: Mapping[str, tuple[Listing, ...]] = field(default_factory=dict)
+    """What the channel calls our goods -> the items it means, as configured."""
     value_limits: Mapping[str, Decimal] = field(default_factory=dict)
     """Currency -> the total above which a person must look."""
     location_map: Mapping[str, str] = field(default_factory=dict)

@@ -246,7 +246,7 @@ def _lines(lines: Quantities) -> list[Record]:
     return [
         _present(
             external_line_id=line.external_line_id,
-            sku=line.sku,
+            sku=line.details.get("listing", line.sku),
             quantity=decimal_text(units),
             unit=line.details.get("unit"),
         )

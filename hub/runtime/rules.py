@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.config.model import Address, Bundle, ConnectionConfig, EffectsMode, Location, Zone
+from hub.domain.listing import Listing
 from hub.domain.promise import Pool
 from hub.domain.schedule import Schedule
 from hub.domain.sourcing import Step
@@ -141,10 +142,18 @@ def _channel(bundle: Bundle, connection: ConnectionConfig) -> Channel:
         location_map=location_map,
         share=bundle.policies.share(connection.id),
         threshold=bundle.policies.threshold(connection.id),
+        listings=_listings(connection),
         value_limits=bundle.policies.limits(connection.id),
         money=bundle.policies.payment_manager(connection.id),
         supply_within=bundle.policies.supply_within(connection.id),
     )
+
+
+def _listings(connection: ConnectionConfig) -> dict[str, tuple[Listing, ...]]:
+    found: dict[str, tuple[Listing, ...]] = {}
+    for one in connection.listings:
+        found[one.theirs] = (*found.get(one.theirs, ()), one)
+    return found
 
 
 def _location(bundle: Bundle, location: Location) -> LocationRule:

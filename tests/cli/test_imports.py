@@ -270,3 +270,17 @@ def test_a_channel_that_does_not_answer_is_not_compared_and_says_so(site: Site) 
     silent = site.hub("inventory", "reconcile", SHOP)
     assert (silent.code, "did not tell what it shows" in silent.err) == (1, True)
     assert "is no channel" in site.hub("inventory", "reconcile", "nobody").err
+
+
+def test_a_channels_name_for_an_item_is_taken_for_its_time_and_never_for_two(site: Site) -> None:
+    site.good("import", "items", site.write("items.json", [{"sku": "MUG-RED"}, {"sku": "MUG-BLUE"}]))
+    base = {"system": SHOP, "entity": "listing", "external_id": "MUG"}
+    rows = [
+        {**base, "internal_id": "MUG-RED", "valid_to": "2026-11-01T00:00:00Z"},
+        {**base, "internal_id": "MUG-BLUE", "valid_from": "2026-11-01T00:00:00Z"},
+    ]
+    assert site.good("import", "crossreferences", site.write("good.json", rows), "--json").items[0]["changed"] == 2
+    wrong = [{**base, "internal_id": "MUG-RED", "valid_from": "2026-12-01T00:00:00Z"}]
+    done = site.hub("import", "crossreferences", site.write("wrong.json", wrong))
+    assert done.code == 1
+    assert "means MUG-BLUE at a time when this row says MUG-RED" in done.err

@@ -174,3 +174,17 @@ cross_references = Table(
     UniqueConstraint("system", "entity", "external_id", "role"),
     Index("ix_cross_references_internal", "internal_id", "system"),
 )
+
+listings = Table(
+    "listings",
+    metadata,
+    # What a channel calls an item, and from when to when. Two items never have one name at one time.
+    Column("id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("theirs", Text, nullable=False),
+    Column("ours", Text, nullable=False),
+    Column("valid_from", Instant),
+    Column("valid_to", Instant),
+    Column("at", Instant, nullable=False),
+    Index("ix_listings_theirs", "theirs", "connection"),
+)
