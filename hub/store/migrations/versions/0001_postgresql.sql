@@ -435,6 +435,19 @@ CREATE INDEX ix_labels_order ON labels (order_id);
 
 CREATE INDEX ix_labels_tracking_number ON labels (tracking_number) WHERE tracking_number IS NOT NULL;
 
+CREATE TABLE listings (
+    id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    theirs TEXT NOT NULL,
+    ours TEXT NOT NULL,
+    valid_from BIGINT,
+    valid_to BIGINT,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_listings PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_listings_theirs ON listings (theirs, connection);
+
 CREATE TABLE messages (
     id TEXT NOT NULL,
     receipt_id TEXT NOT NULL,
