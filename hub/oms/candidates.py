@@ -39,7 +39,17 @@ class _Journey:
     zone: Carriage | None
 
 
-def demands_of(case: Case, lines: Sequence[OrderLine], pool: Mapping[str, Decimal]) -> tuple[Demand, ...]:
+Items = Mapping[str, Mapping[str, Any]]
+"""SKU -> what its item document says."""
+
+
+def items_of(case: Case, lines: Sequence[OrderLine]) -> Items:
+    """What is known of the lines' SKUs."""
+    skus = tuple(sorted({line.sku for line in lines if line.sku}))
+    return {row["sku"]: row["document"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else {}
+
+
+def demands_of(lines: Sequence[OrderLine], pool: Mapping[str, Decimal], items: Items) -> tuple[Demand, ...]:
     """One demand a SKU, with what a unit weighs and is worth (in the order's currency)."""
     units: dict[str, Decimal] = {}
     named: dict[str, OrderLine] = {}
@@ -48,12 +58,12 @@ def demands_of(case: Case, lines: Sequence[OrderLine], pool: Mapping[str, Decima
         units[line.sku] = units.get(line.sku, ZERO) + pool[line.id]
         named.setdefault(line.sku, line)
     return tuple(
-        Demand(sku, quantity, _grams(case, named[sku]), _worth(named[sku])) for sku, quantity in sorted(units.items())
+        Demand(sku, quantity, _grams(named[sku], items), _worth(named[sku])) for sku, quantity in sorted(units.items())
     )
 
 
-def _grams(case: Case, line: OrderLine) -> Decimal:
-    said = line.details.get("weight_grams") or _item(case, line.sku or "").get("weight_grams")
+def _grams(line: OrderLine, items: Items) -> Decimal:
+    said = line.details.get("weight_grams") or items.get(line.sku or "", {}).get("weight_grams")
     return max(Decimal(str(said)), ZERO) if said else ZERO
 
 
@@ -62,23 +72,18 @@ def _worth(line: OrderLine) -> Decimal:
     return max(price / Decimal(str(line.details.get("price_base_quantity", "1"))), ZERO)
 
 
-def _item(case: Case, sku: str) -> Mapping[str, Any]:
-    row = case.snapshot.row("items", {"sku": sku})
-    document: Mapping[str, Any] = row["document"] if row is not None else {}
-    return document
-
-
 def find_candidates(
     case: Case,
     strategy: Strategy,
     group: DeliveryGroup,
     lines: Sequence[OrderLine],
     demands: Sequence[Demand],
+    items: Items,
     refused: Mapping[str, str],
 ) -> tuple[list[Candidate], list[Exclusion]]:
     """Locations with what they have free of the demands, and why the others are not asked. `refused`: location -> why
     it is not asked again for now."""
-    wanted = _wanted(case, group, demands, refused)
+    wanted = _wanted(case, group, items, refused)
     service = SAME_DAY if group.method == SAME_DAY else str(case.order.facts.get("service_level") or STANDARD)
     exclusions: list[Exclusion] = []
     asked: dict[str, tuple[LocationRule, _Journey]] = {}
@@ -104,8 +109,8 @@ def find_candidates(
     return candidates, exclusions
 
 
-def _wanted(case: Case, group: DeliveryGroup, demands: Sequence[Demand], refused: Mapping[str, str]) -> Wanted:
-    flags = {flag for demand in demands for flag in _item(case, demand.sku).get("flags", ())}
+def _wanted(case: Case, group: DeliveryGroup, items: Items, refused: Mapping[str, str]) -> Wanted:
+    flags = {flag for document in items.values() for flag in document.get("flags", ())}
     return Wanted(
         method=group.method,
         country=str(case.contacts.get("ship_to", {}).get("country", "")),

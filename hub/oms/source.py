@@ -15,7 +15,7 @@ from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.sourcing import EFFORT_PER_SECOND, Candidate, Demand, Exclusion, Objective, Plan, Sourced, source
-from hub.oms.candidates import demands_of, find_candidates
+from hub.oms.candidates import demands_of, find_candidates, items_of
 from hub.oms.groups import DeliveryGroup
 from hub.oms.load import Case
 from hub.oms.ports import Strategy
@@ -54,8 +54,9 @@ def find_plan(
     location -> why it is not asked, beside those that could not deliver a while ago."""
     strategy_id, rule_id = choose_strategy(case, group.method)
     strategy = case.rules.strategies[strategy_id]
-    demands = demands_of(case, lines, pool)
-    found = find_candidates(case, strategy, group, lines, demands, {**_excluded(case), **(without or {})})
+    items = items_of(case, lines)
+    demands = demands_of(lines, pool, items)
+    found = find_candidates(case, strategy, group, lines, demands, items, {**_excluded(case), **(without or {})})
     candidates, exclusions = _at_the_store(group, demands, *found)
     result = source(demands, candidates, objective_of(strategy))
     return Sourcing(f"{rule_id}/{strategy_id}", demands, tuple(candidates), tuple(exclusions), result)
