@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.chaos.scenario import LOCATIONS, Scenario
-from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, MAIL, SHOP, SYSTEMS, WMS, channels_of
+from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, MAIL, PAYMENT, SHOP, SYSTEMS, WMS, channels_of
 from tests.chaos.world import World
 
 LETTERS = ("order_confirmed", "shipped")
@@ -65,7 +65,7 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
             "grace": {"default": "0"},
             "validation": {"unknown_sku": "accept", "address": "hold_order"},
             "totals": {"difference_up_to": 0.02, "otherwise": "hold_order"},
-            "payment": {"managed_by": {row.name: "channel" for row in channels_of(scenario)}},
+            "payment": {"managed_by": {row.name: _who(row.name, scenario) for row in channels_of(scenario)}},
             "promise": {"coalesce": "500ms"},
             **waiting,
             **letters,
@@ -76,6 +76,11 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
 def environment() -> dict[str, str]:
     """The secrets that the configuration refers to."""
     return {name: value for row in SYSTEMS.values() for name, value in row.secrets.items()}
+
+
+def _who(channel: str, scenario: Scenario) -> str:
+    """The shop's money is the hub's to take, where there is a provider."""
+    return "hub" if channel == SHOP and PAYMENT in scenario.systems else "channel"
 
 
 def _location(number: int, scenario: Scenario) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, SHOP, WMS
+from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, PAYMENT, SHOP, WMS
 
 Entry = tuple[str, str, str, dict[str, Any]]
 """(at, key, subject, data)"""
@@ -233,5 +233,6 @@ _READERS: Mapping[str, Callable[[Truth, Mapping[str, str]], None]] = {
     ERP: _entries_alone,
     CRM: _entries_alone,
     CARRIER: _entries_alone,
+    PAYMENT: _entries_alone,
     MAIL: _entries_alone,
 }

@@ -19,7 +19,7 @@ SETTLE_SECONDS = 4
 
 LOCATIONS = ("east", "west", "north")
 SPINE = ("shop", "wms", "erp")
-EVERYTHING = ("shop", "market", "edi", "wms", "erp", "crm", "carrier", "mail")
+EVERYTHING = ("shop", "market", "edi", "wms", "erp", "crm", "carrier", "payment", "mail")
 
 CALL_FAULTS: Mapping[str, float] = {
     "error_before": 0.02,

@@ -15,7 +15,9 @@ from tests.chaos.scenario import LOCATIONS, SETTLE_SECONDS, Scenario
 from tests.chaos.shelf import Shelf
 
 SHOP, MARKET, EDI, WMS, ERP, CRM, CARRIER = "shop", "market", "edi", "wms", "erp", "crm", "carrier"
-MAIL = "mail"
+PAYMENT, MAIL = "payment", "mail"
+CHECKOUT = "cards"
+"""The gateway that authorises at the shop, where there is a payment provider."""
 DOMAIN = "chaos.example"
 SHOP_SECRET = "chaos-shop-secret-0001"
 SHOP_LOCATION = "655441491"
@@ -219,6 +221,21 @@ def _carrier(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
     }
 
 
+def _payment(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
+    del scenario
+    polled = {"push": True, "poll": {"every": POLL_EVERY, "lookback": f"{LOOKBACK_SECONDS}s"}}
+    return {
+        "connector": "payment_rest",
+        "config": {
+            "base_url": emulator.url,
+            "api_key": "${env:CHAOS_PAYMENT_KEY}",
+            "webhook_secrets": ["${env:CHAOS_PAYMENT_SECRET}"],
+        },
+        "streams": {"payments": polled, "refunds": polled},
+        "effects_out": {name: {} for name in ("authorise", "reauthorise", "capture", "refund", "void")},
+    }
+
+
 def _mail(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
     del scenario
     there = emulator.status()
@@ -243,7 +260,7 @@ SYSTEMS: Mapping[str, System] = {
         System(
             SHOP,
             "connectors.shopify.emulator:ShopifyEmulator",
-            lambda _, shelf: {
+            lambda scenario, shelf: {
                 "access_token": "chaos-token",
                 "webhook_secret": SHOP_SECRET,
                 "shop": DOMAIN,
@@ -252,6 +269,7 @@ SYSTEMS: Mapping[str, System] = {
                 "header_family": "both",
                 "bucket": "1000000",
                 "restore_rate": "100000",
+                "checkout": CHECKOUT if PAYMENT in scenario.systems else "",
             },
             _shop,
             {"CHAOS_SHOP_TOKEN": "chaos-token", "CHAOS_SHOP_SECRET": SHOP_SECRET},
@@ -347,6 +365,13 @@ SYSTEMS: Mapping[str, System] = {
             },
             _carrier,
             {"CHAOS_CARRIER_KEY": "chaos-carrier-key", "CHAOS_CARRIER_SECRET": "chaos-carrier-secret-01"},
+        ),
+        System(
+            PAYMENT,
+            "connectors.payment_rest.emulator:PaymentEmulator",
+            lambda _scenario, _shelf: {"api_key": "chaos-payment-key", "webhook_secret": "chaos-payment-secret-01"},
+            _payment,
+            {"CHAOS_PAYMENT_KEY": "chaos-payment-key", "CHAOS_PAYMENT_SECRET": "chaos-payment-secret-01"},
         ),
         System(
             MAIL,

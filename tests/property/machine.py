@@ -431,6 +431,27 @@ class Oms(RuleBasedStateMachine):
             self._decide(one, return_desk.close_return, "ann")
         self._done(f"return {verb}")
 
+    @precondition(lambda self: self._returns())
+    @rule(pick=picks, price=st.sampled_from(["4", "10", "25", None]), sku=st.sampled_from(SKUS))
+    def exchange(self, pick: int, price: str | None, sku: str) -> None:
+        """Other goods for what came back, dearer or cheaper."""
+        wanted = {"sku": sku, "quantity": "1", **({"price": price} if price else {})}
+        self._decide(self._return(pick), return_desk.exchange_return, [wanted], "another size")
+        self._done("exchange")
+
+    @precondition(lambda self: self.town.parcels)
+    @rule(pick=picks, line=st.sampled_from(["L1", "L2"]), claim=st.sampled_from(["replace", "again", "give up"]))
+    def claim(self, pick: int, line: str, claim: str) -> None:
+        """What arrived broken is sent again, what never arrived is sent again or paid back."""
+        lines = [{"external_line_id": line, "quantity": "1"}]
+        if claim == "replace":
+            self._act(self._order_id(pick), return_desk.replace_goods, lines, "it was broken")
+        elif claim == "again":
+            self._act(self._order_id(pick), return_desk.ship_goods_again, lines)
+        else:
+            self._act(self._order_id(pick), return_desk.give_goods_up, lines, "it never came")
+        self._done(f"claim {claim}")
+
     def _returns(self) -> list[dict[str, Any]]:
         return self.bench.store.rows("returns", {}, order_by=("id",))
 
@@ -571,9 +592,9 @@ class Oms(RuleBasedStateMachine):
                 amount = Decimal(str(effect.record["amount"]))
                 invoiced[effect.order_id] = invoiced.get(effect.order_id, ZERO) + amount
         for row in self.bench.store.rows("orders", {"channel": "shop", "status": ("closed", "cancelled")}):
-            if row["document"].get("raised"):
-                continue
             where = {"order_id": row["id"]}
+            if row["document"].get("raised") or self.bench.store.rows("order_links", where):
+                continue  # what an exchange costs more or less stands between two orders
             payments = self.bench.store.rows("payments", where)
             kept = sum((one["captured"] - one["refunded"] for one in payments), ZERO)
             refunds = self.bench.store.rows("refunds", {**where, "state": "succeeded"})

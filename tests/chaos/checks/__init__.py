@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.chaos.books import Check
-from tests.chaos.checks import carrier, crm, erp, mail, market, partner, shop, warehouse
-from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, SHOP, WMS
+from tests.chaos.checks import carrier, crm, erp, mail, market, partner, payment, shop, warehouse
+from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, PAYMENT, SHOP, WMS
 
 CHECKS: Mapping[str, Check] = {
     SHOP: shop.check,
@@ -16,5 +16,6 @@ CHECKS: Mapping[str, Check] = {
     ERP: erp.check,
     CRM: crm.check,
     CARRIER: carrier.check,
+    PAYMENT: payment.check,
     MAIL: mail.check,
 }

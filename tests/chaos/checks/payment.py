@@ -1,0 +1,74 @@
+"""The payment provider: money is taken and given back once a key, never more than was authorised or taken, and what it
+holds of each payment is what the hub's books say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from tests.chaos.books import MILLION, Books, Finding
+from tests.chaos.ledgers import ZERO
+from tests.chaos.systems import PAYMENT, SHOP
+
+MONEY = ("capture", "refund", "void")
+
+
+def check(books: Books) -> Iterator[Finding]:
+    for kind in MONEY:
+        for key, many in books.truth.doubled(PAYMENT, kind):
+            yield "duplicate_effects", f"the provider has {many} entries {kind} of {key}"
+    taken, back = _sums(books, "capture"), _sums(books, "refund")
+    yield from _ledgers(books, taken, back)
+    yield from _charged(books, taken, back)
+
+
+def _sums(books: Books, kind: str) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for _, _, payment, data in books.truth.of(PAYMENT, kind):
+        found[payment] += Decimal(str(data["amount"]))
+    return found
+
+
+def _ledgers(books: Books, taken: dict[str, Decimal], back: dict[str, Decimal]) -> Iterator[Finding]:
+    """Payment by payment, except of orders whose calls a person looks at."""
+    known: set[str] = set()
+    rows = books.select(
+        "SELECT external_id, order_id, authorised, captured, refunded FROM payments WHERE managed_by = 'hub'"
+    )
+    for row in rows:
+        known.add(row.external_id)
+        if any((kind, row.order_id) in books.excused for kind in ("capture", "refund")):
+            continue
+        for what, there, here in (
+            ("captured", taken[row.external_id], row.captured),
+            ("refunded", back[row.external_id], row.refunded),
+        ):
+            if there != Decimal(int(here)) / MILLION:
+                counted = Decimal(int(here)) / MILLION
+                yield "ledger_difference", f"of {row.external_id} {there} were {what}, the hub counts {counted}"
+        if taken[row.external_id] > Decimal(int(row.authorised)) / MILLION:
+            yield "ledger_difference", f"of {row.external_id} more was captured than authorised"
+        if back[row.external_id] > taken[row.external_id]:
+            yield "ledger_difference", f"of {row.external_id} more was given back than captured"
+    for payment in set(taken) - known:
+        yield "ledger_difference", f"{taken[payment]} were captured of {payment}, which the hub does not know"
+
+
+def _charged(books: Books, taken: dict[str, Decimal], back: dict[str, Decimal]) -> Iterator[Finding]:
+    """An order of the shop that nobody touched and that has left whole costs its buyer its total; a cancelled one costs
+    nothing."""
+    kept: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for row in books.select("SELECT external_id, order_id FROM payments WHERE managed_by = 'hub'"):
+        kept[row.order_id] += taken[row.external_id] - back[row.external_id]
+    for order in books.truth.at(SHOP):
+        hub = books.orders.get((SHOP, order.id))
+        if hub is None or books.told.get(hub.id) or ("capture", hub.id) in books.excused:
+            continue
+        if hub.status == "closed" and not order.touched and kept[hub.id] != order.total:
+            yield (
+                "ledger_difference",
+                f"order {order.name} costs {order.total}, {kept[hub.id]} are kept of its payments",
+            )
+        if hub.status == "cancelled" and kept[hub.id]:
+            yield "ledger_difference", f"{kept[hub.id]} are kept for {order.name}, which was cancelled"
