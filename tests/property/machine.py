@@ -103,8 +103,9 @@ class Oms(RuleBasedStateMachine):
         self.town = Town(self.bench)
         self.orders: dict[tuple[str, str], dict[str, Any]] = {}
 
-    @initialize(units=st.lists(st.integers(1, 6), min_size=6, max_size=6))
-    def stock_up(self, units: list[int]) -> None:
+    @initialize(units=st.lists(st.integers(1, 6), min_size=6, max_size=6), delivered=st.booleans())
+    def stock_up(self, units: list[int], delivered: bool) -> None:
+        """`delivered`: the first two orders have arrived when the story begins."""
         for sku in SKUS:
             self.bench.restate("items", {"sku": sku, "external_id": sku})
         for number, place in enumerate(PLACES):
@@ -115,6 +116,25 @@ class Oms(RuleBasedStateMachine):
         for paid in ("authorised", "two"):
             self._place("shop", {"lines": {"L1": 2, "L2": 1}, "paid": paid, "pickup": False})
         self._work()
+        if delivered:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        for _ in range(6):
+            for key in self.town.waiting():
+                self.town.send(key, "done")
+            for job in self._jobs():
+                self.bench.later(seconds=1)
+                self.town.ship(job, {line: held for line, held in job.held.items() if held > 0})
+            self.bench.later(seconds=1)
+            self._work()
+        for tracking in self.town.parcels:
+            self._scan(tracking, "delivered")
+        self._work()
+
+    def _scan(self, tracking: str, status: str) -> None:
+        record = {"fact_key": f"t{self.town.next()}", "tracking_number": tracking, "status": status}
+        self.bench.fact("tracking", record | {"occurred_at": self.bench.now.isoformat()}, connection="carrier")
 
     def _done(self, name: str) -> None:
         COUNTS[name] += 1
@@ -373,10 +393,7 @@ class Oms(RuleBasedStateMachine):
     @precondition(lambda self: self.town.parcels)
     @rule(pick=picks, status=st.sampled_from(["in_transit", "delivered", "exception", "returned_to_sender", "lost"]))
     def scan(self, pick: int, status: str) -> None:
-        number = self.town.next()
-        record = {"fact_key": f"t{number}", "tracking_number": self.town.parcels[pick % len(self.town.parcels)]}
-        record |= {"status": status, "occurred_at": self.bench.now.isoformat()}
-        self.bench.fact("tracking", record, connection="carrier")
+        self._scan(self.town.parcels[pick % len(self.town.parcels)], status)
         self._done("scan")
 
     @precondition(lambda self: len(self.bench.decisions) % 3 == 0)
