@@ -165,12 +165,13 @@ def _inspected(one: Return) -> list[tuple[ReturnLine, Decimal]]:
 
 
 def paid_for(case: Case, line: OrderLine) -> tuple[Decimal, Decimal]:
-    """What was paid for all of a line without shipping, and for how many units; fixed when it is first asked for."""
+    """What was paid for all of a line without shipping, and for how many units; fixed when it is first asked for.
+    Nothing for no units where all of the line was cancelled: what comes back of it had not been paid for."""
     kept: dict[str, Any] = case.order.facts.get(BASIS, {})
     if line.id not in kept:
         kept = {**kept, **_basis(case)} | kept
         case.order.facts = {**case.order.facts, BASIS: kept}
-    said = kept[line.id]
+    said = kept.get(line.id, {"amount": "0", "units": "0"})
     return Decimal(said["amount"]), Decimal(said["units"])
 
 
