@@ -67,7 +67,7 @@ def test_a_crash_comes_before_or_after_a_commit_and_never_when_calm() -> None:
 
 
 def test_shipping_without_taking_from_stock_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ship, "_take_from_stock", lambda *arguments: None)
+    monkeypatch.setattr(ship, "take_from_stock", lambda *arguments: None)
     assert cli.run(range(1, 11), 1)["failures"]
 
 
