@@ -140,7 +140,10 @@ def _capture_due(case: Case, key: str, facts: dict[str, Any]) -> Decimal:
         ),
         ZERO,
     )
-    return max(due - sum(parts, ZERO) - coming, ZERO)
+    short = max(due - sum(parts, ZERO) - coming, ZERO)
+    if not short:
+        case.clear_exception(f"capture-short/{order.id}", "an authorisation covers it")
+    return short
 
 
 def _short(case: Case, short: Decimal) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from hub.domain.decision import Decision, EventRequest, ExceptionRequest, Incoming
 from hub.domain.events import Fact
@@ -92,7 +93,8 @@ def _match(snapshot: Snapshot, connection: str, line: PaidLine) -> Found:
     """By what the provider calls it: its own id of a capture or refund, of the payment, else the order's number."""
     if line.reference:
         for table, matched in (("captures", Matched.CAPTURE), ("refunds", Matched.REFUND)):
-            rows = snapshot.rows(table, {"external_id": line.reference}, limit=2)
+            rows = snapshot.rows(table, {"external_id": line.reference}, limit=20)
+            rows = [row for row in rows if _paid_by(snapshot, row) in (None, connection)]
             if len(rows) == 1:
                 return matched, str(rows[0]["order_id"]), str(rows[0]["id"])
     for name in (line.payment, line.reference):
@@ -105,6 +107,12 @@ def _match(snapshot: Snapshot, connection: str, line: PaidLine) -> Found:
         if len(rows) == 1:
             return Matched.ORDER, str(rows[0]["id"]), str(rows[0]["id"])
     return (Matched.NONE_NEEDED if line.type in OF_NO_ORDER else Matched.NOTHING), None, None
+
+
+def _paid_by(snapshot: Snapshot, row: dict[str, Any]) -> str | None:
+    """The connection that a capture or refund was made at: two providers count their ids alike."""
+    payment = snapshot.row("payments", {"id": row["payment_id"]}) if row["payment_id"] else None
+    return None if payment is None else str(payment["connection"])
 
 
 def match_again(snapshot: Snapshot, limit: int) -> Decision:

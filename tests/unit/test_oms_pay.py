@@ -432,3 +432,41 @@ def test_an_authorisation_that_lasts_shorter_than_it_is_watched_is_not_asked_for
     bench.later(minutes=30)
     bench.run("authorisation_expiry")
     assert len(bench.sent("reauthorise")) == 1
+
+
+def test_a_refund_that_the_shop_only_wrote_down_is_paid_back_by_the_hub() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 2), payments=[card("20")]))
+    bench.run()
+    ship(bench, 2)
+    bench.reply(bench.sent("capture")[0], external_id="cap-1")
+    line = {"external_line_id": "L1", "quantity": "1", "amount": "10", "tax": "0", "restock": "return"}
+    told = {"external_id": "900", "fact_key": "900", "order_external_id": "4507", "currency": "USD", "lines": [line]}
+    bench.fact("refunds", told)
+    (refund,) = bench.sent("refund")
+    assert refund.record["amount"] == "10"
+    bench.reply(refund, external_id="re-1")
+    assert payment(bench)["refunded"] == 10
+    assert not bench.sent("push_refund"), "the shop knows already"
+
+
+def test_what_is_cancelled_before_it_left_was_never_charged() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 2), payments=[card("20")]))
+    line = {"external_line_id": "L1", "quantity": "1", "amount": "10", "tax": "0", "restock": "cancel"}
+    told = {"external_id": "900", "fact_key": "900", "order_external_id": "4507", "currency": "USD", "lines": [line]}
+    bench.fact("refunds", told)
+    assert not bench.sent("refund")
+
+
+def test_goods_that_leave_before_their_payment_is_known_are_charged_when_it_is() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 1), payment_state="authorised"))
+    bench.run()
+    ship(bench, 1)
+    assert bench.raised() == ["capture_short"]
+    version = "2026-11-02T09:02:00.000000Z"
+    bench.order(order_record(("L1", "TEE", 1), source_version=version, payments=[card("10")]))
+    (capture,) = bench.sent("capture")
+    assert capture.record["amount"] == "10"
+    assert [clear.cause_key.split("/")[0] for clear in bench.decisions[-1].clears] == ["capture-short"]

@@ -88,3 +88,12 @@ def test_the_same_payout_read_twice_is_one() -> None:
 def test_columns_that_say_nothing_follow_from_the_others(said: dict[str, str], gross: str, fee: str, net: str) -> None:
     line = paid_line(1, {"type": "charge", **said})
     assert (line.gross, line.fee, line.net) == (D(gross), D(fee), D(net))
+
+
+def test_another_provider_may_call_its_captures_alike() -> None:
+    bench = shipped()
+    record = {"external_id": "po_9", "fact_key": "po_9", "currency": "USD", "amount": "9"}
+    bench.fact(
+        "payouts", {**record, "lines": [{"type": "charge", "net": "9", "reference": "cap_1"}]}, connection="other"
+    )
+    assert matches(bench) == ["nothing"]
