@@ -90,15 +90,19 @@ def _ask_again(case: Case, payment: Payment, amount: Decimal) -> bool:
     return True
 
 
+def ask_first(case: Case, payment: Payment, amount: Decimal) -> None:
+    """The channel names means of payment that nobody has authorised yet: the provider is asked, the order waits."""
+    if payment.connection not in case.rules.takers.get("authorise", ()):
+        payment_lost(case, payment, "it is not authorised, and the provider is not asked for authorisations")
+        return
+    payment.facts = {**payment.facts, "source": payment.external_id, "wanted": decimal_text(amount), "first": True}
+    _hold(case, payment, "the provider is asked to authorise it")
+    ask(case, payment, "authorise", "authorise", amount)
+
+
 def payment_lost(case: Case, payment: Payment, words: str) -> None:
     """What has not left waits for another payment: a hold, a person, a letter to the buyer."""
-    hold = new_hold(case, "payment", AUTHORISATION, "payments", words, None, payment.id)
-    before = next((one for one in case.order.holds if one.id == hold.id), None)
-    if before is None:
-        case.order.holds.append(hold)
-    elif not before.open:
-        before.released_at = before.released_by = None
-        before.hint = words
+    _hold(case, payment, words)
     case.raise_exception(
         f"payment-lost/{payment.id}",
         "payment_lost",
@@ -108,6 +112,17 @@ def payment_lost(case: Case, payment: Payment, words: str) -> None:
         f"hub payments list --order {case.order.id}",
     )
     notify(case, "payment_failed", f"payment/{payment.id}/{case.cause}")
+
+
+def _hold(case: Case, payment: Payment, words: str) -> None:
+    hold = new_hold(case, "payment", AUTHORISATION, "payments", words, None, payment.id)
+    before = next((one for one in case.order.holds if one.id == hold.id), None)
+    if before is None:
+        case.order.holds.append(hold)
+        return
+    before.hint = words
+    if not before.open:
+        before.released_at = before.released_by = None
 
 
 def payment_found(case: Case, payment: Payment) -> None:
@@ -193,6 +208,9 @@ def authorise_answered(
     elif refused and payment.authorised == 0:
         payment.failed = True
         tell(case, Fact.PAYMENT_FAILED, payment.id, payment=payment.id, currency=payment.currency)
+        if payment.facts.get("first"):
+            payment_lost(case, payment, words)
+            return
         case.raise_exception(
             f"collect-failed/{payment.id}",
             "collect_failed",

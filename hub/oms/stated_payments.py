@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.domain.ids import derived_id
 from hub.domain.payment import Payment
-from hub.oms.authorisation import payment_found
+from hub.oms.authorisation import ask_first, payment_found
 from hub.oms.load import Case
 from hub.oms.pay import CHANNEL, HUB, manages_money, payment_key, watch_expiry
 from hub.oms.times import instant
@@ -47,6 +47,8 @@ def state_payments(case: Case, stated: Sequence[Mapping[str, Any]]) -> None:
         _state_payment(payment, said, first)
         if first and not case.new and payment.managed_by == HUB and payment.open > 0:
             payment_found(case, payment)
+        if first and said.get("state") == "created" and payment.managed_by == HUB:
+            ask_first(case, payment, Decimal(str(said["amount"])))
         if payment.managed_by == HUB and not order.facts.get("hub_payments"):
             order.facts = {**order.facts, "hub_payments": True}
         if payment.expires_at is not None and payment.managed_by == HUB:

@@ -470,3 +470,27 @@ def test_goods_that_leave_before_their_payment_is_known_are_charged_when_it_is()
     (capture,) = bench.sent("capture")
     assert capture.record["amount"] == "10"
     assert [clear.cause_key.split("/")[0] for clear in bench.decisions[-1].clears] == ["capture-short"]
+
+
+def test_means_of_payment_that_nobody_authorised_are_authorised_before_the_order_goes_on() -> None:
+    bench = provider(payment_require=())
+    bench.order(order_record(("L1", "TEE", 1), payment_state="pending", payments=[card("10", state="created")]))
+    bench.run()
+    assert bench.the_order()["status"] == "held"
+    (asked,) = bench.sent("authorise")
+    assert (asked.record["source_external_id"], asked.record["amount"]) == ("pay-1", "10")
+    bench.reply(asked, payment={"external_id": "pay-2", "amount": "10"})
+    bench.run()
+    assert bench.the_order()["status"] == "confirmed"
+    ship(bench, 1)
+    assert bench.sent("capture")[0].record["payment_external_id"] == "pay-2"
+
+
+def test_means_of_payment_that_are_declined_hold_the_order_and_say_why() -> None:
+    bench = provider(payment_require=())
+    bench.order(order_record(("L1", "TEE", 1), payment_state="pending", payments=[card("10", state="created")]))
+    bench.reply(bench.sent("authorise")[0], accepted=False, reason="card was stolen")
+    bench.run()
+    assert bench.the_order()["status"] == "held"
+    assert bench.raised() == ["payment_lost"]
+    assert payment(bench)["state"] == "failed"
