@@ -174,10 +174,10 @@ def _tell(
 ) -> None:
     if before == now:
         return
-    said = {"line": line.id, "sku": line.sku or "", "before": _words(before), "now": _words(now)}
     if not before:
-        tell(case, Fact.LINE_PROMISED, f"{line.id}/{case.cause}", **said)
+        tell(case, Fact.LINE_PROMISED, f"{line.id}/{case.cause}", line=line.id, sku=line.sku or "", now=_words(now))
         return
+    said = {"line": line.id, "sku": line.sku or "", "before": _words(before), "now": _words(now) or "no date"}
     tell(case, Fact.PROMISE_CHANGED, f"{line.id}/{case.cause}", **said)
     key = f"{line.id}/{case.cause}"
     data = {"promised_at": max(now)} if now and sum(now.values(), ZERO) >= waits else {}
