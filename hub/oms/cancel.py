@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from hub.domain.decision import Decision, DueTask, Incoming, Verdict
 from hub.domain.money import decimal_text
@@ -17,6 +17,7 @@ from hub.domain.quantity import AT_LOCATION, DECREASE, LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.doubles import same_orders
 from hub.oms.holds import release
+from hub.oms.kits import components
 from hub.oms.less_wanted import expect_a_reason
 from hub.oms.load import Case, find_case, new_case, open_case, order_key
 from hub.oms.outgoing import cancel_order, update_order
@@ -56,7 +57,7 @@ def handle_cancel_request(rules: Rules) -> Callable[[Incoming, Snapshot, dt.date
             if executed:
                 cancelled_there(case, line, units)
             else:
-                may = units if _asks(case) else min(units, line.ledger.sum(DECREASE))
+                may = units if _asks(case) else min(units, unreleased(case, line))
                 line.cancelled_by_facts += may
                 kept += units - may
         if not lines and not executed and not _asks(case):
@@ -93,12 +94,22 @@ def _asks(case: Case) -> bool:
     )
 
 
+def unreleased(case: Case, line: OrderLine) -> Decimal:
+    """What of a line no location has; of a kit, the whole ones of which no component is with a location."""
+    if not line.is_kit:
+        return line.ledger.sum(DECREASE)
+    parts = [part.ledger.sum(DECREASE) / part.per_kit for part in components(case.order, line) if part.per_kit]
+    return min(parts, default=ZERO).to_integral_value(ROUND_FLOOR)
+
+
 def _cancel_unreleased(case: Case) -> Decimal:
     """Cancel what no location has; returns what goes on."""
     kept = ZERO
     for line in case.order.lines:
-        kept += line.ledger.sum(AT_LOCATION)
-        cancel_units(line, line.ledger.sum(DECREASE))
+        if line.kit is None:
+            here = unreleased(case, line)
+            kept += line.live - line.ledger.sum(LEFT) - here
+            cancel_units(line, here)
     return kept
 
 

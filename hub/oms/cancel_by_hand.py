@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from hub.domain.decision import Decision, Verdict
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine, OrderStatus, status
-from hub.domain.quantity import DECREASE, LEFT, Bucket
+from hub.domain.quantity import LEFT, Bucket
 from hub.domain.snapshot import Snapshot
-from hub.oms.cancel import cancel_units, cancel_whole, settle_cancel
+from hub.oms.cancel import cancel_units, cancel_whole, settle_cancel, unreleased
+from hub.oms.kits import components
 from hub.oms.load import Case, open_case
 from hub.oms.ports import Rules
 from hub.oms.save import save, tell
@@ -69,6 +70,8 @@ def cancel_lines(
         line = _line(case, name)
         if line is None:
             return _not_possible(case, f"the order has no line {name}, or several")
+        if line.kit is not None:
+            return _not_possible(case, f"line {line.number} is part of a kit: cancel the kit, or edit the order")
         if units <= 0:
             return _not_possible(case, f"{decimal_text(units)} of line {line.number} is nothing to cancel")
         wanted[line.id] = wanted.get(line.id, ZERO) + units
@@ -77,11 +80,14 @@ def cancel_lines(
     asks = rules.cancel_after_release == "request"
     if not wanted and asks:
         cancel_whole(case, who, said, instant_text(now))
-        wanted = {line.id: line.live for line in case.order.lines if line.live > 0}
+        wanted = {line.id: line.live for line in case.order.lines if line.live > 0 and line.kit is None}
     else:
-        wanted = wanted or {line.id: line.live for line in case.order.lines if line.live > 0}
+        wanted = wanted or {line.id: line.live for line in case.order.lines if line.live > 0 and line.kit is None}
         for line in case.order.lines:
-            cancel_units(line, min(wanted.get(line.id, ZERO), _open_to(line, asks)))
+            cancel_units(
+                line,
+                min(wanted.get(line.id, ZERO), line.live - line.ledger.sum(LEFT) if asks else unreleased(case, line)),
+            )
     settle_cancel(case, said)
     answers = tuple(_answer(case, line, wanted[line.id], before) for line in case.order.lines if line.id in wanted)
     if not any(one.cancelled or one.asked for one in answers):
@@ -105,18 +111,22 @@ def _line(case: Case, name: str) -> OrderLine | None:
     return None
 
 
-def _open_to(line: OrderLine, asks: bool) -> Decimal:
-    return line.live - line.ledger.sum(LEFT) if asks else line.ledger.sum(DECREASE)
-
-
 def _answer(case: Case, line: OrderLine, wanted: Decimal, before: dict[str, Decimal]) -> LineAnswer:
     cancelled = min(line.ledger[Bucket.CANCELLED] - before[line.id], wanted)
-    asked = min(sum((work.waiting(line.id) for work in case.work), ZERO), wanted - cancelled)
+    asked = min(_waiting(case, line), wanted - cancelled)
     rest = wanted - cancelled - asked
     kept = ZERO
     if case.rules.cancel_after_release != "request":
         kept = min(rest, line.live - line.ledger.sum(LEFT))
     return LineAnswer(line, cancelled, asked, kept, rest - kept)
+
+
+def _waiting(case: Case, line: OrderLine) -> Decimal:
+    """Units that a location was asked for; of a kit as many as its components ask for."""
+    if line.is_kit:
+        parts = [_waiting(case, part) / part.per_kit for part in components(case.order, line) if part.per_kit]
+        return max(parts, default=ZERO).to_integral_value(ROUND_CEILING)
+    return sum((work.waiting(line.id) for work in case.work), ZERO)
 
 
 def _not_possible(

@@ -9,6 +9,7 @@ import pytest
 
 from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Verdict
+from hub.oms.cancel_by_hand import cancel_lines
 from hub.oms.changes import edit_order
 from hub.oms.people import cancel_order
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
@@ -198,3 +199,42 @@ def test_what_makes_no_kit_is_refused_with_words(components: list[Row], words: s
     decision = bench.restate("items", {"external_id": "BAD", "sku": "BAD", "components": components}, connection="erp")
     assert decision.verdict is Verdict.PARKED
     assert words in decision.message
+
+
+def test_a_kit_that_its_location_has_is_asked_back_by_its_components() -> None:
+    bench = bench_with()
+    sold(bench, 3)
+    bench.run()
+    bench.send()
+    order = bench.the_order()["id"]
+    given = (bench.store, bench.rules, bench.now, "ac_1", order, "jo", "one less")
+    decision, (answer,) = cancel_lines(*given, [("SET", D(1))])
+    bench._commit(decision)
+    assert answer.words == "line 1 (SET): 1 asked of its location"
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    assert {line["sku"]: line["quantity"] for line in asked.record["lines"]} == {"TEE": "2", "CAP": "1"}
+
+
+def test_a_component_is_not_cancelled_alone_and_a_whole_order_is_answered_as_it_was_sold() -> None:
+    bench = bench_with()
+    sold(bench, 3)
+    bench.run("allocate")
+    order = bench.the_order()["id"]
+    given = (bench.store, bench.rules, bench.now, "ac_1", order, "jo", "none")
+    refused, _ = cancel_lines(*given, [("TEE", D(1))])
+    assert (refused.code, "part of a kit" in refused.message) == ("not_possible", True)
+    _, answers = cancel_lines(*given)
+    assert [answer.words for answer in answers] == ["line 1 (SET): 3 cancelled"]
+
+
+def test_where_the_policy_asks_nobody_kits_with_a_location_go_on() -> None:
+    bench = bench_with(cancel_after_release="refuse")
+    sold(bench, 12)
+    bench.run()
+    bench.send()
+    order = bench.the_order()["id"]
+    given = (bench.store, bench.rules, bench.now, "ac_1", order, "jo", "none")
+    _, (answer,) = cancel_lines(*given)
+    assert answer.words == "line 1 (SET): 12 with its location, which is not asked"
+    bench.fact("cancel_requests", {"fact_key": "c-1", "order_external_id": "4507", "executed": False})
+    assert not bench.sent("cancel_fulfilment_request"), "nobody is asked"
