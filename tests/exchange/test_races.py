@@ -13,6 +13,7 @@ from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Decision
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.decisions import Writer, decision_rows
+from hub.oms import return_desk
 from hub.oms.changes import edit_order
 from hub.oms.payment_actions import refund_order
 from hub.oms.people import cancel_order
@@ -102,6 +103,38 @@ def asked_by_ann(hub: Whole, amount: Decimal) -> Decision:
     assert hub.commit(rows) is Applied.APPLIED
     hub.settle()
     return taken[-1]
+
+
+def test_a_receipt_larger_than_what_was_delivered_is_kept_where_it_lies_and_paid_for_as_far_as_it_had_left(
+    hub: Whole,
+) -> None:
+    able = {
+        name: replace(rule, can=frozenset({"ship", "receive_returns"})) for name, rule in hub.rules.locations.items()
+    }
+    hub.change_rules(replace(hub.rules, locations=able))
+    confirmed(hub)
+    hub.ships("east", "1")
+    hub.clock.advance(60)
+    order, now = hub.the_order()["id"], hub.clock.now()
+    lines = [{"external_line_id": "L1", "quantity": "1"}]
+    hub.commit(
+        lambda writer: decision_rows(
+            return_desk.request(writer.snapshot, hub.rules, now, "ac-1", order, "api", lines, "too small"), writer
+        )
+    )
+    (one,) = hub.rows("returns")
+    arrived = [{"line": "L1", "quantity": "3", "grade": "A"}]
+    hub.commit(
+        lambda writer: decision_rows(
+            return_desk.receive_return(writer.snapshot, hub.rules, now, "ac-2", one["id"], "ann", "east", arrived),
+            writer,
+        )
+    )
+    hub.settle()
+    (stock,) = hub.rows("stock", sku="TEE", location="east")
+    assert stock["on_hand"] == 5 - 1 + 3
+    assert "2 of TEE more than had left" in exception(hub, "return_unexpected")["detail"]
+    assert [row["amount"] for row in hub.rows("refunds")] == [10]
 
 
 def test_a_confirmation_for_an_order_that_nobody_knows_waits_and_is_shown_in_the_end(hub: Whole) -> None:
