@@ -59,9 +59,9 @@ def edit_order(
     if case is None:
         return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
     try:
-        _may_be_edited(case, edit)
+        may_be_edited(case, edit)
         change = Change(change_id_of(cause), by=who)
-        request = _apply(case, change, edit)
+        request = change_order(case, change, edit)
     except NotPossible as error:
         return Decision(Verdict.IGNORED, subject=order_id, code=NOT_POSSIBLE, message=str(error))
     said = case.discreet(reason)
@@ -143,7 +143,7 @@ def ask_for_readdress(case: Case, reason: str) -> list[str]:
     return [request.id for work in case.work for request in work.cancel_requests if request.id not in before]
 
 
-def _may_be_edited(case: Case, edit: Edit) -> None:
+def may_be_edited(case: Case, edit: Edit) -> None:
     order = case.order
     if edit.empty:
         raise NotPossible("nothing is said to be different")
@@ -153,7 +153,7 @@ def _may_be_edited(case: Case, edit: Edit) -> None:
         raise NotPossible(f"the order is {status(order)}")
 
 
-def _apply(case: Case, change: Change, edit: Edit) -> dict[str, Any]:
+def change_order(case: Case, change: Change, edit: Edit) -> dict[str, Any]:
     """Write the wishes into the order; returns what was asked for, without personal data."""
     request: dict[str, Any] = {}
     if edit.as_channel:

@@ -22,6 +22,7 @@ from hub.oms.items import handle_item, handle_release_holds
 from hub.oms.label import rate_query
 from hub.oms.less_wanted import handle_less_wanted
 from hub.oms.movements import handle_movement
+from hub.oms.order_change import handle_order_change
 from hub.oms.payment_events import handle_payment_event
 from hub.oms.payouts import handle_payout
 from hub.oms.pickup import handle_no_show, handle_reminder
@@ -59,6 +60,7 @@ def build(rules: Rules) -> Handlers:
     return Handlers(
         messages={
             "orders": handle_order(rules),
+            "order_changes": handle_order_change(rules),
             "cancel_requests": handle_cancel_request(rules),
             "refunds": handle_refund(rules),
             "payments": handle_payment_event(rules),

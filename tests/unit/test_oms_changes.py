@@ -290,6 +290,66 @@ def test_an_address_restated_after_release_takes_the_work_back() -> None:
     assert any(clear.cause_key.startswith("address-changed/") for clear in bench.decisions[-2].clears)
 
 
+def tell(bench: Bench, key: str = "860-1", **said: Any) -> Decision | None:
+    return bench.fact("order_changes", {"fact_key": key, "order_external_id": "4507", **said})
+
+
+def test_a_change_that_the_channel_tells_is_made_in_grace_and_told_to_nobody_again() -> None:
+    bench = in_grace()
+    more = {"external_line_id": "L2", "sku": "CAP", "quantity": "1", "unit_price": "7.50"}
+    tell(bench, lines=[{"external_line_id": "L1", "quantity": "1"}, more])
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"allocated": D(1), "cancelled": D(1)}, "L2": {"allocated": D(1)}}
+    row = the_change(bench)
+    assert (row["asked_by"], row["state"], row["price_effect"]) == ("shop", "accepted", D("-2.50"))
+    assert bench.sent("push_cancellation") == []
+    bench.later(minutes=31)
+    bench.run()
+    (posted,) = bench.sent("submit_order")
+    assert posted.record["totals"] == {"total": "17.5", "current_total": "17.5"}
+    assert bench.raised() == []
+
+
+def test_a_told_change_after_release_waits_for_the_location() -> None:
+    bench = released()
+    tell(bench, lines=[{"external_line_id": "L1", "quantity": "1"}])
+    assert the_change(bench)["state"] == "requested"
+    answer(bench, "cancel_accepted")
+    assert the_change(bench)["state"] == "accepted"
+
+
+def test_a_later_restate_of_the_same_channel_is_no_conflict_with_its_own_change() -> None:
+    bench = in_grace()
+    tell(bench, lines=[{"external_line_id": "L1", "quantity": "1"}])
+    bench.order(order_record(("L1", "TEE", 5), source_version="2026-11-02T09:05:00.000000Z"))
+    bench.run("allocate")
+    assert bench.lines()["L1"]["allocated"] == D(5)
+    assert bench.raised() == []
+
+
+def test_a_told_change_waits_for_its_order_and_one_that_comes_too_late_is_shown() -> None:
+    bench = bench_with(channels=GRACE)
+    told = tell(bench, lines=[{"external_line_id": "L1", "quantity": "1"}])
+    assert told is not None
+    assert told.verdict is Verdict.WAITING
+    bench.order(order_record(("L1", "TEE", 2)))
+    bench.run("allocate")
+    assert bench.lines()["L1"]["allocated"] == D(1)
+    bench.order(
+        order_record(("L1", "TEE", 2), source_version="2026-11-02T09:05:00Z", cancelled_at="2026-11-02T09:04:00Z")
+    )
+    tell(bench, "860-2", lines=[{"external_line_id": "L1", "quantity": "2"}])
+    assert bench.raised() == ["change_not_possible"]
+
+
+def test_a_told_change_of_which_one_part_makes_no_sense_is_not_made_in_part() -> None:
+    bench = in_grace()
+    tell(bench, lines=[{"external_line_id": "L1", "quantity": "1"}, {"external_line_id": "L9", "quantity": "1"}])
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"allocated": D(2)}}
+    assert bench.raised() == ["change_not_possible"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
