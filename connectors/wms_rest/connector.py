@@ -55,6 +55,8 @@ TOPICS: dict[str, str] = {
     "shipment.created": "shipments",
     "stock.snapshot": "stock",
     "stock.moved": "stock_movements",
+    "return.received": "returns",
+    "return.inspected": "returns",
 }
 """The event types we read, by stream; manifest.yaml says the same."""
 

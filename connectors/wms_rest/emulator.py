@@ -271,6 +271,7 @@ class WmsEmulator(Emulator):
             "act": self._act,
             "snapshot": self._snapshot,
             "move": self._move,
+            "return_goods": self._return_goods,
             "forget": self._forget,
             "door": lambda asked: self.ledger.remember("door", "open" if asked.get("open", True) is True else "closed"),
             "tick": lambda _: {"now": self.clock.now().isoformat()},
@@ -305,6 +306,22 @@ class WmsEmulator(Emulator):
         self._warehouse.set_stock(warehouse, sku, there + quantity)
         data: dict[str, object] = {"sku": sku, "quantity": plain(quantity), "reason": reason, "condition": "sellable"}
         return self._warehouse.happened("stock.moved", warehouse, data)
+
+    def _return_goods(self, asked: Mapping[str, object]) -> object:
+        """Goods come back: {warehouse, lines: [{sku, quantity, grade?, disposition?}], return?, order?,
+        tracking_number?}. With a disposition they are inspected; what is restocked lies here again."""
+        warehouse, lines = _text(asked, "warehouse"), _rows(asked, "lines")
+        inspected = all("disposition" in line for line in lines)
+        for line in lines:
+            if line.get("disposition") == "restock":
+                sku = _text(line, "sku")
+                there = self._warehouse.stock.get((warehouse, sku), Decimal(0))
+                self._warehouse.set_stock(warehouse, sku, there + Decimal(_text(line, "quantity")))
+        data: dict[str, object] = {
+            name: asked[name] for name in ("return", "order", "tracking_number") if name in asked
+        }
+        data["lines"] = lines
+        return self._warehouse.happened(f"return.{'inspected' if inspected else 'received'}", warehouse, data)
 
     def _behave(self, asked: Mapping[str, object]) -> object:
         match = asked.get("match", {})

@@ -225,6 +225,9 @@ def _work(order: dict[str, Any]) -> None:
         )
         named = payment["method"] or "payment"
         click.echo(f"  {named} at {payment['connection']}: {payment['state']}{': ' if shown else ''}{shown}")
+    for one in order["returns"]:
+        goods = "; ".join(f"{line['sku']} {cell(line['quantities'])}" for line in one["lines"])
+        click.echo(f"  return {one['number']}: {one['state']}  {goods}")
     for move in order["money_moves"]:
         click.echo(f"  money: {move['kind']} {money(move['amount'], move['currency'])}")
 

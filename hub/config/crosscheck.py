@@ -230,6 +230,7 @@ def _policies(checked: Checked, ids: set[str]) -> Iterator[Finding]:
         (("promise", "share"), ("default",)),
         (("promise", "supply_within"), ("default",)),
         (("validation", "value_limits"), ("default",)),
+        (("returns", "channels"), ()),
     ):
         for name in keys(checked, path):
             if name not in ids and name not in also:

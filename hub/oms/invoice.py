@@ -15,7 +15,7 @@ from hub.oms import pay
 from hub.oms.load import Case
 from hub.oms.outgoing import post_invoice
 from hub.oms.pay import manages_money
-from hub.oms.posting import credit_what_is_less, taken_off
+from hub.oms.posting import credit_what_is_less, present_total, taken_off
 from hub.oms.substitute import conceded_so_far
 
 ZERO = Decimal(0)
@@ -108,7 +108,9 @@ def tell_if_invoiced_above_total(case: Case) -> None:
     """The source lowered its total after goods had been invoiced: only a credit note puts that right."""
     order, cause_key = case.order, f"invoiced-above-total/{case.order.id}"
     invoiced = _charged(case).amount
-    total = None if order.total is None else order.total + edits_effect(order).amount + taken_off(case)
+    # A present total that refunds have lowered is news only for those who can be told of credit notes.
+    stated = present_total(case) if case.rules.takers.get("post_credit_note") else order.total
+    total = None if stated is None else stated + edits_effect(order).amount + taken_off(case)
     if total is None or invoiced <= total:
         case.forget([cause_key], "the total covers it")
         return

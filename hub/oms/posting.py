@@ -102,21 +102,27 @@ def _order_first(case: Case, destination: str) -> tuple[str, ...]:
 CREDITED, BEFORE = "credited", "total_before_credit"
 
 
+def present_total(case: Case) -> Decimal | None:
+    """What the source says now that the order comes to; None where it says nothing."""
+    stated = (case.order.facts.get("totals") or {}).get("current_total")
+    return Decimal(stated) if stated is not None else case.order.total
+
+
 def taken_off(case: Case) -> Decimal:
     """What of the credit notes the source has taken off the order's total since: channels state a total that their
     refunds have lowered."""
-    order = case.order
-    if BEFORE not in order.facts or order.total is None:
+    order, total = case.order, present_total(case)
+    if BEFORE not in order.facts or total is None:
         return ZERO
-    lowered = max(Decimal(order.facts[BEFORE]) - order.total, ZERO)
+    lowered = max(Decimal(order.facts[BEFORE]) - total, ZERO)
     return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
 
 
 def credit_what_is_less(case: Case, amount: Decimal) -> None:
     """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
-    order = case.order
-    assert order.total is not None
-    before = order.total + taken_off(case) + amount
+    order, total = case.order, present_total(case)
+    assert total is not None
+    before = total + taken_off(case) + amount
     post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
     order.facts = {**order.facts, BEFORE: decimal_text(before)}
 
@@ -124,7 +130,7 @@ def credit_what_is_less(case: Case, amount: Decimal) -> None:
 def _count(case: Case, key: str, amount: Decimal, currency: str) -> None:
     order = case.order
     credited = Decimal(order.facts.get(CREDITED, "0")) + amount
-    before = order.facts.get(BEFORE) or decimal_text(order.total if order.total is not None else ZERO)
+    before = order.facts.get(BEFORE) or decimal_text(present_total(case) or ZERO)
     order.facts = {**order.facts, CREDITED: decimal_text(credited), BEFORE: before}
     case.decision.writes.insert(
         "money_moves",

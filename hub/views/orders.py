@@ -14,6 +14,7 @@ from hub.store.tables import BUCKETS
 from hub.views.money import payments_of, refunds_of
 from hub.views.packages import list_labels
 from hub.views.query import rows
+from hub.views.returns import list_returns
 from hub.views.work import hint_for
 
 
@@ -154,6 +155,7 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     order["labels"] = list_labels(connection, order_id=order_id)
     order["payments"] = payments_of(connection, order_id)
     order["refunds"] = refunds_of(connection, order_id)
+    order["returns"] = list_returns(connection, order_id=order_id) if order["document"].get("returns") else []
     order["sourcing"] = _documents(
         rows(
             connection,

@@ -369,3 +369,15 @@ def test_a_return_stays_on_top_of_a_count_made_before_it() -> None:
     count = {"location": "STORE-7", "as_of": "2026-11-02T08:00:00Z", "rows": [{"sku": "TEE", "quantity": "4"}]}
     bench.restate("stock", count, connection="pos-7")
     assert stock(bench, "TEE", "store-7") == {"on_hand": D(5)}
+
+
+def test_what_a_channel_takes_off_its_total_for_a_return_is_not_credited_twice() -> None:
+    bench = shipped(("L1", "TEE", 2))
+    arrives(bench, "r-1", "STORE-7", {"sku": "TEE", "quantity": "1", "grade": "A"}, order="1001")
+    record = order_record(("L1", "TEE", 2), source_version="2026-11-05T09:00:00.000000Z")
+    bench.order({**record, "totals": {"lines": "20", "total": "20", "current_total": "10"}})
+    assert [note.record["amount"] for note in bench.sent("post_credit_note")] == ["10"]
+    record = order_record(("L1", "TEE", 2), source_version="2026-11-06T09:00:00.000000Z")
+    bench.order({**record, "totals": {"lines": "20", "total": "20", "current_total": "7.50"}})
+    assert [note.record["amount"] for note in bench.sent("post_credit_note")] == ["10", "2.5"]
+    assert "invoiced_above_total" not in bench.raised()
