@@ -63,15 +63,27 @@ def counted(at: str, minutes: int, **units: int) -> Observation:
     return lambda bench: bench.restate("stock", record, connection=f"wms-{at}")
 
 
+def told_by_provider(key: str, event: str, amount: str) -> Observation:
+    """What a payment provider says of the card."""
+    record = {"fact_key": key, "external_id": key, "payment_external_id": "card-1", "event": event, "amount": amount}
+    return lambda bench: bench.fact("payments", {**record, "currency": "USD"}, connection="payment")
+
+
+def refunded_at_provider(key: str, amount: str) -> Observation:
+    record = {"fact_key": key, "external_id": key, "payment_external_id": "card-1", "amount": amount, "currency": "USD"}
+    return lambda bench: bench.fact("refunds", record, connection="payment")
+
+
 def item(sku: str) -> Observation:
     return lambda bench: bench.restate("items", {"sku": sku, "external_id": sku, "title": sku.title()})
 
 
 def furnished() -> Bench:
     """A shop with an hour of grace and two locations that have some of both articles."""
-    shop = channel(grace_seconds=GRACE)
+    shop = channel(grace_seconds=GRACE, money="hub")
     network = (location("east"), location("west", priority=2, cost_order=Decimal("3.00")))
-    bench = Bench(rules(*network, channels={"shop": shop}))
+    takers = {**rules().takers, **dict.fromkeys(("capture", "refund", "void"), ("payment",))}
+    bench = Bench(rules(*network, channels={"shop": shop}, takers=takers))
     for sku, east, west in (("TEE", 3, 9), ("CAP", 2, 1)):
         bench.stock(sku, "east", east)
         bench.stock(sku, "west", west)
@@ -112,6 +124,18 @@ def picture(bench: Bench) -> dict[str, Any]:
         ],
         "open holds": [hold["id"] for hold in bench.store.rows("holds", {"released_at": None}, order_by=("id",))],
         "keys": sorted(bench.effects),
-        "money": sorted(str(row["amount"]) for row in bench.store.rows("money_moves", {})),
+        "money": _money(bench),
         "contacts": {row["role"]: row["data"] for row in bench.store.rows("contacts", {})},
     }
+
+
+def _money(bench: Bench) -> dict[str, str]:
+    """What the journal of money adds up to, and how each payment stands. In how many steps is up to the arrival."""
+    sums: dict[str, Decimal] = {}
+    for move in bench.store.rows("money_moves", {}):
+        sums[move["kind"]] = sums.get(move["kind"], Decimal(0)) + move["amount"]
+    found = {kind: str(amount) for kind, amount in sorted(sums.items())}
+    for row in bench.store.rows("payments", {}, order_by=("external_id",)):
+        columns = ("state", "authorised", "captured", "capturing", "voided", "refunded", "refunding")
+        found[str(row["external_id"])] = ", ".join(f"{name} {row[name]}" for name in columns)
+    return found

@@ -32,8 +32,10 @@ from tests.property.observations import (
     partial,
     played,
     refunded,
+    refunded_at_provider,
     restated,
     shipped_by_hand,
+    told_by_provider,
     version,
     work_on,
 )
@@ -48,6 +50,11 @@ def _fewer() -> Observation:
     record = order_record(("L1", "TEE", 5), ("L2", "CAP", 2), source_version=version(3))
     record["lines"][0]["current_quantity"] = "3"
     return lambda bench: bench.order(record)
+
+
+def _by_card(number: int, units: int) -> Observation:
+    card = {"external_id": "card-1", "method": "card", "amount": str(units * 10), "state": "authorised"}
+    return restated(number, ("L1", "TEE", units), payments=[card], payment_state="authorised")
 
 
 CANCELLED = {"cancelled_at": "2026-11-02T09:04:00Z", "cancel_reason": "customer"}
@@ -91,6 +98,14 @@ STORIES: dict[str, Story] = {
         "the article": item("NEW"),
         "east counts": counted("east", 1, TEE=3, NEW=2),
         "more": restated(4, ("L1", "TEE", 3), ("L2", "NEW", 2)),
+    },
+    "paid at a provider that tells by itself": {
+        "create": _by_card(1, 2),
+        "more": _by_card(2, 4),
+        "authorised": told_by_provider("a-1", "authorised", "40"),
+        "captured there": told_by_provider("p-1", "captured", "5"),
+        "given back there": refunded_at_provider("r-1", "2"),
+        "cancel one": cancel_asked("c-1", ("L1", 1)),
     },
 }
 """Six observations each, versions and times of their sources fixed."""
