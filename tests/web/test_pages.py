@@ -89,6 +89,15 @@ def test_an_order_is_found_by_its_names(floor: Floor, asked: str) -> None:
     assert re.search(r"/orders/or_[0-9a-z]+$", answer.url)
 
 
+def test_an_order_that_its_channel_changed_shows_what_changed(own_floor: Floor) -> None:
+    order = own_floor.order("PHONE-CHANGED")
+    own_floor.hub.engine.run_until_idle(20)
+    less = {"external_line_id": "1", "sku": "SKU-001", "quantity": "1", "unit_price": "9.95"}
+    own_floor.order("PHONE-CHANGED", lines=[less], totals={"total": "9.95"})
+    text = own_floor.visitor().page(f"/orders/{order}")
+    assert "SKU-001: 2 → 1" in text
+
+
 def test_an_order_is_found_by_its_tracking_number(own_floor: Floor) -> None:
     order, now = own_floor.order("PHONE-1"), own_floor.hub.clock.now()
     package = {"package": "1", "tracking_number": "1Z_999%AA", "lines": []}
