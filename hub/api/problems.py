@@ -104,6 +104,12 @@ KINDS: Mapping[str, Kind] = {
         "U+0000 is a character of JSON, but no database takes it as text.",
         "Leave it out; it is nearly always a mistake of whatever made the text.",
     ),
+    "no-such-time": Kind(
+        422,
+        "A time does not exist",
+        "It is written as a time, but no calendar or clock has it.",
+        "Send a time that exists, such as 2026-12-24T08:00:00Z.",
+    ),
     "not-taken": Kind(
         422,
         "The order cannot be taken",

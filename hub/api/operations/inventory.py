@@ -58,7 +58,7 @@ def promises(call: Call, sku: str, channel: str | None = None, at: str | None = 
     try:
         until = instant(at)
     except ValueError as error:
-        raise Problem("invalid-request", "`at` is no time that exists") from error
+        raise Problem("no-such-time", "`at` is no time that exists") from error
     if channel is not None and channel not in hub.rules.channels:
         raise Problem("not-found", f"There is no channel {channel}")
     with hub.store.read() as snapshot:
