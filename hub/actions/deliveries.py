@@ -11,7 +11,7 @@ from hub.domain.writeset import WriteSet
 from hub.exchange import verbs
 from hub.exchange.decisions import Writer
 from hub.exchange.verbs import Refused
-from hub.oms.again import record_now
+from hub.oms.desk.again import record_now
 from hub.runtime.hub import Hub
 
 

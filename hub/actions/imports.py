@@ -26,11 +26,11 @@ from hub.exchange.verbs import Refused
 from hub.exchange.written import NotTaken, written
 from hub.formats import json
 from hub.mapping.errors import MappingError
+from hub.oms.desk.times import instant_text
 from hub.oms.handlers import build as build_handlers
-from hub.oms.listings import listings_of
+from hub.oms.intake.listings import listings_of
 from hub.oms.people import adjust_stock
-from hub.oms.supply import state_supply
-from hub.oms.times import instant_text
+from hub.oms.promise.supply import state_supply
 from hub.runtime.hub import Hub
 
 CANONICAL_ORDERS = "api/orders.in"

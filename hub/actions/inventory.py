@@ -13,8 +13,8 @@ from hub.domain.writeset import WriteSet
 from hub.exchange.decisions import Writer
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.oms.availability import explain_availability
 from hub.oms.people import adjust_stock
+from hub.oms.promise.availability import explain_availability
 from hub.runtime.hub import Hub
 from hub.runtime.levels import CannotCompare
 from hub.sdk.errors import CallFailed, TransportError

@@ -17,13 +17,13 @@ from hub.domain.validation import HoldKind
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
 from hub.mapping.schemas import validate
-from hub.oms.cancel_by_hand import LineAnswer, cancel_lines
-from hub.oms.changes import change_id_of, edit_order
-from hub.oms.hold_box import RELEASE, THEN
+from hub.oms.change.cancel_by_hand import LineAnswer, cancel_lines
+from hub.oms.change.changes import change_id_of, edit_order
+from hub.oms.desk.times import instant_text
+from hub.oms.intake.hold_box import RELEASE, THEN
 from hub.oms.people import hold_order, release_order
 from hub.oms.ports import Rules
-from hub.oms.reroute import reroute_order, what_if
-from hub.oms.times import instant_text
+from hub.oms.sourcing.reroute import reroute_order, what_if
 from hub.runtime.hub import Hub
 
 LARGEST = Decimal(10) ** 9

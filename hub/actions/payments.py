@@ -16,8 +16,8 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Insert
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.oms.payment_actions import capture_again, refund_order
-from hub.oms.payouts import match_again
+from hub.oms.money.payment_actions import capture_again, refund_order
+from hub.oms.money.payouts import match_again
 from hub.oms.ports import Rules
 from hub.runtime.hub import Hub
 

@@ -13,7 +13,7 @@ from hub.domain.masking import masked, private_texts
 from hub.domain.snapshot import Snapshot
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.oms import return_desk
+from hub.oms.returns import return_desk
 from hub.runtime.hub import Hub
 
 Line = dict[str, Any]

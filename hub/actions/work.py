@@ -14,8 +14,8 @@ from hub.domain.masking import masked, private_texts
 from hub.domain.snapshot import Snapshot
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.oms.move_stock import transfer_stock
-from hub.oms.staff import buyer_arrived, collect_elsewhere, report_work
+from hub.oms.fulfilment.staff import buyer_arrived, collect_elsewhere, report_work
+from hub.oms.stock.move_stock import transfer_stock
 from hub.runtime.hub import Hub
 
 Decide = Callable[[Snapshot, dt.datetime, str], Decision]

@@ -43,6 +43,7 @@ def _shares(checked: Checked, told: Collection[str]) -> Iterator[Finding]:
 
 def _number(value: object) -> Decimal:
     try:
-        return Decimal(str(value)) if value is not None else Decimal(0)
+        number = Decimal(str(value)) if value is not None else Decimal(0)
     except InvalidOperation:
         return Decimal(0)  # the schema tells
+    return number if number.is_finite() else Decimal(0)  # NaN is a number's text, and no number

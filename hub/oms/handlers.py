@@ -6,43 +6,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.domain.decision import MessageHandler, QueryHandler, TaskHandler
-from hub.oms.acknowledge import handle_acknowledgement
-from hub.oms.allocate import handle_allocate
-from hub.oms.authorisation import handle_authorisation_expiry, handle_settle_money
-from hub.oms.backorders import handle_backorder_end
-from hub.oms.cancel import handle_cancel_request, handle_tell_cancellation
-from hub.oms.capture import handle_order
-from hub.oms.claims import REDEAL
-from hub.oms.customer import handle_customer
-from hub.oms.deadlines import handle_deadline
-from hub.oms.expire import handle_reservation_expiry
-from hub.oms.fulfil import handle_response, handle_silence
-from hub.oms.hold_tasks import handle_hold_box, handle_recheck
-from hub.oms.items import handle_item, handle_release_holds
-from hub.oms.label import rate_query
-from hub.oms.less_wanted import handle_less_wanted
-from hub.oms.movements import handle_movement
-from hub.oms.order_change import handle_order_change
-from hub.oms.payment_events import handle_payment_event
-from hub.oms.payouts import handle_payout
-from hub.oms.pickup import handle_no_show, handle_reminder
+from hub.oms.change.cancel import handle_cancel_request, handle_tell_cancellation
+from hub.oms.change.less_wanted import handle_less_wanted
+from hub.oms.desk.save import save
+from hub.oms.fulfilment.fulfil import handle_response, handle_silence
+from hub.oms.fulfilment.label import rate_query
+from hub.oms.fulfilment.pickup import handle_no_show, handle_reminder
+from hub.oms.fulfilment.ship import handle_notice
+from hub.oms.fulfilment.tracking import handle_scan
+from hub.oms.fulfilment.transfer import handle_overdue
+from hub.oms.intake.capture import handle_order
+from hub.oms.intake.customer import handle_customer
+from hub.oms.intake.hold_tasks import handle_hold_box, handle_recheck
+from hub.oms.intake.items import handle_item, handle_release_holds
+from hub.oms.intake.order_change import handle_order_change
+from hub.oms.intake.replaced import handle_carry_over
+from hub.oms.money.authorisation import handle_authorisation_expiry, handle_settle_money
+from hub.oms.money.payment_events import handle_payment_event
+from hub.oms.money.payouts import handle_payout
+from hub.oms.money.refund import handle_refund
 from hub.oms.ports import Rules
-from hub.oms.preorders import REPROMISE, handle_redeal, handle_repromise
-from hub.oms.publish import handle_push_stock, handle_stock_stale
-from hub.oms.receive import handle_return_inspection
-from hub.oms.refund import handle_refund
-from hub.oms.replaced import handle_carry_over
-from hub.oms.replies import handle_reply
-from hub.oms.return_notices import handle_return_notice
-from hub.oms.return_scan import returns_scanned
-from hub.oms.returns import handle_close_return, handle_return_expiry
-from hub.oms.save import save
-from hub.oms.ship import handle_notice
-from hub.oms.signals import handle_watch_stock
-from hub.oms.stock import handle_stock
-from hub.oms.supply import handle_supply
-from hub.oms.tracking import handle_scan
-from hub.oms.transfer import handle_overdue
+from hub.oms.promise.backorders import handle_backorder_end
+from hub.oms.promise.preorders import REPROMISE, handle_redeal, handle_repromise
+from hub.oms.promise.publish import handle_push_stock, handle_stock_stale
+from hub.oms.promise.supply import handle_supply
+from hub.oms.returns.claims import REDEAL
+from hub.oms.returns.receive import handle_return_inspection
+from hub.oms.returns.return_notices import handle_return_notice
+from hub.oms.returns.return_scan import returns_scanned
+from hub.oms.returns.returns import handle_close_return, handle_return_expiry
+from hub.oms.sourcing.allocate import handle_allocate
+from hub.oms.sourcing.deadlines import handle_deadline
+from hub.oms.stock.expire import handle_reservation_expiry
+from hub.oms.stock.movements import handle_movement
+from hub.oms.stock.signals import handle_watch_stock
+from hub.oms.stock.stock import handle_stock
+from hub.oms.telling.acknowledge import handle_acknowledgement
+from hub.oms.telling.replies import handle_reply
 
 
 @dataclass(frozen=True, slots=True)

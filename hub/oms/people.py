@@ -11,14 +11,14 @@ from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import StockChange
-from hub.oms.cancel_by_hand import cancel_lines
-from hub.oms.hold_box import RELEASE, box
-from hub.oms.holds import MANUAL, release
-from hub.oms.load import Case, new_hold, open_case
+from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.desk.load import Case, new_hold, open_case
+from hub.oms.desk.save import push_tasks, save
+from hub.oms.desk.times import instant_text
+from hub.oms.desk.waiting import wake_waiting
+from hub.oms.intake.hold_box import RELEASE, box
+from hub.oms.intake.holds import MANUAL, release
 from hub.oms.ports import Rules
-from hub.oms.save import push_tasks, save
-from hub.oms.times import instant_text
-from hub.oms.waiting import wake_waiting
 
 NOT_FOUND = "not_found"
 NOT_POSSIBLE = "not_possible"

@@ -27,7 +27,7 @@ from hub.exchange.retention import Retention
 from hub.exchange.schedules import Schedule
 from hub.exchange.tasks import Again
 from hub.exchange.tasks import Worker as TaskWorker
-from hub.oms.ahead import reading_ahead
+from hub.oms.desk.ahead import reading_ahead
 from hub.oms.handlers import Handlers
 from hub.oms.handlers import build as build_handlers
 from hub.runtime.configuration import Loaded

@@ -13,8 +13,8 @@ from hub.domain.writeset import Applied
 from hub.exchange.connections import ConnectionView
 from hub.exchange.decisions import Writer, decision_rows
 from hub.exchange.tasks import Again
-from hub.oms.compare import Compared, Shown, compare_levels
 from hub.oms.ports import Channel, Rules
+from hub.oms.promise.compare import Compared, Shown, compare_levels
 from hub.runtime.connections import RuntimeConnections
 from hub.sdk.connector import ShowsStock, Source
 from hub.sdk.ports import Clock

@@ -13,7 +13,7 @@ Line = tuple[str, str]
 
 
 def explain(document: Mapping[str, Any]) -> Iterator[Line]:
-    """Lines of a decision of hub.oms.source; what is not known here is shown as it is."""
+    """Lines of a decision of hub.oms.sourcing.source; what is not known here is shown as it is."""
     left = dict(document)
     yield "wanted", _units(left.pop("demands", {}))
     label = "asked"

@@ -169,8 +169,8 @@ def _cursor_first() -> None:
 
 def _double_reserve() -> None:
     """Stock is promised without looking at what is promised already, and taken without a condition."""
-    import hub.oms.candidates as candidates_found
-    import hub.oms.source as source
+    import hub.oms.sourcing.candidates as candidates_found
+    import hub.oms.sourcing.source as source
     import hub.store.writesets as writesets
     from hub.domain.writeset import StockChange
     from hub.store.shapes import stock_statements as statements
@@ -243,11 +243,11 @@ def _no_echo() -> None:
 
 def _free_on_silence() -> None:
     """A location that says nothing is taken to have nothing: its work is given to another."""
-    import hub.oms.fulfil as fulfil
-    import hub.oms.work as desk
+    import hub.oms.fulfilment.fulfil as fulfil
+    import hub.oms.fulfilment.work as desk
     from hub.domain.decision import Decision, Verdict
     from hub.domain.fulfilment import FINISHED, WorkState
-    from hub.oms.save import save
+    from hub.oms.desk.save import save
 
     def handle_silence(rules: Any) -> Any:
         def silence(task: Any, snapshot: Any, now: Any) -> Decision:

@@ -18,7 +18,7 @@ from hub.exchange.connections import ConnectionView, Rendered, StreamView
 from hub.exchange.mappings import MappedReply, MappedStream
 from hub.exchange.polls import new_receipt
 from hub.mapping.library import MappingLibrary
-from hub.oms.payment_actions import capture_again, refund_order
+from hub.oms.money.payment_actions import capture_again, refund_order
 from hub.oms.ports import Rules
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer

@@ -18,11 +18,11 @@ from hub.domain.decision import Decision
 from hub.exchange.connections import ConnectionView, Rendered, StreamView
 from hub.exchange.mappings import MappedReply, MappedStream
 from hub.exchange.polls import new_receipt
-from hub.oms.cancel_by_hand import cancel_lines
-from hub.oms.load import open_case
-from hub.oms.pay import give_back
+from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.desk.load import open_case
+from hub.oms.desk.save import save
+from hub.oms.money.pay import give_back
 from hub.oms.people import cancel_order
-from hub.oms.save import save
 from hub.runtime.registry import Registry
 from hub.runtime.rendering import MappingRenderer
 from hub.sdk.capabilities import Capability

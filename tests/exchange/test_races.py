@@ -13,10 +13,10 @@ from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Decision
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.decisions import Writer, decision_rows
-from hub.oms import return_desk
-from hub.oms.changes import edit_order
-from hub.oms.payment_actions import refund_order
+from hub.oms.change.changes import edit_order
+from hub.oms.money.payment_actions import refund_order
 from hub.oms.people import cancel_order
+from hub.oms.returns import return_desk
 from hub.sdk.capabilities import SafetyMode
 from tests.exchange.whole import Whole
 from tests.property.memory_store import channel

@@ -12,7 +12,7 @@ import pytest
 from hub.domain.writeset import Outcome, WriteSet
 from hub.exchange.decisions import Writer
 from hub.exchange.verbs import resend_as_new
-from hub.oms.again import record_now
+from hub.oms.desk.again import record_now
 from hub.oms.people import cancel_order, hold_order, release_order
 from tests.exchange.whole import Whole, spine
 from tests.property.memory_store import channel

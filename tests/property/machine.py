@@ -36,13 +36,13 @@ from hub.domain.decision import Decision, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.return_policy import ReturnPolicy
-from hub.oms import return_desk
-from hub.oms.cancel_by_hand import cancel_lines
-from hub.oms.changes import edit_order
+from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.change.changes import edit_order
 from hub.oms.handlers import build
-from hub.oms.payment_actions import capture_again, refund_order
+from hub.oms.money.payment_actions import capture_again, refund_order
 from hub.oms.people import cancel_order, hold_order, release_order
 from hub.oms.ports import LabelRule, NotifyRule
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 from tests.property.town import Account, Job, Town
 

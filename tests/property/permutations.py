@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.quantity import LEFT, Bucket
-from hub.oms.less_wanted import EXPLAINED_WITHIN, RAISED
+from hub.oms.change.less_wanted import EXPLAINED_WITHIN, RAISED
 from tests.property.memory_store import Bench, order_record
 from tests.property.observations import (
     GRACE,

@@ -11,8 +11,9 @@ from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
 
 from hub.domain.payment import Payment
-from hub.oms import payment_answers, ship
-from hub.oms.load import Case
+from hub.oms.desk.load import Case
+from hub.oms.fulfilment import ship
+from hub.oms.money import payment_answers
 from tests.property.machine import Oms, machine_settings
 
 

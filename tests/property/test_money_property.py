@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hub.domain.decision import Verdict
 from hub.domain.payment import REACHABLE, NotCovered, Payment, PaymentState
 from hub.domain.writeset import Update, WriteSet
-from hub.oms.payment_actions import capture_again, refund_order
+from hub.oms.money.payment_actions import capture_again, refund_order
 from tests.property.memory_store import Bench, order_record
 from tests.unit.test_oms_pay import provider, ship
 

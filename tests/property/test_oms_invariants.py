@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.decision import Decision, Verdict
-from hub.oms.move_stock import transfer_stock
-from hub.oms.staff import REPORTS, collect_elsewhere, report_work
+from hub.oms.fulfilment.staff import REPORTS, collect_elsewhere, report_work
+from hub.oms.stock.move_stock import transfer_stock
 from tests.property.memory_store import Bench, location, order_record, rules
 
 units = st.integers(0, 4)

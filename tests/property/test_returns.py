@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from hub.domain.return_policy import ReturnPolicy, value_of
 from hub.domain.returns import BACK, CLAIMING, RETURN_MOVES, STAGE_MOVES, ReturnState, Stage
-from hub.oms import return_desk
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench
 from tests.unit.test_oms_returns import refunds, shipped
 

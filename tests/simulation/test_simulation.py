@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from hub.exchange import settlement
-from hub.oms import ship
+from hub.oms.fulfilment import ship
 from hub.runtime.simulation import CrashPlan, SimulatedCrash
 from tests.simulation import cli
 from tests.simulation.run import Outcome, run_seed

@@ -33,7 +33,7 @@ from hub.domain.decision import Decision, DueTask, Incoming
 from hub.domain.ids import IdSource, derived_id
 from hub.domain.snapshot import BatchSnapshot, Coming
 from hub.domain.writeset import Applied, WriteSet
-from hub.oms.ahead import reading_ahead
+from hub.oms.desk.ahead import reading_ahead
 from hub.oms.handlers import build
 from hub.oms.ports import Rules
 from hub.store.clock import SystemClock

@@ -43,7 +43,7 @@ def test_a_template_of_every_name_comes_with_the_hub_and_shows_its_own_fields_on
 def test_every_notification_that_the_rules_write_has_its_template_and_shows_what_they_say() -> None:
     calls = [
         (found[1], re.findall(r"\b(\w+)=", found[2]))
-        for path in sorted((ROOT / "hub" / "oms").glob("*.py"))
+        for path in sorted((ROOT / "hub" / "oms").rglob("*.py"))
         for found in re.finditer(r'\bnotify\(\s*case,\s*"(\w+)",(.*)', path.read_text(encoding="utf-8"))
     ]
     assert len(calls) > 3

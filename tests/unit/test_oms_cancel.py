@@ -10,7 +10,7 @@ import pytest
 
 from hub.domain.decision import Decision
 from hub.mapping import validate
-from hub.oms.cancel_by_hand import LineAnswer, cancel_lines
+from hub.oms.change.cancel_by_hand import LineAnswer, cancel_lines
 from hub.oms.ports import NotifyRule
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 

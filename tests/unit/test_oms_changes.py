@@ -9,7 +9,7 @@ import pytest
 
 from hub.domain.change import CHANGE_MEANINGS, CHANGE_MOVES, Addition, ChangeState, Edit, LineEdit, price_effect
 from hub.domain.decision import Decision, Verdict
-from hub.oms.changes import edit_order
+from hub.oms.change.changes import edit_order
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 
 D = Decimal

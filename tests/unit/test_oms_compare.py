@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 from hub.domain.writeset import Insert, Update, WriteSet
-from hub.oms.compare import Compared, Shown, compare_levels
+from hub.oms.promise.compare import Compared, Shown, compare_levels
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.domain.decision import Decision
-from hub.oms import return_desk
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench
 from tests.unit.test_oms_returns import arrives, ask, refunds, shipped, stages, stock, the_return
 

@@ -9,8 +9,8 @@ import pytest
 
 from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Verdict
-from hub.oms.cancel_by_hand import cancel_lines
-from hub.oms.changes import edit_order
+from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.change.changes import edit_order
 from hub.oms.people import cancel_order
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hub.domain.link import INVERSE, MEANINGS, LinkRole, link_of, role_of
-from hub.oms.linked import also_open, link, linked_order, same_goods
-from hub.oms.load import Case, open_case
-from hub.oms.save import save
+from hub.oms.desk.load import Case, open_case
+from hub.oms.desk.save import save
+from hub.oms.intake.linked import also_open, link, linked_order, same_goods
 from tests.property.memory_store import Bench, location, order_record, rules
 
 

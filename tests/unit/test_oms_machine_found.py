@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.domain.decision import Verdict
-from hub.oms import return_desk
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, location, order_record, rules
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import Verdict
-from hub.oms.load import open_case
-from hub.oms.pay import collect, give_back
-from hub.oms.payment_actions import capture_again, refund_order
+from hub.oms.desk.load import open_case
+from hub.oms.desk.save import save
+from hub.oms.money.pay import collect, give_back
+from hub.oms.money.payment_actions import capture_again, refund_order
 from hub.oms.people import cancel_order
-from hub.oms.save import save
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 
 D = Decimal

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.domain.payout import paid_line
-from hub.oms.payouts import match_again
+from hub.oms.money.payouts import match_again
 from tests.property.memory_store import Bench, order_record
 from tests.unit.test_oms_pay import card, provider, ship
 

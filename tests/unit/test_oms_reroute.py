@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hub.domain.decision import Decision
-from hub.oms.reroute import reroute_order, what_if
+from hub.oms.sourcing.reroute import reroute_order, what_if
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal

@@ -9,8 +9,8 @@ from typing import Any
 
 from hub.domain.return_policy import ReturnPolicy
 from hub.mapping import validate
-from hub.oms import return_desk
 from hub.oms.ports import NotifyRule
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, location
 from tests.unit.test_oms_returns import ask, shipped
 

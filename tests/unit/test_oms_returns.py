@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.domain.decision import Decision, Verdict
 from hub.domain.return_policy import ReturnPolicy
-from hub.oms import return_desk
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import Decision, Verdict
-from hub.oms.move_stock import transfer_stock
-from hub.oms.staff import buyer_arrived, collect_elsewhere, report_work
+from hub.oms.fulfilment.staff import buyer_arrived, collect_elsewhere, report_work
+from hub.oms.stock.move_stock import transfer_stock
 from tests.property.memory_store import Bench, order_record
 from tests.unit.test_oms_pickup import bench_of, on_hand, ordered, report, work_of
 

@@ -11,9 +11,9 @@ import pytest
 from hub.domain.decision import Verdict
 from hub.domain.promise import Pool
 from hub.domain.writeset import Insert, Update, WriteSet
-from hub.oms.availability import explain_availability
 from hub.oms.ports import SkuPool
-from hub.oms.promise import promise_by_place
+from hub.oms.promise.availability import explain_availability
+from hub.oms.promise.promise import promise_by_place
 from tests.property.memory_store import Bench, channel, location, rules
 
 D = Decimal

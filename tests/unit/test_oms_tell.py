@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from hub.mapping import validate
-from hub.oms.load import Case, open_case
+from hub.oms.desk.load import Case, open_case
 from hub.oms.ports import NotifyRule
-from hub.oms.tell import notify, push_cancellation, push_order_status, push_refund, push_return
+from hub.oms.telling.tell import notify, push_cancellation, push_order_status, push_refund, push_return
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 TOLD = ("push_order_status", "push_cancellation", "push_refund", "push_return")

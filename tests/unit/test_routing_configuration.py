@@ -14,7 +14,7 @@ from hub.config.load import load_texts
 from hub.config.model import Bundle
 from hub.domain.schedule import Schedule
 from hub.domain.sourcing.cost import carriage_for
-from hub.oms.source import objective_of
+from hub.oms.sourcing.source import objective_of
 from hub.runtime.rules import rules_of
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/routing-rules.md"

@@ -12,8 +12,8 @@ from hub.api.operations.orders import same
 from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.config.model import Location
-from hub.oms.availability import explain_availability
-from hub.oms.times import instant
+from hub.oms.desk.times import instant
+from hub.oms.promise.availability import explain_availability
 from hub.views.work import list_stock
 
 PATH = "/v1/inventory"

@@ -10,7 +10,7 @@ from hub.api.call import Call
 from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.exchange.written import NotTaken
-from hub.oms.reroute import what_if
+from hub.oms.sourcing.reroute import what_if
 from hub.views.orders import find_order, list_orders, show_order
 from hub.views.risk import list_at_risk
 

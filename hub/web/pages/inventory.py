@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hub.oms.availability import explain_availability
-from hub.oms.promise import promise_by_place
+from hub.oms.promise.availability import explain_availability
+from hub.oms.promise.promise import promise_by_place
 from hub.runtime.control import ActionRefused
 from hub.views import dashboard
 from hub.views.work import list_stock

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from hub.exchange.written import NotTaken
-from hub.oms.times import instant, instant_text
+from hub.oms.desk.times import instant, instant_text
 from hub.runtime.control import ActionRefused
 from hub.web.request import Answer, Go, Page, Request, Stop, get, post
 

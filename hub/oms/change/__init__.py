@@ -1,0 +1,1 @@
+"""What changes about an order: edits, cancellations, and bringing the ledgers in step with what is wanted."""

@@ -1,0 +1,1 @@
+"""The work of locations: planned, reported, shipped, collected, moved, labelled, followed."""

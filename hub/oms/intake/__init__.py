@@ -1,0 +1,1 @@
+"""What comes in: orders captured, checked, held, taken apart and linked."""

@@ -1,0 +1,1 @@
+"""What is charged, given back, paid out and posted."""

@@ -1,0 +1,132 @@
+"""What a person can do about an order's money. Each returns a Decision; authorising and auditing are the caller's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+
+from hub.domain.decision import Decision, Verdict
+from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.order import OrderLine
+from hub.domain.payment import CallState
+from hub.domain.quantity import LEFT
+from hub.domain.snapshot import Snapshot
+from hub.domain.totals import line_value
+from hub.oms.desk.load import Case, open_case
+from hub.oms.desk.save import save
+from hub.oms.money.pay import capture_what_is_due, give_back, manages_money, of_order, owed
+from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
+from hub.oms.ports import Rules
+
+ZERO = Decimal(0)
+
+
+def refund_order(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    order_id: str,
+    who: str,
+    reason: str,
+    amount: Decimal | None,
+    lines: Mapping[str, Decimal],
+) -> Decision:
+    """Give money back: an amount, or what units of lines were charged. Moves no goods and cancels nothing.
+
+    `lines` is line (our id, the channel's, its number or its SKU) -> units. More than was captured is refused.
+    """
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
+    if not case.acts:
+        return _not_possible(case, "the hub does nothing for this order")
+    named = {name: _line(case, name) for name in lines}
+    unknown = [name for name, line in named.items() if line is None]
+    if unknown:
+        return _not_possible(case, f"the order has no line {', '.join(unknown)}")
+    quantities = [(line, lines[name]) for name, line in named.items() if line is not None]
+    back = refunded_units(case)
+    for line, units in quantities:
+        left = line.ledger.ordered - back.get(line.id, ZERO)
+        if not ZERO < units <= left:
+            words = f"{decimal_text(units)} of line {line.number} ({line.sku}) to refund, {decimal_text(left)} are left"
+            return _not_possible(case, words)
+    value = sum((refund_value(case, line, units) for line, units in quantities), ZERO)
+    wanted = round_to_minor(value if amount is None else amount, case.order.currency or "")
+    refundable = sum((one.refundable for one in of_order(case)), ZERO)
+    if not ZERO < wanted <= refundable:
+        currency = case.order.currency
+        words = f"{decimal_text(wanted)} {currency} to refund, {decimal_text(refundable)} {currency} can be"
+        return _not_possible(case, f"{words}: {_ledger(case)}")
+    for line, units in quantities:
+        # The channel wants less of the line from now on; that is no wish to cancel what has not left.
+        line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
+    give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities)
+    return save(case)
+
+
+def capture_again(
+    snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order_id: str, who: str, reason: str
+) -> Decision:
+    """Try once more to take what has left and is not paid."""
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
+    if not manages_money(case):
+        return _not_possible(case, f"{case.order.channel} manages the money of its orders itself")
+    taken = sum((one.captured + one.capturing for one in of_order(case)), ZERO)
+    due = sum(owed(case).values(), ZERO) - taken
+    if due <= 0:
+        return _not_possible(case, f"nothing is due: {_ledger(case)}")
+    case.clear_exception("capture-failed/", f"{who}: {case.discreet(reason)}")
+    capture_what_is_due(case, f"again/{cause}", {"reason": case.discreet(reason)})
+    return save(case)
+
+
+def refund_value(case: Case, line: OrderLine, units: Decimal) -> Decimal:
+    """What units of a line were charged: price less the line's discounts plus its tax, where that is not inside."""
+    ordered = line.ledger.ordered
+    if ordered <= 0:
+        return ZERO
+    details = line.details
+    whole = line_value({**details, "quantity": decimal_text(ordered)})
+    whole += sum(
+        (Decimal(str(one["amount"])) for one in details.get("adjustments", ()) if one.get("type") == "discount"), ZERO
+    )
+    if not case.order.facts.get("taxes_included"):
+        whole += sum((Decimal(str(one["amount"])) for one in details.get("taxes", ())), ZERO)
+    return round_to_minor(whole * units / ordered, case.order.currency or "")
+
+
+def refunded_units(case: Case) -> dict[str, Decimal]:
+    """Line -> units for which money was given back, or is being."""
+    found: dict[str, Decimal] = {}
+    for refund in case.refunds:
+        if refund.state is not CallState.FAILED:
+            for line_id, units in refund.facts.get("lines", ()):
+                found[line_id] = found.get(line_id, ZERO) + Decimal(units)
+    return found
+
+
+def _line(case: Case, name: str) -> OrderLine | None:
+    lines = case.order.lines
+    exact = [one for one in lines if name in (one.id, one.external_line_id)]
+    by_number = [one for one in lines if name == str(one.number)]
+    by_sku = [one for one in lines if one.sku == name]
+    for found in (exact, by_number, by_sku):
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _ledger(case: Case) -> str:
+    payments = of_order(case)
+    captured = sum((one.captured for one in payments), ZERO)
+    refunded = sum((one.refunded + one.refunding for one in payments), ZERO)
+    return f"captured {decimal_text(captured)}, refunded or on its way back {decimal_text(refunded)}"
+
+
+def _not_possible(case: Case, why: str) -> Decision:
+    return Decision(Verdict.IGNORED, subject=case.order.id, code=NOT_POSSIBLE, message=why)

@@ -1,0 +1,235 @@
+"""What providers and channels answer to what they were asked about money, and how a capture or refund ends.
+
+An answer, the event that tells the same, and a person's word end a call alike: whichever comes first moves the ledger,
+the others find it moved.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.events import Fact
+from hub.domain.money import decimal_text
+from hub.domain.order import status
+from hub.domain.payment import CallState, Capture, Payment, Purpose, Refund
+from hub.oms.desk.load import Case
+from hub.oms.desk.save import tell
+from hub.oms.money.authorisation import ENDED as ENDED_ORDERS
+from hub.oms.money.authorisation import authorise_answered
+from hub.oms.money.pay import HUB, give_back_what_waited, manages_money, tell_channel
+from hub.oms.telling.tell import notify
+
+ZERO = Decimal(0)
+CAPABILITIES = frozenset({"authorise", "reauthorise", "capture", "refund", "void"})
+DONE = frozenset({"success", "duplicate"})
+ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
+
+
+def answered(case: Case, capability: str, key: str, record: dict[str, Any]) -> None:
+    """What became of a call to a payment provider. `key` is `payment/<payment>/<part>`."""
+    _, payment_id, part = key.split("/", 2)
+    payment = payment_of(case, payment_id)
+    if payment is None:
+        return
+    resolution, reply = str(record.get("resolution", "success")), record.get("reply") or {}
+    accepted = resolution in DONE and reply.get("accepted") is not False
+    refused = resolution in ENDED or (resolution in DONE and not accepted)
+    external_id = str(reply.get("external_id") or record.get("external_id") or "") or None
+    words = case.discreet(str(reply.get("reason") or record.get("words") or "no reason given"))
+    if capability == "capture":
+        capture = next((one for one in case.captures if one.id == part), None)
+        if capture is not None:
+            if accepted:
+                amount = Decimal(str((reply.get("payment") or {}).get("amount", capture.amount)))
+                capture_succeeded(case, payment, capture, amount, external_id)
+            elif refused:
+                capture_failed(case, payment, capture, words)
+            else:
+                capture.state = CallState.UNKNOWN if capture.state.open else capture.state
+    elif capability == "refund":
+        refund = next((one for one in case.refunds if one.id == part), None)
+        if refund is not None and accepted and (reply.get("attributes") or {}).get("status") == "pending":
+            # The provider has taken it on; how it ends, an event says.
+            refund.external_id = external_id
+        elif refund is not None:
+            refund_answered(case, refund, payment.connection, accepted, refused, external_id, words)
+    elif capability == "void":
+        _void_answered(case, payment, accepted, refused, words)
+    else:
+        authorise_answered(case, payment, capability, accepted, refused, reply, words)
+
+
+def payment_of(case: Case, payment_id: str | None) -> Payment | None:
+    return next((one for one in case.payments if one.id == payment_id), None)
+
+
+def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: Decimal, external_id: str | None) -> None:
+    """The provider charged `amount` for a capture of ours."""
+    if capture.state is CallState.SUCCEEDED:
+        capture.external_id = capture.external_id or external_id
+        return
+    asked = capture.amount if capture.state.open else ZERO
+    covered = payment.see_captured(amount, external_id, asked=asked)
+    capture.state, capture.external_id, capture.amount = CallState.SUCCEEDED, external_id, amount
+    case.clear_exception(f"capture-failed/{capture.id}", "it was captured")
+    told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(amount)}
+    tell(case, Fact.PAYMENT_CAPTURED, capture.id, currency=payment.currency, **told)
+    give_back_what_waited(case)
+    settle_when_ended(case)
+    if not covered:
+        over_captured(case, payment, amount)
+
+
+def settle_when_ended(case: Case) -> None:
+    """The order ended while a capture was under way: what is left of its payments is settled now."""
+    if status(case.order) in ENDED_ORDERS and not any(one.state.open for one in case.captures):
+        case.task("settle_money", case.order.id, case.now)
+
+
+def over_captured(case: Case, payment: Payment, amount: Decimal) -> None:
+    """Somebody captured what no authorisation that we know covers. It is counted; a person is told."""
+    case.raise_exception(
+        f"over-captured/{payment.id}",
+        "over_captured",
+        "More was captured than was authorised",
+        f"{payment.connection} captured {decimal_text(amount)} {payment.currency} beyond what was open.",
+        "Compare with the provider; refund what is too much.",
+        f"hub payments list --order {case.order.id}",
+    )
+
+
+def capture_failed(case: Case, payment: Payment, capture: Capture, words: str) -> None:
+    """The provider did not charge it. Nothing is stopped silently: a person reads why, in the provider's words."""
+    if not capture.state.open:
+        return
+    payment.capture_failed(capture.amount)
+    capture.state = CallState.FAILED
+    capture.facts = {**capture.facts, "words": words}
+    case.raise_exception(
+        f"capture-failed/{capture.id}",
+        "capture_failed",
+        "A payment could not be captured",
+        f"{decimal_text(capture.amount)} {payment.currency} at {payment.connection}: {words}",
+        "Ask the customer for another way to pay, or try again.",
+        f"hub payments capture {case.order.id} --reason WHY",
+    )
+    told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(capture.amount)}
+    tell(case, Fact.PAYMENT_CAPTURE_FAILED, capture.id, currency=payment.currency, **told)
+    give_back_what_waited(case)
+
+
+def refund_answered(
+    case: Case, refund: Refund, by: str, accepted: bool, refused: bool, external_id: str | None, words: str
+) -> None:
+    if accepted:
+        refund_succeeded(case, refund, by, external_id)
+    elif refused:
+        refund_failed(case, refund, by, words)
+    elif refund.state.open:
+        refund.state = CallState.UNKNOWN
+
+
+def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | None) -> None:
+    """The money went back, says the connection `by`. Said again, by it or another, it is the same money."""
+    seen = refund.facts.get("seen", {})
+    if external_id or by not in seen:
+        refund.facts = {**refund.facts, "seen": {**seen, by: external_id or seen.get(by, "")}}
+    if refund.state is CallState.SUCCEEDED:
+        return
+    payment = payment_of(case, refund.payment_id)
+    if payment is not None:
+        payment.see_refunded(refund.amount, external_id, asked=refund.amount if refund.state.open else ZERO)
+    else:
+        journal_refund(case, refund, external_id)
+    refund.state, refund.external_id = CallState.SUCCEEDED, external_id
+    for cause in ("refund-failed", "refund-at-channel"):
+        case.clear_exception(f"{cause}/{refund.id}", "the money went back")
+    told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
+    tell(case, Fact.REFUND_SUCCEEDED, refund.id, **told)
+    for one in case.returns:
+        if refund.id in one.facts.get("refunds", ()):
+            case.task("close_return", one.id, case.now, refund.id, payload={"order": case.order.id})
+    if refund.purpose is not Purpose.OBSERVED:
+        reason = str(refund.facts.get("reason", ""))
+        notify(case, "refunded", refund.id, amount=decimal_text(refund.amount), reason=reason)
+    told_us = case.order.channel in seen
+    if payment is not None and payment.managed_by == HUB and not told_us and manages_money(case):
+        tell_channel(case, refund)
+
+
+def refund_failed(case: Case, refund: Refund, by: str, words: str) -> None:
+    if not refund.state.open:
+        return
+    payment = payment_of(case, refund.payment_id)
+    if payment is not None:
+        payment.refund_failed(refund.amount)
+    refund.state = CallState.FAILED
+    refund.facts = {**refund.facts, "words": words}
+    case.raise_exception(
+        f"refund-failed/{refund.id}",
+        "refund_failed",
+        "Money could not be given back",
+        f"{decimal_text(refund.amount)} {refund.currency} at {by}: {words}",
+        "Give it back another way, or try again.",
+        f"hub orders refund {case.order.id} --amount {decimal_text(refund.amount)} --reason WHY",
+    )
+    told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
+    tell(case, Fact.REFUND_FAILED, refund.id, **told)
+
+
+def journal_refund(case: Case, refund: Refund, external_id: str | None) -> None:
+    """A refund of money that no payment of the order stands for has its journal entry all the same."""
+    case.decision.writes.insert(
+        "money_moves",
+        {
+            "id": case.new_id("mm", refund.id),
+            "order_id": case.order.id,
+            "payment_id": None,
+            "kind": "refunded",
+            "currency": refund.currency,
+            "amount": refund.amount,
+            "external_id": external_id,
+            "document": {"refund": refund.id},
+            "at": case.now,
+        },
+    )
+
+
+def channel_answered(case: Case, key: str, record: dict[str, Any]) -> None:
+    """The answer to push_refund: where the channel manages the money, its yes is the refund."""
+    refund = next((one for one in case.refunds if one.id in key.split("/")), None)
+    if refund is None:
+        return
+    payment = payment_of(case, refund.payment_id)
+    resolution, reply = str(record.get("resolution", "success")), record.get("reply") or {}
+    accepted = resolution in DONE and reply.get("accepted") is not False
+    external_id = str(reply.get("external_id") or record.get("external_id") or "") or None
+    by = str(record.get("destination") or case.order.channel)
+    if payment is not None and payment.managed_by == HUB:
+        if accepted:
+            refund.facts = {**refund.facts, "seen": {**refund.facts.get("seen", {}), by: external_id or ""}}
+        return
+    refused = resolution in ENDED or (resolution in DONE and not accepted)
+    words = case.discreet(str(reply.get("reason") or record.get("words") or "no reason given"))
+    refund_answered(case, refund, by, accepted, refused, external_id, words)
+
+
+def _void_answered(case: Case, payment: Payment, accepted: bool, refused: bool, words: str) -> None:
+    voiding = payment.facts.get("voiding")
+    if voiding is None or not (accepted or refused):
+        return
+    payment.facts = {name: value for name, value in payment.facts.items() if name != "voiding"}
+    if accepted:
+        gone = payment.see_voided(Decimal(voiding))
+        case.clear_exception(f"void-failed/{payment.id}", "it was voided")
+        tell(case, Fact.PAYMENT_VOIDED, f"{case.cause}/{payment.id}", payment=payment.id, amount=decimal_text(gone))
+        return
+    case.raise_exception(
+        f"void-failed/{payment.id}",
+        "void_failed",
+        "An authorisation could not be given up",
+        f"{voiding} {payment.currency} at {payment.connection}: {words}",
+        "Void it at the provider; otherwise it lapses when it expires.",
+        f"hub payments list --order {case.order.id}",
+    )

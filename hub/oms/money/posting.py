@@ -1,0 +1,153 @@
+"""What the ERP books beside orders and invoices: credit notes for money given back, movements of goods.
+
+Each is posted once, under the key of the fact that made it, after the order it belongs to and in a lane of its own: one
+bad document holds up no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from hub.domain.decision import EffectRequest
+from hub.domain.ids import derived_id
+from hub.domain.money import decimal_text
+from hub.domain.order import Effects, OrderLine
+from hub.domain.payment import MoneyKind
+from hub.oms.desk.load import Case
+from hub.oms.desk.times import instant_text
+from hub.oms.telling.outgoing import Record, order_key
+
+ZERO = Decimal(0)
+
+
+def post_credit_note(
+    case: Case, key: str, amount: Decimal, lines: Sequence[tuple[OrderLine, Decimal]], reason: str
+) -> None:
+    """Tell the ERP what is owed back, in the order's currency, after it knows the order. `lines` are what it is for,
+    with the units taken back; none where it is for none in particular."""
+    order = case.order
+    takers = case.rules.takers.get("post_credit_note", ())
+    if order.currency is None or amount <= 0 or not case.acts or not takers:
+        return
+    _count(case, key, amount, order.currency)
+    for destination in takers:
+        record: Record = {
+            "key": key,
+            "order": order.id,
+            **({"order_number": order.number} if order.number else {}),
+            "reference": f"{destination}/submit_order/{order_key(case)}",
+            "currency": order.currency,
+            "issued_at": instant_text(case.now),
+            "amount": decimal_text(amount),
+            **({"reason": reason} if reason else {}),
+            "lines": [_line(line, units) for line, units in lines],
+        }
+        case.decision.effects.append(
+            EffectRequest(
+                destination=destination,
+                capability="post_credit_note",
+                key=key,
+                aggregate=order.id,
+                lane=f"credit/{key}",
+                record=record,
+                order_id=order.id,
+                requires=_order_first(case, destination),
+                suppressed=order.effects == Effects.OBSERVE,
+            )
+        )
+
+
+def post_goods_movement(
+    case: Case, key: str, kind: str, location: str, sku: str, quantity: Decimal, reason: str
+) -> None:
+    """Tell the ERP that goods moved; `kind` is one of GoodsMovement.kind, `quantity` is never negative."""
+    order = case.order
+    if quantity <= 0 or not case.acts:
+        return
+    for destination in case.rules.takers.get("post_goods_movement", ()):
+        record: Record = {
+            "key": key,
+            "kind": kind,
+            "location": location,
+            "sku": sku,
+            "quantity": decimal_text(quantity),
+            "moved_at": instant_text(case.now),
+            "order": order.id,
+            **({"order_number": order.number} if order.number else {}),
+            **({"reason": reason} if reason else {}),
+        }
+        case.decision.effects.append(
+            EffectRequest(
+                destination=destination,
+                capability="post_goods_movement",
+                key=key,
+                aggregate=order.id,
+                lane=f"goods/{key}",
+                record=record,
+                order_id=order.id,
+                requires=_order_first(case, destination),
+                suppressed=order.effects == Effects.OBSERVE,
+            )
+        )
+
+
+def _order_first(case: Case, destination: str) -> tuple[str, ...]:
+    """Where the ERP refuses the order, whatever belongs to it waits under the same exception."""
+    takes_orders = destination in case.rules.takers.get("submit_order", ())
+    known = takes_orders and "posted" in case.order.facts
+    return (f"{destination}/submit_order/{order_key(case)}",) if known else ()
+
+
+CREDITED, BEFORE = "credited", "total_before_credit"
+
+
+def present_total(case: Case) -> Decimal | None:
+    """What the source says now that the order comes to; None where it says nothing."""
+    stated = (case.order.facts.get("totals") or {}).get("current_total")
+    return Decimal(stated) if stated is not None else case.order.total
+
+
+def taken_off(case: Case) -> Decimal:
+    """What of the credit notes the source has taken off the order's total since: channels state a total that their
+    refunds have lowered."""
+    order, total = case.order, present_total(case)
+    if BEFORE not in order.facts or total is None:
+        return ZERO
+    lowered = max(Decimal(order.facts[BEFORE]) - total, ZERO)
+    return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
+
+
+def credit_what_is_less(case: Case, amount: Decimal) -> None:
+    """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
+    order, total = case.order, present_total(case)
+    assert total is not None
+    before = total + taken_off(case) + amount
+    post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
+    order.facts = {**order.facts, BEFORE: decimal_text(before)}
+
+
+def _count(case: Case, key: str, amount: Decimal, currency: str) -> None:
+    order = case.order
+    credited = Decimal(order.facts.get(CREDITED, "0")) + amount
+    before = order.facts.get(BEFORE) or decimal_text(present_total(case) or ZERO)
+    order.facts = {**order.facts, CREDITED: decimal_text(credited), BEFORE: before}
+    case.decision.writes.insert(
+        "money_moves",
+        {
+            "id": derived_id("mm", order.id, "credited", key),
+            "order_id": order.id,
+            "payment_id": None,
+            "kind": MoneyKind.CREDITED.value,
+            "currency": currency,
+            "amount": amount,
+            "external_id": None,
+            "document": {"key": key},
+            "at": case.now,
+        },
+    )
+
+
+def _line(line: OrderLine, units: Decimal) -> Record:
+    named: Record = {"line": line.id, "quantity": decimal_text(units)}
+    return {**named, "sku": line.sku} if line.sku else named

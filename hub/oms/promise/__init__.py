@@ -1,0 +1,1 @@
+"""What may be sold, by when, and who is first when goods come."""

@@ -1,0 +1,92 @@
+"""What a channel shows, compared with what it was told and what it may sell; what differs is told again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from hub.domain.decision import Decision, TaskRequest
+from hub.domain.money import decimal_text
+from hub.domain.snapshot import Snapshot
+from hub.oms.ports import Channel, Rules
+from hub.oms.promise.promise import places_of, promise
+
+OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
+"""States of a push that may still change what the channel shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the channel shows of a SKU at a place; `places` are its names for the place."""
+
+    sku: str
+    places: tuple[str, ...]
+    available: Decimal
+
+
+@dataclass(slots=True)
+class Compared:
+    """`differing` names SKU, place, what is shown, what was told and what may be sold, as text."""
+
+    looked_at: int = 0
+    equal: int = 0
+    under_way: int = 0
+    unknown: int = 0
+    differing: list[dict[str, str]] = field(default_factory=list)
+
+
+def compare_levels(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    channel: Channel,
+    shown: Sequence[Shown],
+    read_at: dt.datetime,
+    reading: str,
+) -> tuple[Decision, Compared]:
+    """A decision that has what differs pushed anew, once the task `reading` has read the channel's orders: what it
+    shows less of it may have sold. Levels told since `read_at` and calls under way are left alone."""
+    decision, found = Decision(subject=channel.id), Compared()
+    places = places_of(rules, channel)
+    for level in shown:
+        found.looked_at += 1
+        theirs = next((place for place in level.places if place in places), None)
+        subject = f"{channel.id}|{level.sku}|{theirs}"
+        told = snapshot.row("pushed_stock", {"subject": subject}) if theirs is not None else None
+        if theirs is None or (told is None and not _ours(snapshot, level.sku)):
+            found.unknown += 1
+            continue
+        if told is not None and (told["updated_at"] >= read_at or _under_way(snapshot, channel, subject)):
+            found.under_way += 1
+            continue
+        may = promise(snapshot, rules, channel, level.sku, sorted(places[theirs]), now).quantity
+        if level.available == may and told is not None and told["quantity"] == level.available:
+            found.equal += 1
+            continue
+        if level.available != may:
+            said = decimal_text(told["quantity"]) if told is not None and told["quantity"] is not None else ""
+            numbers = {"shown": decimal_text(level.available), "told": said, "may_sell": decimal_text(may)}
+            found.differing.append({"sku": level.sku, "place": theirs, **numbers})
+        else:
+            found.equal += 1
+        values = {"quantity": level.available, "updated_at": now}
+        if told is None:
+            row = {"subject": subject, "connection": channel.id, "sku": level.sku, "sequence": 0, **values}
+            decision.writes.insert("pushed_stock", row, claim=True)
+        else:
+            decision.writes.update("pushed_stock", {"subject": subject, "sequence": told["sequence"]}, values)
+        key = f"push_stock/{level.sku}/compare/{reading}"
+        payload = {"sku": level.sku, "after": reading, "channel": channel.id}
+        decision.tasks.append(TaskRequest("push_stock", level.sku, now, key, payload))
+    return decision, found
+
+
+def _ours(snapshot: Snapshot, sku: str) -> bool:
+    """The hub knows the SKU: it has stock of it, or an item."""
+    return bool(snapshot.rows("stock", {"sku": sku}, limit=1) or snapshot.row("items", {"sku": sku}))
+
+
+def _under_way(snapshot: Snapshot, channel: Channel, subject: str) -> bool:
+    return bool(snapshot.rows("deliveries", {"subject": subject, "destination": channel.id, "state": OPEN}, limit=1))

@@ -1,0 +1,203 @@
+"""Telling channels what they may sell: the promise of a SKU, place by place as the channel knows them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.decision import Decision, DueTask, EffectRequest, ExceptionClear, Incoming, TaskRequest, Verdict
+from hub.domain.money import decimal_text
+from hub.domain.snapshot import BatchSnapshot, Snapshot
+from hub.oms.desk.save import push_tasks
+from hub.oms.ports import Channel, Rules
+from hub.oms.promise.promise import places_of, promise
+from hub.oms.stock.reserve import UNASSIGNED
+
+PUSH_STOCK = "push_stock"
+"""Kind of the task; its subject is a SKU."""
+MOST_SKUS = 200_000
+READ_AGAIN = dt.timedelta(seconds=2)
+"""How often it is looked whether the orders of a channel have been read, before a level that missed is set anew."""
+
+
+def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `push_stock`: subject is a SKU; the kits that it is a component of follow it."""
+
+    def push_stock(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        decision = Decision(subject=task.subject)
+        after = str(task.payload.get("after", ""))
+        if after and _still_read(snapshot, str(task.payload["channel"]), after):
+            key = f"push_stock/{task.subject}/after/{task.id}"
+            decision.tasks.append(TaskRequest(PUSH_STOCK, task.subject, now + READ_AGAIN, key, dict(task.payload)))
+            return decision
+        waits = False
+        kits = sorted({row["kit"] for row in snapshot.rows("kit_parts", {"sku": task.subject})})
+        for connection in rules.takers.get("push_inventory", ()):
+            channel = rules.channels.get(connection)
+            if channel is not None:
+                for sku in (task.subject, *kits):
+                    waits |= _push(decision, snapshot, rules, channel, sku, now)
+        if waits:
+            due, key = now + READ_AGAIN, f"push_stock/{task.subject}/after/{task.id}"
+            decision.tasks.append(TaskRequest("push_stock", task.subject, due, key, {"sku": task.subject}))
+        return decision
+
+    return push_stock
+
+
+def handle_stock_stale(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `stock_stale`: subject is a location whose count is now too old to be believed, unless a newer came."""
+
+    def stock_stale(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        rule = rules.locations.get(task.subject)
+        decision = Decision(subject=task.subject)
+        if rule is not None and rule.stale_after:
+            counted = snapshot.rows("stock", {"location": rule.id}, limit=MOST_SKUS)
+            old = [row["sku"] for row in counted if row["as_of"] is not None and now - row["as_of"] > rule.stale_after]
+            decision.tasks += push_tasks(rules, now, sorted(old))
+        return decision
+
+    return stock_stale
+
+
+def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
+    """Read what pushing these SKUs will ask for."""
+    if not skus:
+        return
+    snapshot.prefetch("reservations", "sku", skus, where=UNASSIGNED)
+    snapshot.prefetch("items", "sku", skus)
+    snapshot.prefetch("kit_parts", "sku", skus)
+    for connection in rules.takers.get("push_inventory", ()):
+        channel = rules.channels.get(connection)
+        if channel is None:
+            continue
+        snapshot.prefetch("cross_references", "internal_id", skus, where={"system": channel.id, "entity": "item"})
+        for theirs, ours in places_of(rules, channel).items():
+            if ours:
+                snapshot.prefetch("stock", "sku", skus, where={"location": tuple(sorted(ours))})
+            subjects = {sku: f"{channel.id}|{sku}|{theirs}" for sku in skus}
+            snapshot.prefetch("pushed_stock", "subject", list(subjects.values()))
+            before = [
+                f"subject/{sku}|{theirs}/{row['sequence']}"
+                for sku, subject in subjects.items()
+                if (row := snapshot.row("pushed_stock", {"subject": subject})) is not None
+            ]
+            snapshot.prefetch("tasks", "dedupe_key", [_reading_key(channel.id, one) for one in before])
+            keys = [f"{channel.id}/push_inventory/{one}" for one in before]
+            snapshot.prefetch("deliveries", "business_key", keys)
+
+
+def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime, key: str) -> Decision:
+    """The channel's level was not the one we compared with: it has sold meanwhile. Its orders are read first, then the
+    promise is published, compared with the level that it shows; without a comparison where it shows none (docs: stock).
+    """
+    sku, _, theirs = key.removeprefix("subject/").rpartition("/")[0].rpartition("|")
+    sequence = int(key.rpartition("/")[2])
+    subject = f"{incoming.record['destination']}|{sku}|{theirs}"
+    known = snapshot.row("pushed_stock", {"subject": subject})
+    if known is None or known["sequence"] != sequence:
+        return Decision(Verdict.IGNORED, message=f"a newer level of {sku} is on its way")
+    decision = Decision(subject=sku)
+    shown = ((incoming.record.get("reply") or {}).get("attributes") or {}).get("available")
+    values = {"quantity": Decimal(str(shown)) if shown is not None else None, "updated_at": now}
+    decision.writes.update("pushed_stock", {"subject": subject, "sequence": sequence}, values)
+    channel = str(incoming.record["destination"])
+    payload = {"connection": channel, "stream": "orders"}
+    decision.tasks.append(TaskRequest("poll", f"{channel}|orders", now, _reading_key(channel, key), payload))
+    decision.tasks += push_tasks(rules, now, [sku])
+    return decision
+
+
+def _reading_key(channel: str, missed: str) -> str:
+    return f"poll-before-push/{channel}/{missed}"
+
+
+def _being_read(snapshot: Snapshot, channel: str, missed: str) -> bool:
+    """The orders that made a level miss are not all known yet."""
+    return _still_read(snapshot, channel, _reading_key(channel, missed))
+
+
+def _still_read(snapshot: Snapshot, channel: str, dedupe_key: str) -> bool:
+    """Orders that a task reads are still to be asked for, to be parsed or to be applied."""
+    reading = snapshot.row("tasks", {"dedupe_key": dedupe_key})
+    if reading is None:
+        return False
+    if reading["state"] in ("pending", "claimed"):
+        return True
+    if snapshot.rows("receipts", {"connection": channel, "state": "pending"}, limit=1):
+        return True
+    under_way = {"connection": channel, "stream": "orders", "state": ("stored", "retry", "claimed")}
+    return bool(snapshot.rows("messages", under_way, limit=1))
+
+
+def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
+    """True if something must wait until the channel's orders have been read."""
+    places = places_of(rules, channel)
+    waits = False
+    for theirs in sorted(places):
+        waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
+    return waits
+
+
+def _push_place(
+    decision: Decision,
+    snapshot: Snapshot,
+    rules: Rules,
+    channel: Channel,
+    sku: str,
+    theirs: str,
+    ours: list[str],
+    now: dt.datetime,
+) -> bool:
+    subject = f"{channel.id}|{sku}|{theirs}"
+    known = snapshot.row("pushed_stock", {"subject": subject})
+    before = f"subject/{sku}|{theirs}/{known['sequence']}" if known else ""
+    if before and _being_read(snapshot, channel.id, before):
+        return True
+    quantity = promise(snapshot, rules, channel, sku, ours, now).quantity
+    if known is not None and known["quantity"] == quantity:
+        return False
+    if before:
+        _forget_refusal(decision, snapshot, f"{channel.id}/push_inventory/{before}")
+    sequence = (known["sequence"] if known else 0) + 1
+    values = {"quantity": quantity, "sequence": sequence, "updated_at": now}
+    if known is None:
+        row = {"subject": subject, "connection": channel.id, "sku": sku, **values}
+        decision.writes.insert("pushed_stock", row, claim=True)
+    else:
+        decision.writes.update("pushed_stock", {"subject": subject, "sequence": known["sequence"]}, values)
+    record: dict[str, Any] = {
+        "sku": sku,
+        "available": decimal_text(quantity),
+        "sequence": str(sequence),
+        "location": ",".join(ours),
+    }
+    if theirs:
+        record["external_location_id"] = theirs
+    if known is not None and known["quantity"] is not None:
+        record["previous"] = decimal_text(known["quantity"])
+    item = snapshot.rows("cross_references", {"system": channel.id, "entity": "item", "internal_id": sku}, limit=1)
+    if item:
+        record["external_item_id"] = item[0]["external_id"]
+    decision.effects.append(
+        EffectRequest(
+            destination=channel.id,
+            capability="push_inventory",
+            key=f"subject/{sku}|{theirs}/{sequence}",
+            aggregate=f"stock/{sku}",
+            lane="inventory",
+            record=record,
+            subject=subject,
+            suppressed=not channel.effects,
+        )
+    )
+    return False
+
+
+def _forget_refusal(decision: Decision, snapshot: Snapshot, business_key: str) -> None:
+    """A level that was refused is of no interest once a newer one goes out; that one tells if it is refused too."""
+    row = snapshot.row("deliveries", {"business_key": business_key})
+    if row is not None and row["state"] == "refused":
+        decision.clears.append(ExceptionClear("", "delivery", row["id"], "a newer level"))

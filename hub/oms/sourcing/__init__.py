@@ -1,0 +1,1 @@
+"""Which locations ship what, and why."""

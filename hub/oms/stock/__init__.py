@@ -1,0 +1,1 @@
+"""Goods at locations: counts, movements, reservations and what they free."""

@@ -1,0 +1,70 @@
+"""Goods that leave a location or come to one: stock on hand and its journal, in step with what was counted since."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+
+from hub.domain.stock import Mark, Means, movement_effect
+from hub.domain.writeset import StockChange
+from hub.oms.desk.load import Case
+from hub.oms.money.posting import post_goods_movement
+
+ZERO = Decimal(0)
+
+
+def take_from_stock(
+    case: Case, location: str, source: str, taken: Mapping[str, Decimal], at: dt.datetime, movement: str = "issue"
+) -> None:
+    """Take SKU -> units off a location's stock, unless a newer count has done so; journal it either way. `source` is
+    the connection that told of it, `movement` what the ERP calls it (GoodsMovement.kind)."""
+    rule = case.location(location)
+    means = rule.stock_means if rule else Means.ON_HAND
+    where = {"sku": tuple(sorted(taken)), "location": location}
+    known = {row["sku"]: row for row in case.snapshot.rows("stock", where)} if taken else {}
+    for sku in sorted(taken):
+        row = known.get(sku)
+        snapshot = Mark(row["as_of"]) if row and row["as_of"] is not None else None
+        delta = -taken[sku]
+        # A source that excludes work in progress does not say when goods left: on hand still holds them here.
+        effect = delta if means != Means.ON_HAND else movement_effect(delta, Mark(at), snapshot)
+        if effect:
+            case.stock.append(StockChange(sku, location, on_hand=effect))
+            if row is not None:
+                # A count that is applied meanwhile may hold this shipment already: then it is decided anew.
+                uncounted = {"sku": sku, "location": location, "as_of": row["as_of"]}
+                case.decision.writes.update("stock", uncounted, {"updated_at": case.now})
+        journal(case, sku, location, "on_hand", "shipment", effect, source, at, f"shipped for {case.order.id}")
+        key = f"shipped/{case.new_id('gm', sku, location)}"
+        post_goods_movement(case, key, movement, location, sku, taken[sku], "shipped")
+
+
+def journal(
+    case: Case,
+    sku: str,
+    location: str,
+    bucket: str,
+    kind: str,
+    delta: Decimal,
+    source: str,
+    at: dt.datetime,
+    reason: str,
+) -> None:
+    """One entry of the journal of stock. `kind`: shipment | movement | adjustment | return."""
+    case.journal.append(
+        {
+            "id": case.new_id("se", sku, location),
+            "sku": sku,
+            "location": location,
+            "bucket": bucket,
+            "kind": kind,
+            "delta": delta,
+            "absolute": None,
+            "source": source,
+            "source_time": at,
+            "reason": reason,
+            "cause": case.cause,
+            "sequence": f"{case.now.isoformat()}/{case.cause}",
+        }
+    )
