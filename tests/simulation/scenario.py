@@ -29,6 +29,10 @@ class Story:
     scripted_short: set[str] = field(default_factory=set)
     """Numbers of orders of which the warehouse will not find everything, however much lies there."""
     scripted_refusals: bool = False
+    places: tuple[str, ...] = LOCATIONS
+    """Where goods lie."""
+    by_hand: set[str] = field(default_factory=set)
+    """The hub's ids of orders that people here have changed or paid back."""
     _agenda: list[tuple[float, int, Act]] = field(default_factory=list)
     _order: int = 0
 
@@ -66,7 +70,7 @@ class Story:
         source = self.source
         rows = [
             {"warehouse": location, "sku": sku, "quantity": str(source.choice((0, 1, 2, 3, 5, 8)))}
-            for location in LOCATIONS
+            for location in self.places
             for sku in SKUS
         ]
         self.ask(WMS, "set_stock", {"rows": rows})
@@ -89,7 +93,7 @@ class Story:
 
     def count(self) -> None:
         """Every location counts and tells."""
-        for location in LOCATIONS:
+        for location in self.places:
             self.ask(WMS, "snapshot", {"warehouse": location})
 
     def restock(self) -> None:
@@ -124,12 +128,22 @@ class Story:
         }
         if source.random() < 0.2:
             wish |= {"discount_code": "WELCOME", "discount": "1.10"}
+        wish |= self._further(wish)
         placed = self.ask(SHOP, "place", wish)
         assert placed is not None
         number = str(placed["name"])
         self.orders.append(number)
         self._treat(number)
         self._second_thoughts(str(placed["id"]), skus)
+        self._placed(str(placed["id"]))
+
+    def _placed(self, order: str) -> None:
+        """What else people do about an order, by the shop's id of it; nothing at a site that only ships."""
+
+    def _further(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """What else an order says; nothing at a site that only ships."""
+        del wish
+        return {}
 
     def _treat(self, number: str) -> None:
         """How the warehouse treats this order, if not as usual."""

@@ -90,8 +90,10 @@ class Weather:
         return cls(faults, warehouse, books)
 
 
-def open_peers(weather: Weather, clock: Clock, source: random.Random) -> Sequence[Peer]:
-    """The three systems with ledgers in memory."""
+def open_peers(
+    weather: Weather, clock: Clock, source: random.Random, further: Mapping[str, Mapping[str, str]] | None = None
+) -> Sequence[Peer]:
+    """The three systems with ledgers in memory; `further` settings of theirs by name."""
     own = {
         SHOP: {
             "access_token": SECRETS["SIM_SHOP_TOKEN"],
@@ -125,7 +127,7 @@ def open_peers(weather: Weather, clock: Clock, source: random.Random) -> Sequenc
                 clock=clock,
                 source=random.Random(source.getrandbits(64)),
                 faults=_faults(weather.faults[name]),
-                config=own[name],
+                config={**own[name], **(further or {}).get(name, {})},
             ),
         )
         for name, kind in kinds.items()

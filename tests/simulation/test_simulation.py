@@ -85,7 +85,7 @@ def test_the_command_prints_its_report_and_fails_with_the_seed(
     assert (report["seeds"], report["failures"]) == (2, [])
     assert {"seeds_per_minute", "commits", "crashes", "faults", "orders"} <= report.keys()
 
-    def broken(seed: int) -> Outcome:
+    def broken(seed: int, *, flows: bool) -> Outcome:
         return Outcome(seed, ["lost"], ["0.0 start"], "hash", 1, 1, 0, 0)
 
     monkeypatch.setattr(cli, "run_seed", broken)
