@@ -290,6 +290,26 @@ class Flows(Story):
         else:
             self.do(order_id, "returns.close", reference=one, reason="done")
 
+    def settle_doubts(self) -> None:
+        """No search says whether a handover, which has no tracking number, was told: people look at the shop."""
+        shop = next(peer.emulator for peer in self.simulation.peers if peer.connection == SHOP)
+        for delivery, order_id, fact in self.rows(
+            "SELECT id, order_id, fact FROM deliveries WHERE state = 'unknown' AND capability = 'push_shipment'"
+        ):
+            match = json.loads(fact)["match"]
+            line, told = str(match.get("external_line_id", "")), match["order_external_id"]
+            there = [
+                key
+                for _, key, order, data in shop.ledger.entries("fulfilment")
+                if order == told and line in json.loads(data)["lines"]
+            ]
+            known = {row[0] for row in self.rows("SELECT external_id FROM deliveries WHERE order_id = ?", order_id)}
+            new = [key for key in there if key not in known]
+            if new:
+                self.do(order_id, "deliveries.happened", delivery=delivery, external_id=new[0])
+            else:
+                self.do(order_id, "deliveries.did_not_happen", delivery=delivery)
+
 
 def _fits(row: dict[str, str], place: str, goods: dict[str, str]) -> bool:
     return (row["warehouse"], row["sku"]) == (place, goods["sku"])

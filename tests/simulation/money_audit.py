@@ -67,27 +67,33 @@ class _Money:
             yield f"money moved on {payment}, which the hub does not know"
 
     def _kept(self) -> Iterator[str]:
-        """What the provider keeps of an order is what its invoices come to, less what was given back of it."""
+        """What the provider keeps of an order, and of those that were made out of it, is what their invoices come to,
+        less what was given back of it, in money or in other goods."""
+        family: dict[str, str] = {}
+        unfinished: set[str] = set()
+        for order_id, external_id, status in self._select("SELECT id, external_id, status FROM orders"):
+            family[order_id] = external_id.partition("/")[0]
+            if order_id in self._told or status not in ("closed", "cancelled"):
+                unfinished.add(family[order_id])
         kept: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for external_id, order_id in self._select("SELECT external_id, order_id FROM payments"):
-            kept[order_id] += self._taken[external_id] - self._back[external_id]
+            kept[family[order_id]] += self._taken[external_id] - self._back[external_id]
         invoiced: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for _, _, order_id, data in self._erp.entries("invoice"):
-            invoiced[order_id] += Decimal(json.loads(data)["amount"])
+            invoiced[family[order_id]] += Decimal(json.loads(data)["amount"])
         back: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        # What is given back because it was taken for nothing has never been invoiced.
         for order_id, amount in self._select(
+            # What was taken for nothing was never invoiced; what an exchange costs less is part of its worth.
             "SELECT order_id, amount FROM refunds WHERE state = 'succeeded' AND purpose <> 'overpaid'"
+            " AND key NOT LIKE 'exchange/%'"
+            " UNION ALL SELECT order_id, amount FROM return_settlements WHERE kind = 'exchange'"
         ):
-            back[order_id] += Decimal(amount) / MILLION
-        for order_id, status in self._select("SELECT id, status FROM orders"):
-            if order_id in self._told or status not in ("closed", "cancelled"):
-                continue
-            due = invoiced[order_id] - back[order_id]
-            if kept[order_id] != due:
+            back[family[order_id]] += Decimal(amount) / MILLION
+        for root in sorted(set(family.values()) - unfinished):
+            if kept[root] != invoiced[root] - back[root]:
                 yield (
-                    f"of order {order_id} ({status}) the provider keeps {kept[order_id]}; {invoiced[order_id]} were"
-                    f" invoiced and {back[order_id]} given back"
+                    f"of order {root} and what was made out of it the provider keeps {kept[root]};"
+                    f" {invoiced[root]} were invoiced and {back[root]} given back"
                 )
 
     def _credited(self) -> Iterator[str]:

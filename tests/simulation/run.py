@@ -67,9 +67,10 @@ def run_seed(seed: int, *, flows: bool = False) -> Outcome:
         calm(simulation.peers)
         simulation.plan.calm = True
         simulation.poll_every(7200.0)
-        if flows:
+        if isinstance(story, flow_site.Flows):
             # Goods that nobody collects stand ready for a while, which is nothing that a run waits for by itself.
             simulation.run_until(simulation.clock.now() + 2 * dt.timedelta(seconds=flow_site.COLLECT_WITHIN))
+            story.settle_doubts()
         simulation.settle(LIMIT)
         story.count()
         simulation.settle(LIMIT)

@@ -197,6 +197,31 @@ def test_a_buyer_who_comes_while_the_store_is_asked_gets_the_goods() -> None:
     assert "cancel_too_late" not in bench.raised()
 
 
+def open_exceptions(bench: Bench) -> list[str]:
+    return list(bench.the_order()["document"].get("raised", []))
+
+
+def test_a_store_that_does_not_put_goods_back_leaves_a_person_told_until_somebody_has_them() -> None:
+    bench = bench_of(hold_for=dt.timedelta(days=7))
+    ordered(bench)
+    bench.send()
+    report(bench, "ready_for_pickup")
+    bench.later(days=8)
+    bench.run()
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    bench.reply(asked, lines=[{"line": bench.line_id("L1"), "answer": "refused", "quantity": "2"}])
+    assert bench.lines() == {"L1": {"ready_for_pickup": Decimal(2)}}
+    key = f"not-collected/{work_of(bench)['id']}"
+    assert open_exceptions(bench) == [key]
+    told = next(one for one in reversed(bench.exceptions) if one.cause_key == key)
+    assert "hands over" in told.next_step
+    report(bench, "handed_over", [("L1", "1")])
+    assert open_exceptions(bench) == [key]
+    report(bench, "handed_over", [("L1", "1")])
+    assert bench.lines() == {"L1": {"handed_over": Decimal(2)}}
+    assert open_exceptions(bench) == []
+
+
 def test_what_was_handed_over_stays_paid_and_only_the_rest_is_given_back() -> None:
     bench = bench_of()
     ordered(bench, 3)

@@ -24,7 +24,15 @@ from hub.oms.change.reconcile import ask, reconcile
 from hub.oms.desk.load import Case, work_key
 from hub.oms.desk.save import save, tell
 from hub.oms.fulfilment.label import drop_unneeded, packed
-from hub.oms.fulfilment.pickup import became_ready, give_up, not_collected, tell_turned_down, turned_down
+from hub.oms.fulfilment.pickup import (
+    became_ready,
+    give_up,
+    not_collected,
+    see_collected,
+    tell_kept,
+    tell_turned_down,
+    turned_down,
+)
 from hub.oms.fulfilment.ship import hand_over
 from hub.oms.fulfilment.transfer import for_shelves, on_the_way_key, receive
 from hub.oms.fulfilment.work import all_of, end_requests, is_pickup, named_line, open_work, quantities_of, unexpected
@@ -79,6 +87,7 @@ def report(case: Case, work: FulfilmentOrder, said: str, record: dict[str, Any])
             packed(case, work, record)
     elif said == "handed_over":
         hand_over(case, work, record)
+        see_collected(case, work)
     elif said == "not_collected":
         not_collected(case, work, quantities or all_of(work), case.discreet(str(record.get("reason", "not collected"))))
     elif said == "short":
@@ -212,7 +221,8 @@ def _answer_cancel(
 
 def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: Decimal) -> None:
     if request.purpose == "no_show":
-        return  # what the store told us last stands; its exception says what can be done
+        tell_kept(case, work)
+        return
     case.raise_exception(
         f"cancel-refused/{work.id}",
         "cancel_refused",

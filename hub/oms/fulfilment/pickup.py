@@ -70,13 +70,24 @@ def not_collected(case: Case, work: FulfilmentOrder, quantities: Mapping[str, De
 def give_up(case: Case, work: FulfilmentOrder, lines: Sequence[tuple[OrderLine, Decimal]], reason: str) -> None:
     """Nobody came, and the goods are free at the store again: who paid gets it back, who sold is told."""
     work.settle()
-    case.clear_exception(f"not-collected/{work.id}", "answered")
+    see_collected(case, work)
     if not lines:
         return
     tell(case, Fact.WORK_NOT_COLLECTED, case.cause, fulfilment_order=work.id, units=_units(lines))
     notify(case, "not_collected", f"{work.id}/{case.cause}", fulfilment_order=work.id, location=work.location)
     push_order_status(case, "not_collected", f"{work.id}/{case.cause}", lines, location=work.location)
     _undo(case, lines, reason)
+
+
+def see_collected(case: Case, work: FulfilmentOrder) -> None:
+    """A person was told that nobody came, until nothing stands ready any more."""
+    if not any(part[Bucket.READY_FOR_PICKUP] > 0 for part in work.lines):
+        case.clear_exception(f"not-collected/{work.id}", "answered")
+
+
+def tell_kept(case: Case, work: FulfilmentOrder) -> None:
+    """The store was asked to put goods back and does not: only people can go on."""
+    _tell_no_show(case, work, case.rules.pickup, restock=False)
 
 
 def turned_down(
