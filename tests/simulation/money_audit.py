@@ -11,9 +11,19 @@ from typing import Any
 from connectors.payment_rest.emulator import PaymentEmulator
 from hub.runtime.simulation import Simulation
 from hub.sdk.emulator import Ledger
-from tests.simulation.audit import MILLION, TOLD_ORDER, ZERO
+from tests.simulation.audit import MILLION, ZERO
 
 ONCE = ("capture", "refund", "void")
+GOODS_ONLY = (
+    "cancel_too_late",
+    "conflicting_edit",
+    "not_collected",
+    "pickup_turned_down",
+    "resource_limit",
+    "return_unexpected",
+    "return_unsettled",
+)
+"""What people are told of that excuses no amount."""
 Row = tuple[Any, ...]
 
 
@@ -29,8 +39,14 @@ class _Money:
         provider = emulators["payment"]
         assert isinstance(provider, PaymentEmulator)
         self._provider, self._erp = provider.ledger, emulators["erp"].ledger
-        told = f"SELECT o.id FROM orders o WHERE {TOLD_ORDER.format(order='o.id')}"
-        self._told = {row[0] for row in self._select(told)}
+        self._told = {
+            row[0]
+            for row in self._select(
+                "SELECT s.order_id FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
+                f" WHERE e.state = 'open' AND s.cleared_at IS NULL AND e.kind NOT IN {GOODS_ONLY}"
+            )
+        }
+        self._notes = self._erp.entries("credit_note")
         self._taken, self._back = _sums(self._provider, "capture"), _sums(self._provider, "refund")
 
     def _select(self, sql: str) -> list[Row]:
@@ -97,13 +113,26 @@ class _Money:
                 )
 
     def _credited(self) -> Iterator[str]:
-        """What the hub owes its customers by its journal is what the ERP was told, to the cent."""
+        """What the hub owes its customers by its journal is what the ERP was told, to the cent; whatever came back and
+        was worth something has its credit note."""
+        refused = {
+            row[0]
+            for row in self._select(
+                "SELECT order_id FROM deliveries WHERE capability = 'post_credit_note' AND state <> 'acknowledged'"
+            )
+            if row[0] in self._told
+        }
+        notes = {key.rpartition("return/")[2]: Decimal(json.loads(data)["amount"]) for _, key, _, data in self._notes}
+        for settlement, order_id, amount in self._select("SELECT id, order_id, amount FROM return_settlements"):
+            worth, told = Decimal(amount) / MILLION, notes.get(settlement, ZERO)
+            if worth != told and order_id not in refused:
+                yield f"{worth} were given for a return of order {order_id}, the ERP's credit note says {told}"
         theirs = _sums(self._erp, "credit_note")
         ours: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for order_id, amount in self._select("SELECT order_id, amount FROM money_moves WHERE kind = 'credited'"):
             ours[order_id] += Decimal(amount) / MILLION
         for order_id in sorted(theirs.keys() | ours.keys()):
-            if theirs[order_id] != ours[order_id] and order_id not in self._told:
+            if theirs[order_id] != ours[order_id] and order_id not in refused:
                 yield f"order {order_id}: {ours[order_id]} are credited here, {theirs[order_id]} in the ERP"
 
 
