@@ -85,6 +85,14 @@ def test_the_price_is_shared_by_weight_and_invoices_add_up() -> None:
     assert bench.the_order()["status"] == "closed"
 
 
+def test_a_kit_in_one_parcel_is_charged_the_whole_shipping() -> None:
+    bench = bench_with()
+    sold(bench, 1, totals={"lines": "10", "shipping": "4.90", "total": "14.90"})
+    bench.run()
+    ship(bench, ("TEE", 2), ("CAP", 1))
+    assert [effect.record["amount"] for effect in bench.sent("post_invoice")] == ["14.9"]
+
+
 def test_the_channel_is_told_of_whole_kits_with_the_package_that_completes_them() -> None:
     bench = bench_with()
     sold(bench)

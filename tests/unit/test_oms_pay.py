@@ -416,6 +416,21 @@ def test_a_difference_is_charged_once_with_the_means_of_the_first_payment() -> N
     assert bench.raised() == []
 
 
+def test_a_difference_is_charged_where_the_event_comes_before_the_answer() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 1), payments=[card("10")]))
+    bench.run()
+    ship(bench, 1)
+    bench.reply(bench.sent("capture")[0], external_id="cap-1")
+    collected(bench, "5", "exchange/1")
+    (asked,) = bench.sent("authorise")
+    told = {"payment_external_id": "pay-7", "event": "authorised", "amount": "5", "reference": asked.key}
+    bench.fact("payments", {"fact_key": "e-7", **told}, connection="payment")
+    bench.reply(asked, external_id="pay-7")
+    more = bench.sent("capture")[-1]
+    assert (more.record["amount"], more.record["payment_external_id"]) == ("5", "pay-7")
+
+
 def test_only_the_channel_can_charge_a_difference_on_money_it_manages() -> None:
     bench = Bench(rules(location("east")))
     bench.stock("TEE", "east", 10)

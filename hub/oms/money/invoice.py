@@ -39,7 +39,8 @@ def invoice(case: Case, shipment: Shipment) -> None:
             shown["amount"] = decimal_text(round_to_minor(amount, order.currency))
             lines.append({name: said for name, said in shown.items() if said is not None})
     to_come = sum((_value(line, line.live - line.ledger.sum(LEFT)) for line in order.lines if not line.is_kit), ZERO)
-    last = all(line.ledger.sum(ENDED) >= line.ledger.ordered for line in order.lines)
+    # A kit's own line follows its components only after this: it says nothing yet of what has left.
+    last = all(line.ledger.sum(ENDED) >= line.ledger.ordered for line in order.lines if not line.is_kit)
     before, whole = _charged(case), whole_of(case)
     if order.facts.get("invoiced_last") and (whole - before).amount <= 0:
         # Everything is charged already; more goods than that are an exception, not a second invoice. An order that was

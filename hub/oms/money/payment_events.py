@@ -33,8 +33,9 @@ def handle_payment_event(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datet
     def apply_event(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
         record = incoming.record
         external_id = str(record["payment_external_id"])
-        found = open_payment(snapshot, rules, now, incoming.id, incoming.connection, external_id)
+        found, named = open_payment(snapshot, rules, now, incoming.id, incoming.connection, external_id), ""
         if found is None:
+            named = external_id
             found = open_case_of(snapshot, rules, now, incoming.id, str(record.get("reference", "")))
         if found is None:
             waits_for = payment_key(incoming.connection, external_id)
@@ -43,19 +44,21 @@ def handle_payment_event(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datet
         if record.get("currency", payment.currency) != payment.currency:
             message = f"it is in {record['currency']}, the payment in {payment.currency}"
             return Decision(Verdict.PARKED, code="other_currency", error_field="currency", message=message)
-        _apply(case, payment, incoming)
+        _apply(case, payment, incoming, named)
         return save(case)
 
     return apply_event
 
 
-def _apply(case: Case, payment: Payment, incoming: Incoming) -> None:
+def _apply(case: Case, payment: Payment, incoming: Incoming, named: str) -> None:
+    """`named` is what the provider calls a payment that only our own key told apart: it came before the answer to the
+    call, which would have said so."""
     record = incoming.record
     event, words = str(record["event"]), case.discreet(str(record.get("words", "no reason given")))
     amount = Decimal(str(record["amount"])) if "amount" in record else None
     if event == "authorised":
         if amount is not None and "reauthorising" not in payment.facts and amount > payment.authorised:
-            authorised(case, payment, amount, None, record.get("expires_at"), again=False)
+            authorised(case, payment, amount, named or None, record.get("expires_at"), again=False)
     elif event == "captured":
         _captured(case, payment, incoming, amount or ZERO)
     elif event == "capture_failed":
