@@ -102,7 +102,7 @@ def hold(
 
     words = "is held; nothing more of it is sent"
     if at is not None:
-        words += f"; at {instant_text(at)}: {THEN[then]}"
+        words += f"; at {instant_text(at.replace(microsecond=0))}: {THEN[then]}"
     return _without_cause(_do(hub, "hold", verb, who, reference, reason, version, words))
 
 
@@ -251,7 +251,8 @@ def _address(said: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(said)
     problem = next(iter(validate(found, "Address")), None)
     if problem is not None:
-        raise Refused(f"the address is not in form: {problem}")
+        where = f"{problem.field}: " if problem.field else ""
+        raise Refused(f"the address is not in form: {where}{problem.message}")
     return found
 
 

@@ -11,6 +11,7 @@ import click
 from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, ask, database_of, reading
+from hub.domain.order import edits_of
 from hub.runtime.place import Place
 from hub.views.explain import explain
 from hub.views.timeline import timeline
@@ -152,11 +153,13 @@ def _head(order: dict[str, Any]) -> None:
     click.echo(
         f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
     )
-    click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}")
+    edited = edits_of(order["document"]).amount
+    edits = f", and {money(edited, order['currency'])} by edits made here" if edited else ""
+    click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}{edits}")
     if order["order_type"] != "sale":
         click.echo(f"  type        {order['order_type']}")
     if order["attributes"]:
-        said = ", ".join(f"{name}={cell(value)}" for name, value in sorted(order["attributes"].items()))
+        said = ", ".join(_attribute(name, value) for name, value in sorted(order["attributes"].items()))
         click.echo(f"  attributes  {said if len(said) <= WIDEST else said[: WIDEST - 3] + '...'}")
     for link in order["links"]:
         other = link["number"] or link["external_id"]
@@ -167,7 +170,8 @@ def _head(order: dict[str, Any]) -> None:
     click.echo("Lines")
     for line in order["lines"]:
         quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())
-        click.echo(f"  {line['number']}. {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
+        named = f"   in {line['number']}:" if line.get("document", {}).get("kit") else f"{line['number']}."
+        click.echo(f"  {named} {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
         for one in line["promised"]:
             source = f" from {one['reference']}" if one["reference"] else ", when its sale begins"
             click.echo(f"     {cell(one['quantity'])} promised by {cell(one['due_at'])}{source}")
@@ -191,6 +195,13 @@ def _head(order: dict[str, Any]) -> None:
         )
         if exception["state"] == "open":
             click.echo(f"    next: {exception['next_step']}  you can: {exception['hint']}")
+
+
+def _attribute(name: str, value: Any) -> str:
+    """What a channel says beyond what the hub knows fields for: one value is told, a whole document only counted."""
+    if isinstance(value, dict):
+        return f"{name}: {counted(len(value), 'field')} as the channel said them (--json shows all)"
+    return f"{name}={cell(value)}"
 
 
 def _work(order: dict[str, Any]) -> None:

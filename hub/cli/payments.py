@@ -33,11 +33,10 @@ def list_(place: Place, order: str | None, state: str | None, after: str | None,
         emit_json(found)
         return
     columns = (
-        ("order_id", "ORDER"),
+        ("order_number", "ORDER"),
         ("method", "METHOD"),
         ("managed_by", "BY"),
         ("state", "STATE"),
-        ("currency", "CURRENCY"),
         ("authorised", "AUTHORISED"),
         ("captured", "CAPTURED"),
         ("refunded", "REFUNDED"),
@@ -46,7 +45,9 @@ def list_(place: Place, order: str | None, state: str | None, after: str | None,
         ("external_id", "EXTERNAL ID"),
         ("id", "ID"),
     )
-    emit_table(found, columns, empty="No payments.")
+    amounts = ("authorised", "captured", "refunded", "voided")
+    shown = [{**row, **{name: money(row[name], row["currency"]) for name in amounts}} for row in found]
+    emit_table(shown, columns, empty="No payments.")
     if len(found) == limit:
         click.echo(f"{limit} shown; more: --after {found[-1]['id']}, or with --limit", err=True)
 

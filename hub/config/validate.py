@@ -30,6 +30,7 @@ _WRITTEN_LIKE = {
     "^[A-Z]{3}$": ("currency", "write its ISO 4217 code, for example EUR"),
     "^[A-Z]{2}$": ("country", "write its ISO 3166-1 code of two capitals, for example US"),
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": ("time of day", 'write for example "15:00"'),
+    r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$": ("part of one", "write a number from 0 to 1, for example 0.25 for a quarter"),
     "^[a-z0-9][a-z0-9-]{0,62}$": ("id", "write small letters, digits and hyphens, for example shop-us"),
 }
 """Patterns of the schemas by what a person would call them, and how it is written."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -230,8 +231,13 @@ class Order:
 
 def edits_effect(order: Order) -> Effect:
     """What edits made here add to the source's total, as far as the source has not restated them itself."""
+    return edits_of(order.facts)
+
+
+def edits_of(facts: Mapping[str, Any]) -> Effect:
+    """The same from the facts of an order alone."""
     found = Effect()
-    for edit in order.facts.get("edits", {}).values():
+    for edit in facts.get("edits", {}).values():
         for amount, tax in edit.get("effects", {}).values():
             found += Effect(Decimal(amount), Decimal(tax))
     return found

@@ -183,7 +183,7 @@ def overdue_task(delivery_id: str, attempt: int, due_at: dt.datetime) -> TaskReq
 _TEXTS: dict[str, tuple[str, str, str]] = {
     "refused": (
         "{destination} refused {capability}",
-        "the call is not repeated; the order shows what it blocks",
+        "the call is not repeated",
         "correct the data there or here, then resend as new with a reason; or say with its id that it was done by hand",
     ),
     "retrying": (

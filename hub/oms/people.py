@@ -74,7 +74,11 @@ def release_order(
         release(case, hold, f"{who}: {case.discreet(reason)}")
     if case.acts:
         case.task("allocate", order_id, now)
-    return save(case)
+    others = sorted({f"{hold.rule} ({hold.kind})" for hold in case.order.holds if hold.open})
+    decision = save(case)
+    if others:
+        decision.message = f"released; still held by {', '.join(others)}"
+    return decision
 
 
 def cancel_order(

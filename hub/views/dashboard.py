@@ -165,14 +165,15 @@ def stock_history(connection: Connection, sku: str, limit: int = 50) -> list[dic
 
 
 def promised(connection: Connection, sku: str) -> list[dict[str, Any]]:
-    """What each channel was last told of a SKU."""
-    return rows(
+    """What each channel was last told of a SKU, for each `place` of its own that it was told of."""
+    found = rows(
         connection,
         "SELECT connection, subject, quantity, updated_at FROM pushed_stock WHERE sku = :sku ORDER BY subject",
         {"sku": sku},
         amounts=("quantity",),
         instants=("updated_at",),
     )
+    return [{**row, "place": str(row["subject"]).rsplit("|", 1)[-1]} for row in found]
 
 
 def audited(connection: Connection, subject: str, limit: int = 50) -> list[dict[str, Any]]:

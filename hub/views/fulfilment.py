@@ -50,8 +50,8 @@ def list_work(
         values["after"] = after
     found = rows(
         connection,
-        f"""SELECT f.id, f.order_id, o.number AS order_number, o.channel, f.location, f.method, f.state, f.external_id,
-                   f.document, f.created_at, f.updated_at
+        f"""SELECT f.id, f.order_id, COALESCE(o.number, o.external_id) AS order_number, o.channel, f.location, f.method,
+                   f.state, f.external_id, f.document, f.created_at, f.updated_at
               FROM fulfilment_orders f JOIN orders o ON o.id = f.order_id
              WHERE {" AND ".join(conditions)} ORDER BY f.created_at, f.id LIMIT :limit""",
         values,

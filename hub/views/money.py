@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from hub.views.query import rows
 
 _PAYMENT = """SELECT id, order_id, connection, managed_by, method, priority, currency, state, authorised, captured,
-    capturing, voided, refunded, refunding, over_refunded, expires_at, external_id FROM payments"""
+    capturing, voided, refunded, refunding, over_refunded, expires_at, external_id,
+    (SELECT COALESCE(o.number, o.external_id) FROM orders o WHERE o.id = payments.order_id) AS order_number
+    FROM payments"""
 _AMOUNTS = ("authorised", "captured", "capturing", "voided", "refunded", "refunding", "over_refunded")
 
 

@@ -188,13 +188,25 @@ def test_what_has_left_is_kept_as_shipped_with_the_way_back() -> None:
     assert raised.detail == "3 units were to be cancelled but have left already."
 
 
+def test_what_was_cancelled_before_is_not_said_to_have_left() -> None:
+    bench = bench_of(("L1", "TEE", 5), ("L2", "MUG", 1))
+    cancel(bench, ("L1", "3"))
+    decision, _ = cancel(bench, ("L1", "4"))
+    assert decision.message == "line 1 (TEE): 2 cancelled, 2 cancelled before"
+
+
 def test_nothing_that_is_left_is_no_cancellation() -> None:
     bench = released(("L1", "TEE", 5), ("L2", "MUG", 1))
     shipped(bench, "5")
     decision, _ = cancel(bench, ("L1", "2"))
     assert (decision.code, decision.message) == ("not_possible", "line 1 (TEE): 2 left already")
     assert not bench.sent("cancel_fulfilment_request")
-    for name, units, words in (("L9", "1", "no line L9"), ("L2", "0", "nothing to cancel"), ("L2", "-1", "nothing")):
+    for name, units, words in (
+        ("L9", "1", "no line L9"),
+        ("L2", "9", "is of 1 in all"),
+        ("L2", "0", "nothing to cancel"),
+        ("L2", "-1", "nothing"),
+    ):
         decision, _ = cancel(bench, (name, units))
         assert decision.code == "not_possible"
         assert words in decision.message

@@ -86,6 +86,14 @@ def test_a_box_of_a_hold_that_was_released_and_placed_again_does_not_end_the_new
     assert bench.the_order()["status"] == "cancelled"
 
 
+def test_who_releases_one_of_two_holds_is_told_of_the_other() -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", 1), ("L2", "NEW", 1)))
+    say(bench, hold_order, "fraud")
+    assert say(bench, release_order, "fraud").message == "released; still held by unknown_sku (validation)"
+    assert say(bench, release_order).message == ""
+
+
 def test_a_time_that_is_over_is_refused() -> None:
     bench = bench_with()
     bench.order(order_record(("L1", "TEE", 1)))

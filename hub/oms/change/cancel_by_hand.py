@@ -38,11 +38,13 @@ class LineAnswer:
 
     @property
     def words(self) -> str:
+        gone = min(self.left, self.line.ledger.sum(LEFT))
         said = (
             (self.cancelled, "cancelled"),
             (self.asked, "asked of its location"),
             (self.kept, "with its location, which is not asked"),
-            (self.left, "left already"),
+            (gone, "left already"),
+            (self.left - gone, "cancelled before"),
         )
         told = ", ".join(f"{decimal_text(units)} {what}" for units, what in said if units > 0)
         return f"line {self.line.number} ({self.line.sku}): {told or 'nothing is left of it'}"
@@ -75,6 +77,12 @@ def cancel_lines(
         if units <= 0:
             return _not_possible(case, f"{decimal_text(units)} of line {line.number} is nothing to cancel")
         wanted[line.id] = wanted.get(line.id, ZERO) + units
+        if wanted[line.id] > line.ledger.ordered:
+            return _not_possible(
+                case,
+                f"line {line.number} ({line.sku}) is of {decimal_text(line.ledger.ordered)} in all:"
+                f" {decimal_text(wanted[line.id])} cannot be cancelled",
+            )
     before = {line.id: line.ledger[Bucket.CANCELLED] for line in case.order.lines}
     said = case.discreet(reason)
     asks = rules.cancel_after_release == "request"

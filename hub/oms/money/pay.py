@@ -79,7 +79,7 @@ def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
             "The customer owes a difference that only the channel can charge",
             f"{decimal_text(amount)} {case.order.currency} for {reason}.",
             "Have the channel charge it, then resolve this.",
-            f"hub orders show {case.order.id}",
+            "hub exceptions resolve EXCEPTION --reason WHY",
         )
         return
     _owe(case, key, amount)

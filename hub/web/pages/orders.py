@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.order import edits_of
 from hub.domain.totals import check_totals, line_value
 from hub.views import dashboard
 from hub.views.explain import explain
@@ -82,7 +83,9 @@ def _money(order: dict[str, Any]) -> dict[str, Any]:
     document = order["document"]
     lines = [{"quantity": str(line["ordered"]), **line["document"]["details"]} for line in order["lines"]]
     record = {name: document[name] for name in OF_TOTALS if name in document}
-    found = check_totals({**record, "lines": lines})
+    # What is in a kit costs what the kit costs; its components' parts are no goods beside it.
+    sold = [stated for line, stated in zip(order["lines"], lines, strict=True) if not line["document"].get("kit")]
+    found = check_totals({**record, "lines": sold})
     by_kind: dict[tuple[str, str], Decimal] = {}
     for move in order["money_moves"]:
         key = (move["kind"], move["currency"])
@@ -91,7 +94,11 @@ def _money(order: dict[str, Any]) -> dict[str, Any]:
         "terms": [(name, amount) for name, amount in found.terms if amount or name == "goods"],
         "difference": found.difference,
         "total": order["total"],
-        "values": [line_value(line) for line in lines],
+        "edits": edits_of(document).amount,
+        "values": [
+            line_value({**stated, "quantity": str(line["ordered"])})
+            for line, stated in zip(order["lines"], lines, strict=True)
+        ],
         "payments": by_kind,
     }
 
