@@ -129,10 +129,6 @@ def _values(facts: Facts) -> Iterator[Finding]:
             hint = "a price is never below zero; what is taken off is an adjustment of the type discount"
             path = f"lines.{position}.unit_price"
             yield Finding(Rule.VALUES, path, hint, external_line_id=line_id, holds_order=whole)
-    placed_at = str(facts.record.get("placed_at", ""))
-    if placed_at and placed_at[:4] < "2000":
-        hint = f"it says it was placed in {placed_at[:4]}; the source's clock or the unit of its time is wrong"
-        yield Finding(Rule.VALUES, "placed_at", hint)
 
 
 def _no_sku(facts: Facts) -> Iterator[Finding]:

@@ -394,5 +394,5 @@ def test_what_channels_may_sell_is_told_term_by_term(service: Service) -> None:
     assert sum((Decimal(term["amount"]) for term in told["terms"]), Decimal(0)) == Decimal(told["quantity"])
     assert service.asking("GET", "/v1/promises?sku=SKU-404").status == 404
     assert service.asking("GET", "/v1/promises?sku=SKU-001&channel=nobody").status == 404
-    assert service.asking("GET", "/v1/promises?sku=SKU-001&at=2026-13-41T00:00:00Z").status == 400
+    assert service.asking("GET", "/v1/promises?sku=SKU-001&at=2026-13-41T00:00:00Z").status == 422
     assert service.post("/v1/inventory/reconcile", {"connection": "nobody"}).status == 409

@@ -78,7 +78,7 @@ class Served:
             "x-shopify-hmac-sha256": signature,
             **(headers or {}),
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self.process.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.process.port, timeout=150)
         try:
             connection.request("POST", path, body, sent)
             answer = connection.getresponse()
