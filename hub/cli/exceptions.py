@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hub.cli.failure import FAILED, Failure
@@ -26,7 +28,7 @@ def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(found)
         return
-    rows = [{**row, "subjects": len(row["subjects"])} for row in found]
+    rows = [{**row, "order": _order(row["subjects"]), "subjects": len(row["subjects"])} for row in found]
     columns = (
         ("id", "ID"),
         ("kind", "KIND"),
@@ -34,9 +36,16 @@ def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
         ("raised_at", "SINCE"),
         ("owner", "OWNER"),
         ("title", "WHAT"),
+        ("order", "ORDER"),
         ("next_step", "NEXT"),
     )
     emit_table(rows, columns, empty="Nothing needs you.")
+
+
+def _order(subjects: list[dict[str, Any]]) -> str:
+    """The order it is about, where it is about one alone."""
+    orders = {subject["order_id"] for subject in subjects}
+    return (orders.pop() or "") if len(orders) == 1 else ""
 
 
 @exceptions.command("show")

@@ -136,7 +136,8 @@ def _wrong(case: Case, work: FulfilmentOrder, said: str, record: Mapping[str, An
         part = work.line(line_id)
         there = _there(part, said) if part is not None else ZERO
         if units > there:
-            return f"line {line_id} has {decimal_text(there)} that can be {said.replace('_', ' ')}, not {units}"
+            known = next((f"{one.number} ({one.sku})" for one in case.order.lines if one.id == line_id), line_id)
+            return f"line {known} has {decimal_text(there)} that can be {said.replace('_', ' ')}, not {units}"
     if not any(_there(part, said) for part in work.lines):
         return f"nothing is left that can be {said.replace('_', ' ')}"
     return ""

@@ -40,8 +40,10 @@ def exchange(
     Raises IllegalReturn.
     """
     worth = worth_of(case, one, ready)
-    if not worth.shares or not wanted:
-        raise IllegalReturn("an exchange gives goods for goods: nothing of it is left to settle, or nothing wanted")
+    if not wanted:
+        raise IllegalReturn("an exchange gives goods for goods: say what the customer wants")
+    if not worth.shares:
+        raise IllegalReturn("an exchange gives goods for goods: nothing that came back is left to settle")
     lines = [NewLine(one.sku, one.units, _details(case, one, worth.amount, wanted)) for one in wanted]
     other = linked_order(case, "exchange", LinkRole.EXCHANGE_FOR, lines, exchange_of=one.id)
     assert other.order.total is not None

@@ -105,7 +105,7 @@ def receive_return(
         rule = case.location(location)
         if rule is None or "receive_returns" not in rule.can:
             able = sorted(rule.id for rule in rules.locations.values() if "receive_returns" in rule.can)
-            raise IllegalReturn(f"{location} receives no returns; those that do: {', '.join(able) or 'none'}")
+            raise IllegalReturn(f"{location} does not receive returns; these do: {', '.join(able) or 'none'}")
         arrivals = []
         for said in _texts(lines):
             line = find_line(case, said)
