@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub.demo.processes import EmulatorProcess
-from tests.chaos.scenario import Habits
+from tests.chaos.scenario import LOCATIONS, Habits
 from tests.chaos.shelf import Shelf
-from tests.chaos.systems import EDI, MARKET, SHOP
+from tests.chaos.systems import EDI, MARKET, PAYMENT, SHOP, WMS
 
 Act = Callable[[], None]
 Soon = Callable[[Act], None]
@@ -82,11 +82,13 @@ class _Counter:
 
 
 class ShopCounter(_Counter):
-    """Customers and the shop's people edit, cancel and refund; `copy` is told of orders to send again."""
+    """Customers and the shop's people edit, cancel and refund; `copy` is told of orders to send again. `hall` is where
+    goods come back to."""
 
-    def __init__(self, *given: Any, copy: Callable[[str], None]) -> None:
+    def __init__(self, *given: Any, copy: Callable[[str], None], hall: EmulatorProcess | None) -> None:
         super().__init__(*given)
-        self._copy = copy
+        self._copy, self._hall = copy, hall
+        self.unwanted: list[str] = []
 
     def buy(self) -> None:
         order = self.sell(self._wish)
@@ -99,9 +101,29 @@ class ShopCounter(_Counter):
             self.soon(lambda: self._edit(order))
         elif draw < habits.cancels + habits.edits + habits.refunds:
             self.soon(lambda: self._refund(order))
+        elif self._hall is not None and draw > 1 - habits.returns:
+            self.unwanted.append(order)
         if self.random.random() < habits.copies:
             self.soon(lambda: self.attempt("resend", {"id": order}))
             self.soon(lambda: self._copy(order))
+
+    def bring_back(self) -> int:
+        """One unit of each order that its buyer keeps no part of, once the shop says that it has left; it comes without
+        a word and cannot be sold again. Returns how many have come."""
+        came = 0
+        for order in tuple(self.unwanted):
+            document = self.control("order", {"id": order})
+            left = {line["id"] for one in document["fulfillments"] for line in one["line_items"]}
+            line = next((line for line in document["line_items"] if line["id"] in left), None)
+            if line is None or self._hall is None:
+                continue
+            self.unwanted.remove(order)
+            came += 1
+            grade, disposition = self.random.choice((("B", "quarantine"), ("C", "scrap")))
+            goods = {"sku": line["sku"], "quantity": "1", "grade": grade, "disposition": disposition}
+            where = {"warehouse": self.random.choice(LOCATIONS), "order": document["name"]}
+            self._hall.control("return_goods", {**where, "lines": [goods]})
+        return came
 
     def _wish(self, skus: list[str]) -> dict[str, Any]:
         wish: dict[str, Any] = {"lines": self.lines(skus), "tax_rate": "0.0825", "shipping": "4.95"}
@@ -159,8 +181,9 @@ def open_channels(
     copy: Callable[[str], None],
 ) -> dict[str, Channel]:
     """Those channels that there are, by name."""
+    hall = systems[WMS] if PAYMENT in systems else None
     made: dict[str, Callable[[EmulatorProcess], Channel]] = {
-        SHOP: lambda system: ShopCounter(system, shelf, habits, source, soon, copy=copy),
+        SHOP: lambda system: ShopCounter(system, shelf, habits, source, soon, copy=copy, hall=hall),
         MARKET: lambda system: MarketCounter(system, shelf, habits, source, soon),
         EDI: lambda system: PartnerCounter(system, shelf, habits, source, soon),
     }

@@ -16,11 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hub.demo.processes import EmulatorProcess
-from tests.chaos.channels import Act, open_channels
+from tests.chaos.channels import Act, ShopCounter, open_channels
 from tests.chaos.systems import DOMAIN, SHOP, SHOP_SECRET, channels_of
 from tests.chaos.world import World
 
 POST_TIMEOUT_SECONDS = 5.0
+RETURNS_EVERY = 10
+"""After so many orders those who send something back do it."""
 FORGED_ID = 9_900_000_000_000
 """Orders of forged and corrupt bodies are numbered from here; the shop never gives such ids."""
 
@@ -70,12 +72,21 @@ class Crowd:
         """Orders at all channels."""
         return sum(len(channel.bought.placed) for channel in self.channels.values())
 
+    def _bring_back(self) -> None:
+        self.bring_back()
+
+    def bring_back(self) -> int:
+        """What has left and nobody wants goes back; returns how many orders."""
+        return sum(one.bring_back() for one in self.channels.values() if isinstance(one, ShopCounter))
+
     def run(self, stop: threading.Event) -> None:
         names, weights = list(self._shares), list(self._shares.values())
         for number in range(self._orders):
             at = self._seconds * number / self._orders
             (name,) = self._random.choices(names, weights)
             self._at(at, self.channels[name].buy)
+            if number % RETURNS_EVERY == 0:
+                self._at(at, self._bring_back)
             if self._random.random() < self._habits.bad_signatures:
                 self._at(at, self._forge)
             if self._random.random() < self._habits.corrupt_bodies:

@@ -74,6 +74,8 @@ class Truth:
     entries: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)
+    returned: Counter[str] = field(default_factory=Counter)
+    """Order number -> units that came back to a location."""
     stock: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -208,6 +210,9 @@ def _read_warehouse(truth: Truth, state: Mapping[str, str]) -> None:
             )
         )
     for event in _states(state, "event|"):
+        if event["type"] == "return.inspected":
+            said = event["data"]
+            truth.returned[said["order"]] += sum(int(line["quantity"]) for line in said["lines"])
         if event["type"] == "shipment.created":
             said = event["data"]
             truth.parcels += [

@@ -154,6 +154,7 @@ class _Run:
         steady, told = 0, ""
         found: list[str] = []
         while time.monotonic() - started < self.settle_seconds:
+            came = self.crowd.bring_back()
             time.sleep(0.5)
             looked = dt.datetime.now(dt.UTC)
             with looking(self.address, self._home()) as connection:
@@ -163,7 +164,7 @@ class _Run:
             found += [f"{many} of {name} are not taken" for name, many in self.world.untaken().items()]
             if (missing := self.crowd.placed - captured) > 0:
                 found.append(f"{missing} orders are missing")
-            if not calmed or found:
+            if not calmed or found or came:
                 steady = 0
             else:
                 steady += 1

@@ -52,6 +52,8 @@ class Habits:
     pending: float = 0.05
     """Orders of a marketplace that it lets go only a moment later."""
     refunds: float = 0.03
+    returns: float = 0.08
+    """Goods that come back unannounced, where the hub handles the money."""
     copies: float = 0.05
     """The order's present state again under a new delivery id."""
     bad_signatures: float = 0.03

@@ -167,13 +167,14 @@ def _wms(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
             "fulfilment_responses": polled,
             "shipments": polled,
             "stock": {"means": "on_hand", "push": True, "poll": {"every": POLL_EVERY}},
+            **({"returns": polled} if PAYMENT in scenario.systems else {}),
         },
         "effects_out": {"send_fulfilment_request": {}, "cancel_fulfilment_request": {}, **labels},
     }
 
 
 def _erp(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
-    del scenario
+    owed: dict[str, Any] = {"post_credit_note": {}} if PAYMENT in scenario.systems else {}
     return {
         "connector": "erp_soap",
         "config": {
@@ -188,6 +189,7 @@ def _erp(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
             "update_order": _lookup(),
             "cancel_order": _lookup(),
             "post_invoice": {},
+            **owed,
         },
     }
 

@@ -6,17 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tests.chaos.books import Books, Finding
+from tests.chaos.books import MILLION, Books, Finding
 from tests.chaos.ledgers import ZERO
 from tests.chaos.systems import ERP
 
-DOCUMENTS = ("sales_order", "order_change", "order_cancel", "invoice")
+DOCUMENTS = ("sales_order", "order_change", "order_cancel", "invoice", "credit_note")
 
 
 def check(books: Books) -> Iterator[Finding]:
     yield from _lost(books)
     yield from _doubled(books)
     yield from _totals(books)
+    yield from _credited(books)
 
 
 def _lost(books: Books) -> Iterator[Finding]:
@@ -63,3 +64,22 @@ def _totals(books: Books) -> Iterator[Finding]:
             yield "ledger_difference", f"{costs} and {told[hub.id]} in the ERP"
         if hub.status == "closed" and hub.id in invoiced and invoiced[hub.id] != sold.total:
             yield "ledger_difference", f"{costs}, its invoices add up to {invoiced[hub.id]}"
+
+
+def _credited(books: Books) -> Iterator[Finding]:
+    """Whatever was given for goods that came back has its credit note over the same amount, and nothing came back of
+    which nobody was told and for which nothing was given."""
+    notes: dict[str, Decimal] = {}
+    for _, key, _, data in books.truth.of(ERP, "credit_note"):
+        notes[key.rpartition("return/")[2]] = Decimal(str(data["amount"]))
+    given: dict[str, int] = defaultdict(int)
+    for row in books.select("SELECT id, order_id, amount FROM return_settlements"):
+        given[row.order_id] += 1
+        worth, told = Decimal(int(row.amount)) / MILLION, notes.get(row.id, ZERO)
+        if worth != told and ("post_credit_note", row.order_id) not in books.excused:
+            yield "lost", f"{worth} were given for a return of order {row.order_id}, the ERP was told of {told}"
+    named = {sold.name: key for key, sold in books.truth.orders.items()}
+    for name in books.truth.returned:
+        hub = books.orders.get(named[name])
+        if hub is not None and not given[hub.id] and not books.told.get(hub.id):
+            yield "lost", f"goods of order {name} came back, nothing was given for them, and nobody is told"
