@@ -215,15 +215,17 @@ class Books:
         cancelled = {subject for _, _, subject, _ in self._erp.ledger.entries("order_cancel")}
         invoiced = {key for _, key, _, _ in self._erp.ledger.entries("invoice")}
         told = self._told()
+        # What goods are moved by between our own locations is no sale.
+        moves = {row[0] for row in self._select("SELECT id FROM orders WHERE order_type = 'transfer'")}
         for order_id, status in self._select("SELECT id, status FROM orders"):
-            if order_id in told:
+            if order_id in told | moves:
                 continue
             if status in ("confirmed", "closed") and order_id not in posted:
                 yield f"order {order_id} is {status} and the ERP has no document of it"
             if status == "cancelled" and order_id in posted and order_id not in cancelled:
                 yield f"order {order_id} is cancelled and the ERP was not told"
         for shipment, order_id in self._select("SELECT id, order_id FROM shipments"):
-            if order_id not in told and not any(f"shipment/{shipment}/" in key for key in invoiced):
+            if order_id not in told | moves and not any(f"shipment/{shipment}/" in key for key in invoiced):
                 yield f"shipment {shipment} of order {order_id} has no invoice in the ERP"
 
     def _news(self) -> Iterator[str]:

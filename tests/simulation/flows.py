@@ -183,6 +183,9 @@ class Flows(Story):
         ):
             if source.random() < share:
                 self.soon(most, partial(verb, order))
+        if source.random() < 0.3:
+            deed = source.choice((self._decline, self._pay_back_there, self._replace, self._move_goods))
+            self._later(600, partial(deed, order))
         if source.random() < 0.6:
             for _ in range(source.choice((1, 1, 2))):
                 # Not before most parcels have left; those who ask earlier are refused, which must not hurt either.
@@ -232,6 +235,39 @@ class Flows(Story):
             return
         amount = self.source.choice(("0.75", "3", "10", "500"))
         self.do(known[0], "orders.refund", reference=known[0], reason="goodwill", amount=amount)
+
+    def _payment(self, order: str) -> str | None:
+        found = self.rows(
+            "SELECT p.external_id FROM payments p JOIN orders o ON o.id = p.order_id WHERE o.external_id = ?", order
+        )
+        return str(found[0][0]) if found and found[0][0] else None
+
+    def _decline(self, order: str) -> None:
+        """The buyer's bank says no, to the next capture or refund."""
+        payment = self._payment(order)
+        if payment is not None:
+            operation = self.source.choice(("capture", "refund"))
+            self.ask(PAYMENT, "decline", {"operation": operation, "match": payment, "words": "declined"})
+
+    def _pay_back_there(self, order: str) -> None:
+        """Somebody pays back at the provider itself."""
+        payment, known = self._payment(order), self._known(order)
+        if payment is not None and known is not None:
+            self.by_hand.add(known[0])
+            self.ask(PAYMENT, "refund", {"payment": payment, "amount": self.source.choice(("1", "5.5"))})
+
+    def _replace(self, order: str) -> None:
+        known = self._known(order)
+        line = self._line(known[0], "AND shipped + delivered + handed_over > 0") if known else None
+        if known is not None and line is not None:
+            goods = [{"line": str(line[0]), "quantity": "1"}]
+            self.do(known[0], "returns.replace", reference=known[0], lines=goods, reason="it was broken")
+
+    def _move_goods(self, order: str) -> None:
+        """People here send goods to where they are missing."""
+        there, here = self.source.sample(PLACES, 2)
+        goods = {"sku": self.source.choice(SKUS), "quantity": "1", "reason": "needed there"}
+        self.do("", "inventory.transfer", source=there, destination=here, **goods)
 
     def _bring_back(self, order: str) -> None:
         """Asked for or not, to any location, looked at there or by a person here, for money or other goods."""
