@@ -44,7 +44,6 @@ def test_a_plain_order_has_no_findings() -> None:
             {"lines": [{"external_line_id": "1", "sku": "TEE", "quantity": "1", "unit_price": "-1"}], "totals": {}},
             (Rule.VALUES, "lines.0.unit_price"),
         ),
-        ({"placed_at": "1970-01-19T07:03:58Z"}, (Rule.VALUES, "placed_at")),
         ({"ship_to": {}}, (Rule.ADDRESS, "ship_to")),
         ({"payment_state": "pending"}, (Rule.PAYMENT, "payment_state")),
         ({"totals": {"total": "25"}}, (Rule.TOTALS, "totals.total")),
