@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hub.demo.goods import EAST, SHOP_LOCATIONS, STORE
 from hub.demo.seen import SeenOrder
@@ -199,7 +200,7 @@ _OWN: dict[str, Tale] = {
 }
 
 SCENARIOS: dict[str, tuple[Tale, ...]] = {
-    **{name: tuple(tale for tale in STORY if tale.name == told) for name, told in _TOLD.items()},
+    **{name: tuple(replace(tale, name=name) for tale in STORY if tale.name == told) for name, told in _TOLD.items()},
     **{name: (tale,) for name, tale in _OWN.items()},
 }
 """The tales of a scenario by its name, in the order they are shown."""
