@@ -95,11 +95,16 @@ RETURNS: tuple[Held, ...] = (
     ),
     Held(
         "settlements_paid",
-        "A settlement that is paid by a refund has that refund, over what it says",
+        "A settlement that is paid by a refund has that refund, over what it says; or it waits for a capture, or a"
+        " person knows that nothing is left to pay it from",
         "SELECT s.id AS subject, 'says ' || s.amount || ', refunds of it come to ' || COALESCE(SUM(f.amount), 0)"
         " AS detail FROM return_settlements s LEFT JOIN refunds f ON f.order_id = s.order_id"
-        " AND f.key = 'return/' || s.id WHERE s.refund_id IS NOT NULL GROUP BY s.id, s.amount"
-        " HAVING COALESCE(SUM(f.amount), 0) > s.amount OR COUNT(f.id) = 0",
+        " AND f.key = 'return/' || s.id WHERE s.refund_id IS NOT NULL GROUP BY s.id, s.amount, s.order_id"
+        " HAVING COALESCE(SUM(f.amount), 0) > s.amount OR COUNT(f.id) = 0"
+        " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = s.order_id"
+        " AND CAST(o.document AS TEXT) LIKE '%\"return/' || s.id || '\"%')"
+        " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.cause_key = 'refund-not-covered/' || s.order_id"
+        " || '/return/' || s.id)",
     ),
     Held(
         "credits_posted",

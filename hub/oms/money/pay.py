@@ -181,7 +181,8 @@ def give_back(
     nothing is left to give back. Never more than was captured: what a capture under way may still bring waits for it,
     what lacks then raises an exception."""
     order = case.order
-    refund_id, rest = _refund_id(case, key), f"{key}{REST}"
+    rest, key = f"{key}{REST}", _as_promised(case, key)
+    refund_id = derived_id("rf", order.id, key)
     if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):
         return refund_id
     payments = in_order(of_order(case), case.rules.refund_order)
@@ -222,11 +223,10 @@ REST = "/rest"
 """What follows the key of a refund of which a part, or all, waited for a capture."""
 
 
-def _refund_id(case: Case, key: str) -> str:
-    """The id that a key was promised, also where all of it waited: whoever asked looks for that one."""
-    promised = derived_id("rf", case.order.id, key.split(REST, 1)[0])
-    taken = any(one.id == promised for one in case.refunds)
-    return derived_id("rf", case.order.id, key) if taken and REST in key else promised
+def _as_promised(case: Case, key: str) -> str:
+    """The key that was asked for, also where all of it waited for a capture: whoever asked looks for that one."""
+    asked = key.split(REST, 1)[0]
+    return key if any(one.key == asked for one in case.refunds) else asked
 
 
 def _owed_back(case: Case) -> dict[str, dict[str, Any]]:
