@@ -222,7 +222,8 @@ def _status_happened(payload: Node, desk: Node) -> Found | NotFound | Unsure:
     status = text_at(payload, "status") or ""
     if status in _TAGGED:
         tags = desk.get("tags")
-        return Found(_answer_of("nothing", {}, None)) if _tag(status) in (tags or []) else NotFound()  # type: ignore[operator]
+        tagged = isinstance(tags, list) and _tag(status) in tags
+        return Found(_answer_of("nothing", {}, None)) if tagged else NotFound()
     wanted = _wanted(payload)
     states = {
         text_at(order, "status")
