@@ -6,16 +6,15 @@ the event's id. The address and every other field of a label request is mapped b
 
 from __future__ import annotations
 
-import datetime as dt
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hub.sdk.capabilities import Capability, SafetyMode
-from hub.sdk.classify import classify, load_table
+from hub.sdk.capabilities import Capability
+from hub.sdk.classify import load_table
 from hub.sdk.connector import Context
-from hub.sdk.errors import CallFailed, DataError, Resolution, SignatureError, TransportError
-from hub.sdk.ports import HttpResponse
+from hub.sdk.errors import CallFailed, DataError, Resolution, TransportError
+from hub.sdk.json_api import JSON, JsonApi
 from hub.sdk.records import (
     Ask,
     Batch,
@@ -36,14 +35,12 @@ from hub.sdk.records import (
     Unsure,
     Window,
 )
-from hub.sdk.signatures import check_age, read_secrets, read_unix_time, verify
+from hub.sdk.signatures import read_secrets, verify_standard_webhook
 from hub.sdk.trees import encode, instant_of, instant_text, list_of, member, optional_text, text_of, within
 
 STREAM = "tracking"
 TOPIC = "tracking.scan"
 MAX_PAGE = 500
-MAX_SIGNATURE_HEADER = 1_000
-JSON = "application/json"
 ERRORS = load_table(Path(__file__).with_name("errors.yaml"))
 
 
@@ -52,15 +49,14 @@ class CarrierRest:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._base: str = context.config["base_url"]
+        self._api = JsonApi(context, context.config["base_url"], context.config["api_key"], ERRORS)
         secrets = context.config.get("webhook_secrets")
         self._secrets = read_secrets(secrets) if secrets else ()
         self._tolerance = float(context.config.get("webhook_tolerance_seconds", 300))
-        self._headers = {"authorization": f"Bearer {context.config['api_key']}", "accept": JSON}
 
     def check(self) -> CheckReport:
         try:
-            account = self._context.loads(self._get("/account", {}, "check").body)
+            account = self._context.loads(self._api.get("/account", {}, "check").body)
         except (CallFailed, TransportError, DataError) as error:
             return CheckReport((Probe("the API answers to our key", ok=False, detail=str(error)),))
         mode = optional_text(account, "mode") or "unknown"
@@ -70,7 +66,7 @@ class CarrierRest:
 
     def rate(self, ask: Ask) -> Reply:
         """What carrying it would cost. Changes nothing over there, so it may be asked again at any time."""
-        response = self._send("POST", "/rates", ask.payload, None, ask.deadline, "rate")
+        response = self._api.send("POST", "/rates", ask.payload, None, ask.deadline, "rate")
         return Reply(response.body, JSON, response.status)
 
     # Effects.
@@ -99,7 +95,7 @@ class CarrierRest:
             if capability is Capability.VOID_LABEL:
                 return self._look_at_void(effect)
             asked = {"reference": text_of(effect.payload, "reference", "payload")}
-            answer = self._get("/labels", asked, "lookup", effect.deadline)
+            answer = self._api.get("/labels", asked, "lookup", effect.deadline)
             items = list_of(self._context.loads(answer.body), "items")
         except (CallFailed, TransportError, DataError) as error:
             return Unsure(str(error))
@@ -112,35 +108,21 @@ class CarrierRest:
         return Found(Reply(encode(label), JSON, answer.status, optional_text(label, "id")), same_content=same)
 
     def _look_at_void(self, effect: Effect) -> Found | NotFound:
-        answer = self._get(f"/labels/{_quoted(_label_id(effect))}", {}, "lookup", effect.deadline)
+        answer = self._api.get(f"/labels/{_quoted(_label_id(effect))}", {}, "lookup", effect.deadline)
         label = self._context.loads(answer.body)
         if member(label, "status") != "voided":
             return NotFound()
         return Found(Reply(answer.body, JSON, answer.status, optional_text(label, "id")), same_content=True)
 
     def _write(self, path: str, effect: Effect, operation: str) -> Reply:
-        response = self._send("POST", path, effect.payload, effect.key, effect.deadline, operation)
+        response = self._api.send("POST", path, effect.payload, effect.key, effect.deadline, operation)
         return Reply(response.body, JSON, response.status, optional_text(self._context.loads(response.body), "id"))
 
     # Webhooks.
 
     def verify(self, request: RawRequest) -> None:
-        """As Standard Webhooks 1.0: `webhook-signature` holds one or more `v1,<base64>` of HMAC-SHA256 over id, time
-        and body, joined by points."""
-        stamp, delivery = request.headers.get("webhook-timestamp", ""), request.headers.get("webhook-id", "")
-        signed_at = read_unix_time(stamp)
-        check_age(signed_at, request.received_at, past_seconds=self._tolerance, future_seconds=self._tolerance)
-        header = request.headers.get("webhook-signature", "")[:MAX_SIGNATURE_HEADER]
-        given = [one.removeprefix("v1,") for one in header.split() if one.startswith("v1,")]
-        parts = (delivery.encode("latin-1", "replace"), b".", stamp.encode("ascii"), b".", request.body)
-        for index, one in enumerate(given or [""]):
-            try:
-                verify(one, parts, self._secrets, now=request.received_at)
-            except SignatureError:
-                if index + 1 >= len(given):
-                    raise
-            else:
-                return
+        """Signed as Standard Webhooks are. Raises SignatureError."""
+        verify_standard_webhook(request, self._secrets, tolerance_seconds=self._tolerance)
 
     def receipt(self, request: RawRequest, topic: str | None) -> Receipt:
         """The address's topic counts; one we do not read has the stream ""."""
@@ -172,8 +154,8 @@ class CarrierRest:
         after = cursor.value if cursor is not None and cursor.value else "0"
         start = self._context.start_from.get(stream)
         query = {"from": instant_text(start)} if start is not None else {}
-        for response, events, reached in self._pages(query, after, min(limit, MAX_PAGE), f"read_{stream}"):
-            yield Batch([self._page(response)] if events else [], Cursor(reached))
+        for response, events, reached in self._api.log("events", query, after, min(limit, MAX_PAGE), f"read_{stream}"):
+            yield Batch([self._api.page(STREAM, response)] if events else [], Cursor(reached))
 
     def settle(self, batch: Batch) -> None:
         """The log keeps no account of who has read what."""
@@ -182,7 +164,7 @@ class CarrierRest:
         """One event of the log again."""
         del stream
         try:
-            return self._page(self._get(f"/events/{_quoted(external_id)}", {}, "fetch_tracking"))
+            return self._api.page(STREAM, self._api.get(f"/events/{_quoted(external_id)}", {}, "fetch_tracking"))
         except CallFailed as failed:
             if failed.resolution is Resolution.GONE:
                 return Missing(external_id)
@@ -190,63 +172,9 @@ class CarrierRest:
 
     def list_ids(self, stream: str, window: Window) -> Iterator[ExternalVersion]:
         query = {"from": instant_text(window.start), "to": instant_text(window.end)}
-        for _, events, _ in self._pages(query, "0", MAX_PAGE, f"list_{stream}"):
+        for _, events, _ in self._api.log("events", query, "0", MAX_PAGE, f"list_{stream}"):
             for event in events:
                 yield ExternalVersion(_record(event, "").external_id or "", "")
-
-    def _pages(
-        self, query: Mapping[str, str], after: str, limit: int, operation: str
-    ) -> Iterator[tuple[HttpResponse, list[Tree], str]]:
-        more = True
-        while more:
-            response = self._get("/events", {**query, "after": after, "limit": str(limit)}, operation)
-            page = self._context.loads(response.body)
-            position, more = member(page, "next"), member(page, "more") is True
-            if not isinstance(position, int) or position < int(after) or (more and position == int(after)):
-                raise DataError("the event log does not move on", position="next")
-            after = str(position)
-            yield response, list_of(page, "events"), after
-
-    def _page(self, response: HttpResponse) -> Receipt:
-        return Receipt(
-            connection=self._context.connection,
-            stream=STREAM,
-            delivery_id=None,
-            headers={},
-            body=response.body,
-            content_type=JSON,
-            received_at=self._context.clock.now(),
-        )
-
-    # Transport.
-
-    def _get(
-        self, path: str, query: Mapping[str, str], operation: str, deadline: dt.datetime | None = None
-    ) -> HttpResponse:
-        url = f"{self._base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        response = self._context.http.request("GET", url, headers=self._headers, deadline=deadline, operation=operation)
-        return self._classified(response, None)
-
-    def _send(
-        self, method: str, path: str, payload: Tree, key: str | None, deadline: dt.datetime, operation: str
-    ) -> HttpResponse:
-        headers = {**self._headers, "content-type": JSON}
-        response = self._context.http.request(
-            method,
-            self._base + path,
-            headers=headers if key is None else {**headers, "idempotency-key": key},
-            body=encode(payload),
-            deadline=deadline,
-            operation=operation,
-        )
-        # For a write the outbox knows whether the key still counts: what is ambiguous is told as that.
-        return self._classified(response, None if key is None else SafetyMode.LOOKUP)
-
-    def _classified(self, response: HttpResponse, safety: SafetyMode | None) -> HttpResponse:
-        failure = classify(response, safety, ERRORS, now=self._context.clock.now())
-        if failure is not None:
-            raise failure
-        return response
 
 
 def _record(event: Tree, position: str) -> RawRecord:

@@ -15,7 +15,7 @@ from hub.sdk.connector import Context
 from hub.sdk.errors import ConfigurationError, SignatureError
 from hub.sdk.manifest import Manifest
 from hub.sdk.records import RawRequest, Receipt
-from hub.sdk.signatures import Secret, check_age, read_secrets, read_unix_time, verify
+from hub.sdk.signatures import Secret, check_age, read_secrets, read_unix_time, verify_any
 
 MAX_HEADER = 2_000
 MAX_SIGNATURES = 10
@@ -50,21 +50,14 @@ class Webhooks:
             check_age(read_unix_time(stamp), request.received_at, past_seconds=tolerance, future_seconds=tolerance)
         parts = [_part(part, request, stamp) for part in spec["signed"]]
         given = _given(spec, header, pairs)
-        for index, one in enumerate(given):
-            try:
-                verify(
-                    one,
-                    parts,
-                    self._secrets,
-                    now=request.received_at,
-                    algorithm=spec["algorithm"],
-                    encoding=spec["encoding"],
-                )
-            except SignatureError:
-                if index + 1 >= len(given):
-                    raise
-            else:
-                return
+        verify_any(
+            given,
+            parts,
+            self._secrets,
+            now=request.received_at,
+            algorithm=spec["algorithm"],
+            encoding=spec["encoding"],
+        )
 
     def receipt(self, request: RawRequest, topic: str | None) -> Receipt:
         """The address's topic counts, else the header's; a topic that no stream of the manifest has, the stream ""."""

@@ -7,15 +7,15 @@ event's id. A declined card is an answer with the provider's words, not an error
 
 from __future__ import annotations
 
-import datetime as dt
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hub.sdk.capabilities import Capability, SafetyMode
-from hub.sdk.classify import classify, load_table
+from hub.sdk.capabilities import Capability
+from hub.sdk.classify import load_table
 from hub.sdk.connector import Context
-from hub.sdk.errors import CallFailed, DataError, Resolution, SignatureError, TransportError
+from hub.sdk.errors import CallFailed, DataError, Resolution, TransportError
+from hub.sdk.json_api import JSON, JsonApi
 from hub.sdk.ports import HttpResponse
 from hub.sdk.records import (
     Batch,
@@ -36,7 +36,7 @@ from hub.sdk.records import (
     Unsure,
     Window,
 )
-from hub.sdk.signatures import check_age, read_secrets, read_unix_time, verify
+from hub.sdk.signatures import read_secrets, verify_standard_webhook
 from hub.sdk.trees import encode, instant_of, instant_text, list_of, member, optional_text, text_of, within
 
 TOPICS = {"payment.event": "payments", "refund.event": "refunds", "payout.paid": "payouts"}
@@ -45,8 +45,6 @@ ENVELOPES = {"payments": "events", "refunds": "events", "payouts": "payouts"}
 SEARCHED = {Capability.CAPTURE: "captures", Capability.REFUND: "refunds"}
 """What is found by our reference, by capability; the others are payments."""
 MAX_PAGE = 500
-MAX_SIGNATURE_HEADER = 1_000
-JSON = "application/json"
 ERRORS = load_table(Path(__file__).with_name("errors.yaml"))
 
 
@@ -55,15 +53,14 @@ class PaymentRest:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._base: str = context.config["base_url"]
+        self._api = JsonApi(context, context.config["base_url"], context.config["api_key"], ERRORS)
         secrets = context.config.get("webhook_secrets")
         self._secrets = read_secrets(secrets) if secrets else ()
         self._tolerance = float(context.config.get("webhook_tolerance_seconds", 300))
-        self._headers = {"authorization": f"Bearer {context.config['api_key']}", "accept": JSON}
 
     def check(self) -> CheckReport:
         try:
-            account = self._context.loads(self._get("/account", {}, "check").body)
+            account = self._context.loads(self._api.get("/account", {}, "check").body)
         except (CallFailed, TransportError, DataError) as error:
             return CheckReport((Probe("the API answers to our key", ok=False, detail=str(error)),))
         mode = optional_text(account, "mode") or "unknown"
@@ -97,7 +94,7 @@ class PaymentRest:
                 if looked.same_content is False:
                     raise CallFailed(Resolution.REJECTED, "something of another amount has our reference")
                 return looked.reply
-        response = self._send("POST", path, effect.payload, effect.key, effect.deadline, str(capability))
+        response = self._api.send("POST", path, effect.payload, effect.key, effect.deadline, str(capability))
         return Reply(response.body, JSON, response.status, optional_text(self._context.loads(response.body), "id"))
 
     def lookup(self, capability: Capability, effect: Effect) -> Found | NotFound | Unsure:
@@ -107,7 +104,7 @@ class PaymentRest:
             if capability is Capability.VOID:
                 return self._look_at_void(effect)
             asked = {"reference": text_of(effect.payload, "reference", "payload")}
-            answer = self._get(f"/{SEARCHED.get(capability, 'payments')}", asked, "lookup", effect.deadline)
+            answer = self._api.get(f"/{SEARCHED.get(capability, 'payments')}", asked, "lookup", effect.deadline)
             items = list_of(self._context.loads(answer.body), "items")
         except (CallFailed, TransportError, DataError) as error:
             return Unsure(str(error))
@@ -120,7 +117,7 @@ class PaymentRest:
         return Found(Reply(encode(items[0]), JSON, answer.status, optional_text(items[0], "id")), same_content=same)
 
     def _look_at_void(self, effect: Effect) -> Found | NotFound:
-        answer = self._get(f"/payments/{_payment(effect)}", {}, "lookup", effect.deadline)
+        answer = self._api.get(f"/payments/{_payment(effect)}", {}, "lookup", effect.deadline)
         payment = self._context.loads(answer.body)
         if text_of(effect.payload, "reference", "payload") not in list_of(payment, "voids"):
             return NotFound()
@@ -129,22 +126,8 @@ class PaymentRest:
     # Webhooks.
 
     def verify(self, request: RawRequest) -> None:
-        """As Standard Webhooks 1.0: `webhook-signature` holds one or more `v1,<base64>` of HMAC-SHA256 over id, time
-        and body, joined by points."""
-        stamp, delivery = request.headers.get("webhook-timestamp", ""), request.headers.get("webhook-id", "")
-        signed_at = read_unix_time(stamp)
-        check_age(signed_at, request.received_at, past_seconds=self._tolerance, future_seconds=self._tolerance)
-        header = request.headers.get("webhook-signature", "")[:MAX_SIGNATURE_HEADER]
-        given = [one.removeprefix("v1,") for one in header.split() if one.startswith("v1,")]
-        parts = (delivery.encode("latin-1", "replace"), b".", stamp.encode("ascii"), b".", request.body)
-        for index, one in enumerate(given or [""]):
-            try:
-                verify(one, parts, self._secrets, now=request.received_at)
-            except SignatureError:
-                if index + 1 >= len(given):
-                    raise
-            else:
-                return
+        """Signed as Standard Webhooks are. Raises SignatureError."""
+        verify_standard_webhook(request, self._secrets, tolerance_seconds=self._tolerance)
 
     def receipt(self, request: RawRequest, topic: str | None) -> Receipt:
         """The address's topic counts; one we do not read has the stream ""."""
@@ -178,7 +161,7 @@ class PaymentRest:
         start = self._context.start_from.get(stream)
         query = {"from": instant_text(start)} if start is not None else {}
         for response, found, reached in self._pages(stream, query, after, min(limit, MAX_PAGE), f"read_{stream}"):
-            yield Batch([self._page(stream, response)] if found else [], Cursor(reached))
+            yield Batch([self._api.page(stream, response)] if found else [], Cursor(reached))
 
     def settle(self, batch: Batch) -> None:
         """The logs keep no account of who has read what."""
@@ -187,7 +170,7 @@ class PaymentRest:
         """One event or payout again."""
         path = f"/{ENVELOPES[stream]}/{_quoted(external_id)}"
         try:
-            return self._page(stream, self._get(path, {}, f"fetch_{stream}"))
+            return self._api.page(stream, self._api.get(path, {}, f"fetch_{stream}"))
         except CallFailed as failed:
             if failed.resolution is Resolution.GONE:
                 return Missing(external_id)
@@ -202,58 +185,9 @@ class PaymentRest:
     def _pages(
         self, stream: str, query: Mapping[str, str], after: str, limit: int, operation: str
     ) -> Iterator[tuple[HttpResponse, list[Tree], str]]:
-        name, more = ENVELOPES[stream], True
+        name = ENVELOPES[stream]
         family = {"family": stream} if name == "events" else {}
-        while more:
-            asked = {**query, **family, "after": after, "limit": str(limit)}
-            response = self._get(f"/{name}", asked, operation)
-            page = self._context.loads(response.body)
-            position, more = member(page, "next"), member(page, "more") is True
-            if not isinstance(position, int) or position < int(after) or (more and position == int(after)):
-                raise DataError("the log does not move on", position="next")
-            after = str(position)
-            yield response, list_of(page, name), after
-
-    def _page(self, stream: str, response: HttpResponse) -> Receipt:
-        return Receipt(
-            connection=self._context.connection,
-            stream=stream,
-            delivery_id=None,
-            headers={},
-            body=response.body,
-            content_type=JSON,
-            received_at=self._context.clock.now(),
-        )
-
-    # Transport.
-
-    def _get(
-        self, path: str, query: Mapping[str, str], operation: str, deadline: dt.datetime | None = None
-    ) -> HttpResponse:
-        url = f"{self._base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        response = self._context.http.request("GET", url, headers=self._headers, deadline=deadline, operation=operation)
-        return self._classified(response, None)
-
-    def _send(
-        self, method: str, path: str, payload: Tree, key: str | None, deadline: dt.datetime, operation: str
-    ) -> HttpResponse:
-        headers = {**self._headers, "content-type": JSON}
-        response = self._context.http.request(
-            method,
-            self._base + path,
-            headers=headers if key is None else {**headers, "idempotency-key": key},
-            body=encode(payload),
-            deadline=deadline,
-            operation=operation,
-        )
-        # For a write the outbox knows whether the key still counts: what is ambiguous is told as that.
-        return self._classified(response, None if key is None else SafetyMode.LOOKUP)
-
-    def _classified(self, response: HttpResponse, safety: SafetyMode | None) -> HttpResponse:
-        failure = classify(response, safety, ERRORS, now=self._context.clock.now())
-        if failure is not None:
-            raise failure
-        return response
+        return self._api.log(name, {**query, **family}, after, limit, operation)
 
 
 def _record(stream: str, item: Tree, position: str) -> RawRecord:

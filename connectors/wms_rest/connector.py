@@ -16,7 +16,7 @@ from pathlib import Path
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.classify import classify, load_table
 from hub.sdk.connector import Context
-from hub.sdk.errors import CallFailed, DataError, Resolution, SignatureError, TransportError
+from hub.sdk.errors import CallFailed, DataError, Resolution, TransportError
 from hub.sdk.ports import HttpResponse
 from hub.sdk.records import (
     Batch,
@@ -37,7 +37,7 @@ from hub.sdk.records import (
     Unsure,
     Window,
 )
-from hub.sdk.signatures import check_age, read_secrets, read_unix_time, verify
+from hub.sdk.signatures import MAX_SIGNATURE_HEADER, check_age, read_secrets, read_unix_time, verify_any
 
 TOPICS: dict[str, str] = {
     "request.acknowledged": "fulfilment_responses",
@@ -67,7 +67,6 @@ PATHS = {
 }
 MAX_PAGE = 500
 JSON = "application/json"
-MAX_SIGNATURE_HEADER = 1_000
 ERRORS = load_table(Path(__file__).with_name("errors.yaml"))
 
 
@@ -149,14 +148,7 @@ class WmsRest:
         header = request.headers.get("webhook-signature", "")[:MAX_SIGNATURE_HEADER]
         given = [one.removeprefix("v1=") for one in header.replace(",", " ").split() if one.startswith("v1=")]
         parts = (stamp.encode("ascii"), b".", request.body)
-        for index, one in enumerate(given or [""]):
-            try:
-                verify(one, parts, self._secrets, now=request.received_at, encoding="hex")
-            except SignatureError:
-                if index + 1 >= len(given):
-                    raise
-            else:
-                return
+        verify_any(given, parts, self._secrets, now=request.received_at, encoding="hex")
 
     def receipt(self, request: RawRequest, topic: str | None) -> Receipt:
         """The address's topic counts, else the header's; a topic we do not read has the stream ""."""

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hub.sdk.errors import ConfigurationError, SignatureError
+from hub.sdk.records import RawRequest
 
 Encoding = Literal["base64", "hex"]
 MAX_SIGNATURE_CHARACTERS = 512
+MAX_SIGNATURE_HEADER = 1_000
+"""Characters of a header that holds several; what stands beyond is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,40 @@ def verify(
             matched |= hmac.compare_digest(_digest(secret.key, signed, algorithm), given)
     if not matched:
         raise SignatureError("the signature does not match the request")
+
+
+def verify_any(
+    signatures: Sequence[str],
+    parts: bytes | Sequence[bytes],
+    secrets: Sequence[Secret],
+    *,
+    now: dt.datetime,
+    algorithm: str = "sha256",
+    encoding: Encoding = "base64",
+) -> None:
+    """As `verify`, where a header holds several signatures (a secret is being changed): one that matches is enough.
+    Raises SignatureError for none, and for no signature at all."""
+    refused = SignatureError("the request is not signed")
+    for signature in signatures:
+        try:
+            verify(signature, parts, secrets, now=now, algorithm=algorithm, encoding=encoding)
+        except SignatureError as error:
+            refused = error
+        else:
+            return
+    raise refused
+
+
+def verify_standard_webhook(request: RawRequest, secrets: Sequence[Secret], *, tolerance_seconds: float) -> None:
+    """As Standard Webhooks 1.0: `webhook-signature` holds one or more `v1,<base64>` of HMAC-SHA256 over id, time and
+    body, joined by points. Raises SignatureError."""
+    stamp, delivery = request.headers.get("webhook-timestamp", ""), request.headers.get("webhook-id", "")
+    signed_at = read_unix_time(stamp)
+    check_age(signed_at, request.received_at, past_seconds=tolerance_seconds, future_seconds=tolerance_seconds)
+    header = request.headers.get("webhook-signature", "")[:MAX_SIGNATURE_HEADER]
+    given = [one.removeprefix("v1,") for one in header.split() if one.startswith("v1,")]
+    parts = (delivery.encode("latin-1", "replace"), b".", stamp.encode("ascii"), b".", request.body)
+    verify_any(given, parts, secrets, now=request.received_at)
 
 
 def decode(signature: str | None, encoding: Encoding) -> bytes:
