@@ -13,6 +13,7 @@ import platform
 import threading
 import urllib.parse
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from connectors.amazon_sp.tree import Node, decimal_at, text_at
@@ -38,7 +39,9 @@ PLANS = {
     "getListingsItem": 5.0,
     "token": 1.0,
 }
-"""Default usage plans, calls a second; what the answers' header tells goes before."""
+"""Default usage plans, calls a second; what the header of this answer or of an earlier one tells goes before."""
+SLOWEST_RATE = Decimal("0.0001")
+"""Calls a second; a header that tells less is taken for broken."""
 
 RENEW_BEFORE_SECONDS = 60.0
 MAX_LIFETIME_SECONDS = 24 * 3600.0
@@ -68,6 +71,7 @@ class SellingPartnerApi:
         self._lock = threading.Lock()
         self._token = ""
         self._valid_until = 0.0
+        self._rates: dict[str, float] = {}
 
     def read(self, operation: str, path: str, query: Query, deadline: dt.datetime | None = None) -> Node:
         """A GET: repeating it does no harm, so a failed one is retry and never ambiguous."""
@@ -141,13 +145,16 @@ class SellingPartnerApi:
         )
 
     def _refuse(self, operation: str, response: HttpResponse, safety: SafetyMode | None) -> None:
+        rate = decimal_at(response.headers, RATE_HEADER)
+        if rate is not None and rate >= SLOWEST_RATE:
+            self._rates[operation] = float(rate)
         failed = classify(response, safety, ERRORS, now=self._clock.now())
         if failed is None:
             return
         if failed.resolution is Resolution.RATE_LIMITED and failed.retry_after_seconds is None:
-            # The vendor names no time; a token of the bucket comes back at the rate of the plan.
-            rate = decimal_at(response.headers, RATE_HEADER)
-            failed.retry_after_seconds = max(1.0, 1 / (float(rate) if rate else PLANS.get(operation, 1.0)))
+            # The vendor names no time; a token of the bucket comes back at the rate of the plan. A refusal often comes
+            # without the header, so the rate of an earlier answer is kept: the defaults are far slower than many plans.
+            failed.retry_after_seconds = max(1.0, 1 / self._rates.get(operation, PLANS.get(operation, 1.0)))
         raise failed
 
     def _access_token(self, refused: str | None, deadline: dt.datetime | None) -> str:

@@ -301,6 +301,19 @@ def test_a_quota_used_up_waits_as_long_as_a_call_takes_to_come_back(open_world: 
     assert world.batches()
 
 
+@pytest.mark.parametrize(("answered_before", "wait_seconds"), [(False, 1 / 0.0056), (True, 2.0)])
+def test_a_refusal_without_a_rate_waits_by_the_rate_an_earlier_answer_told(
+    open_world: Open, *, answered_before: bool, wait_seconds: float
+) -> None:
+    world = open_world(Faults(script={2 if answered_before else 1: "throttle"}), rates='{"searchOrders": 0.5}')
+    if answered_before:
+        world.batches()
+    with pytest.raises(CallFailed) as caught:
+        world.batches()
+    assert caught.value.resolution is Resolution.RATE_LIMITED
+    assert caught.value.retry_after_seconds == pytest.approx(wait_seconds)
+
+
 def test_the_rate_in_the_answer_becomes_the_connections_own_and_survives_a_restart(open_world: Open) -> None:
     clock = Clock()
     learning = {"searchOrders": "x-amzn-RateLimit-Limit"}
