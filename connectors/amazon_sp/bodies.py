@@ -11,8 +11,8 @@ import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 
-from connectors.amazon_sp.tree import Node, decimal_at, is_true, node_at, nodes_at, text_at
 from hub.sdk.errors import DataError
+from hub.sdk.lenient import Node, decimal_at, is_true, node_at, nodes_at, text_at
 from hub.sdk.records import RawRecord
 
 ZERO = Decimal(0)

@@ -9,10 +9,10 @@ from connectors.amazon_sp.bodies import instant, records_of, version_of
 from connectors.amazon_sp.pushes import Pushes
 from connectors.amazon_sp.spapi import SellingPartnerApi, segment
 from connectors.amazon_sp.sweep import Sweep
-from connectors.amazon_sp.tree import Node, node_at, nodes_at, text_at
 from hub.sdk.capabilities import Capability
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, ConfigurationError, Resolution
+from hub.sdk.lenient import Node, node_at, nodes_at, text_at
 from hub.sdk.ports import HttpResponse
 from hub.sdk.records import (
     Batch,

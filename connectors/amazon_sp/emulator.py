@@ -29,8 +29,8 @@ from decimal import Decimal
 from connectors.amazon_sp.listings import Listings
 from connectors.amazon_sp.orders import Orders, Refused, shown, stamp
 from connectors.amazon_sp.people import People
-from connectors.amazon_sp.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.ports import Clock
 
 JSON = {"content-type": "application/json"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 
-from connectors.amazon_sp.tree import Node
 from hub.sdk.emulator import Ledger
+from hub.sdk.lenient import Node
 
 DEFAULT = "DEFAULT"
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from connectors.amazon_sp.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import Ledger
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 CURRENCIES = {
     "ATVPDKIKX0DER": "USD",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from connectors.amazon_sp.listings import Listings
 from connectors.amazon_sp.orders import Orders
-from connectors.amazon_sp.tree import Node, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import Ledger
+from hub.sdk.lenient import Node, node_at, nodes_at, text_at, whole_at
 from hub.sdk.ports import Clock
 
 Record = Callable[[str, str, str, Node], None]

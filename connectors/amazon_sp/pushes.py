@@ -14,11 +14,11 @@ import json
 from decimal import ROUND_FLOOR
 
 from connectors.amazon_sp.spapi import ERRORS, SellingPartnerApi, segment
-from connectors.amazon_sp.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.capabilities import SafetyMode
 from hub.sdk.classify import classify
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, DataError, Resolution
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.records import Effect, Found, NotFound, Reply, Tree, Unsure
 
 ORDERS = "/orders/2026-01-01/orders"

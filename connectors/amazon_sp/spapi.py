@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from connectors.amazon_sp.tree import Node, decimal_at, text_at
 from hub.sdk.capabilities import SafetyMode
 from hub.sdk.classify import classify, load_table
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, DataError, Resolution, TransportError
+from hub.sdk.lenient import Node, decimal_at, text_at
 from hub.sdk.ports import HttpResponse
 
 ENDPOINTS = {

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at
 from hub.sdk.capabilities import SafetyMode
 from hub.sdk.classify import classify, load_table
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, DataError, Resolution, TransportError
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at
 from hub.sdk.ports import HttpResponse
 
 DEFAULT_VERSION = "2026-07"

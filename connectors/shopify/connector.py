@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi, Answer
+from connectors.shopify.gids import gid, legacy_id
 from connectors.shopify.levels import shown_levels
 from connectors.shopify.pushes import Pushes
 from connectors.shopify.rest_shape import order_from_graphql, refund_from_graphql
 from connectors.shopify.tells import Tells
-from connectors.shopify.tree import Node, gid, legacy_id, node_at, nodes_at, text_at
 from hub.sdk.capabilities import Capability
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, ConfigurationError, DataError, Resolution, SignatureError
+from hub.sdk.lenient import Node, node_at, nodes_at, text_at
 from hub.sdk.records import (
     Batch,
     CheckReport,

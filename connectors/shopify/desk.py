@@ -12,11 +12,12 @@ import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from connectors.shopify.gids import legacy_id
 from connectors.shopify.graphql_shape import fulfilment_node, refund_node
 from connectors.shopify.order_form import Refused, cent
 from connectors.shopify.shop import Shop
-from connectors.shopify.tree import Node, decimal_at, legacy_id, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import Ledger
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 _RESTOCK = {"NO_RESTOCK": "none", "CANCEL": "cancel", "RETURN": "return"}
 _PAID = frozenset({"paid", "partially_refunded", "refunded", "partially_paid"})

@@ -23,12 +23,13 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from connectors.shopify.desk import Desk
+from connectors.shopify.gids import legacy_id
 from connectors.shopify.graphql_shape import fulfilment_node, line_connection, order_node, refund_node
 from connectors.shopify.order_form import Refused
 from connectors.shopify.people import People
 from connectors.shopify.shop import DEFAULT_LOCATION, Shop
-from connectors.shopify.tree import Node, legacy_id, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
+from hub.sdk.lenient import Node, node_at, nodes_at, text_at, whole_at
 from hub.sdk.ports import Clock
 
 _JSON = {"content-type": "application/json; charset=utf-8"}

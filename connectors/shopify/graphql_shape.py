@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 _STATUS = {None: "UNFULFILLED", "partial": "PARTIALLY_FULFILLED", "fulfilled": "FULFILLED", "restocked": "RESTOCKED"}
 _APPLICATIONS = {

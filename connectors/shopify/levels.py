@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi
-from connectors.shopify.tree import decimal_at, legacy_id, node_at, nodes_at, text_at
+from connectors.shopify.gids import legacy_id
+from hub.sdk.lenient import decimal_at, node_at, nodes_at, text_at
 from hub.sdk.records import ShownLevel
 
 _ITEMS_PER_PAGE = 50

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from connectors.shopify.rest_shape import amount_text, fulfilment_status
-from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 _COUNTRIES = {
     "US": "United States",

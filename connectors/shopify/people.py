@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from connectors.shopify.gids import legacy_id
 from connectors.shopify.shop import Shop
-from connectors.shopify.tree import Node, legacy_id, node_at, nodes_at, text_at, whole_at
+from hub.sdk.lenient import Node, node_at, nodes_at, text_at, whole_at
 from hub.sdk.ports import Clock
 
 Record = Callable[[str, str, str, Mapping[str, object]], None]

@@ -17,10 +17,11 @@ from decimal import ROUND_FLOOR, Decimal
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi, Answer
-from connectors.shopify.tree import Node, decimal_at, gid, node_at, nodes_at, text_at, whole_at
+from connectors.shopify.gids import gid
 from hub.sdk.capabilities import SafetyMode
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, Resolution
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.records import Effect, Found, NotFound, Reply, Tree, Unsure
 
 _OPEN = frozenset({"OPEN", "IN_PROGRESS"})

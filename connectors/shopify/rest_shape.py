@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from connectors.shopify.tree import Node, decimal_at, legacy_id, node_at, nodes_at, text_at, whole_at
+from connectors.shopify.gids import legacy_id
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 _DIGITS = {
     **dict.fromkeys(

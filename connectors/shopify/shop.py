@@ -27,8 +27,8 @@ from connectors.shopify.order_form import (
     text_instant,
 )
 from connectors.shopify.rest_shape import amount_text
-from connectors.shopify.tree import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.emulator import Ledger
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 
 DEFAULT_LOCATION = "655441491"
 _FIRST_ORDER = 6_001_000_000_001

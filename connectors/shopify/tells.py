@@ -18,10 +18,11 @@ from typing import Any
 
 from connectors.shopify import queries
 from connectors.shopify.admin_api import AdminApi, Answer
-from connectors.shopify.tree import Node, decimal_at, gid, node_at, nodes_at, text_at, whole_at
+from connectors.shopify.gids import gid
 from hub.sdk.capabilities import Capability, SafetyMode
 from hub.sdk.connector import Context
 from hub.sdk.errors import CallFailed, Resolution
+from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.records import Effect, Found, NotFound, Reply, Tree, Unsure
 
 _NAMESPACE = uuid.UUID("0b1d1c0e-7a53-5d0c-8c52-9d0f5a3b2e77")

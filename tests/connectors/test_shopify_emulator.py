@@ -15,10 +15,10 @@ import pytest
 
 from connectors.shopify.connector import Shopify
 from connectors.shopify.emulator import ShopifyEmulator
-from connectors.shopify.tree import nodes_at
 from hub.sdk.emulator import Emulator, Ledger
 from hub.sdk.emulator_server import Server, WallClock, build, read_faults, serve
 from hub.sdk.errors import CallFailed, Resolution, TransportError
+from hub.sdk.lenient import nodes_at
 from hub.sdk.records import Effect, RawRequest
 from hub.transport.http import HttpPolicy, RequestsHttp
 from hub.transport.inprocess import InProcessHttp
