@@ -11,7 +11,7 @@ from hub.actions.once import Once
 from hub.actions.orders import Changed, found
 from hub.domain.decision import Decision, Verdict
 from hub.domain.masking import masked, private_texts
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Insert
 from hub.exchange.exceptions import audit
@@ -49,7 +49,7 @@ def refund(
         given = sum((row["amount"] for row in rows), Decimal(0))
         currency = rows[0]["currency"] if rows else ""
         answer.update(amount=decimal_text(given), currency=currency, refund=rows[0]["id"] if rows else "")
-        answer["message"] = f"{order}: {decimal_text(given)} {currency} is being given back"
+        answer["message"] = f"{order}: {money_text(given, currency)} is being given back"
         return decision
 
     _do(hub, "orders.refund", order, verb, who, reason, version, answer, once)

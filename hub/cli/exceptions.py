@@ -44,7 +44,7 @@ def list_(place: Place, state: str, kind: str | None, as_json: bool) -> None:
 
 def _order(subjects: list[dict[str, Any]]) -> str:
     """The order it is about, where it is about one alone."""
-    orders = {subject["order_id"] for subject in subjects}
+    orders = {subject.get("order_number") or subject["order_id"] for subject in subjects}
     return (orders.pop() or "") if len(orders) == 1 else ""
 
 
@@ -70,7 +70,9 @@ def show(place: Place, exception_id: str, as_json: bool) -> None:
     ):
         click.echo(f"  {label:<8} {cell(found[key])}")
     for subject in found["subjects"]:
-        click.echo(f"  holds up {subject['kind']} {subject['id']}")
+        number = subject.get("order_number")
+        of = f" of order {number}" if number and subject["kind"] != "order" else f" ({number})" if number else ""
+        click.echo(f"  holds up {subject['kind']} {subject['id']}{of}")
 
 
 @exceptions.command("retry")

@@ -9,15 +9,10 @@ from typing import Any
 import click
 
 from hub.cli.failure import FAILED, REFUSED, Failure
-from hub.cli.output import cell, counted, emit_json, emit_object, emit_result, emit_table, json_option, money
+from hub.cli.order_told import tell_decision, tell_lineage, tell_order
+from hub.cli.output import emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, ask, database_of, reading
-from hub.domain.order import edits_of
 from hub.runtime.place import Place
-from hub.views.explain import explain
-from hub.views.timeline import timeline
-
-WIDEST = 300
-"""Characters of the line of attributes; `--json` shows all."""
 
 
 @click.group()
@@ -103,13 +98,9 @@ def show(place: Place, reference: str, why: bool, lineage: bool, as_json: bool) 
         emit_object({"items": [order]})
         return
     if lineage:
-        _tell_lineage(order)
+        tell_lineage(order)
         return
-    _head(order)
-    _work(order)
-    if why:
-        _why(order)
-    _timeline(order)
+    tell_order(order, why=why)
 
 
 def _lineage(place: Place, order: str) -> list[dict[str, Any]]:
@@ -126,159 +117,6 @@ def _lineage(place: Place, order: str) -> list[dict[str, Any]]:
     with reading(place) as connection:
         found = lineage(connection, order, site_registry(place.config), bodies)
     return [dataclasses.asdict(origin) for origin in found]
-
-
-def _tell_lineage(order: dict[str, Any]) -> None:
-    """By message, because most orders come from one or two."""
-    click.echo(f"Order {order['number'] or order['external_id']}  ({order['id']})")
-    by_message: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    keys = ("message", "receipt", "received_at", "source_version", "mapping", "revision")
-    for origin in order["lineage"]:
-        by_message.setdefault(tuple(origin[key] for key in keys), []).append(origin)
-    for (message, receipt, received_at, version, mapping, revision), origins in by_message.items():
-        click.echo(f"From message {message or '-'}, receipt {receipt}, received {received_at}")
-        known = f"  mapping {mapping}, " if mapping else "  "
-        click.echo(f"{known}revision {revision or '-'}, the source's version {version or '-'}")
-        for origin in origins:
-            note = f"  ({origin['note']})" if origin["note"] else ""
-            place = f"  {origin['file']}:{origin['line']}" if origin["file"] else ""
-            click.echo(f"  {origin['field']:<44}  {origin['path'] or '-'}{note}{place}")
-    if not by_message:
-        click.echo("Nothing that a source stated of it is kept.", err=True)
-
-
-def _head(order: dict[str, Any]) -> None:
-    click.echo(f"Order {order['number'] or order['external_id']}  ({order['id']})")
-    click.echo(f"  channel     {order['channel']}, external id {order['external_id']}")
-    click.echo(
-        f"  status      {order['status']}" + ("" if order["effects"] == "on" else f"  (effects: {order['effects']})")
-    )
-    edited = edits_of(order["document"]).amount
-    edits = f", and {money(edited, order['currency'])} by edits made here" if edited else ""
-    click.echo(f"  placed      {cell(order['placed_at'])}   total {money(order['total'], order['currency'])}{edits}")
-    if order["order_type"] != "sale":
-        click.echo(f"  type        {order['order_type']}")
-    if order["attributes"]:
-        said = ", ".join(_attribute(name, value) for name, value in sorted(order["attributes"].items()))
-        click.echo(f"  attributes  {said if len(said) <= WIDEST else said[: WIDEST - 3] + '...'}")
-    for link in order["links"]:
-        other = link["number"] or link["external_id"]
-        click.echo(f"  {link['role'].replace('_', ' '):<11} {other}  ({link['id']}, {link['status']})")
-    for customer in order["customers"]:
-        gone = " (merged into another there)" if customer["valid_to"] else ""
-        click.echo(f"  customer    {customer['external_id']} at {customer['system']}{gone}")
-    click.echo("Lines")
-    for line in order["lines"]:
-        quantities = ", ".join(f"{cell(value)} {bucket}" for bucket, value in line["quantities"].items())
-        named = f"   in {line['number']}:" if line.get("document", {}).get("kit") else f"{line['number']}."
-        click.echo(f"  {named} {cell(line['sku'])}  ordered {cell(line['ordered'])}: {quantities}")
-        for one in line["promised"]:
-            source = f" from {one['reference']}" if one["reference"] else ", when its sale begins"
-            click.echo(f"     {cell(one['quantity'])} promised by {cell(one['due_at'])}{source}")
-        for one in line["waiting"]:
-            why = f" ({one['turn']}: {one['why']})" if one["why"] else ""
-            click.echo(f"     {cell(one['quantity'])} waiting since {cell(one['since_at'])}{why}")
-    for hold in order["holds"]:
-        state = "released" if hold["released_at"] else "HELD"
-        boxed = f" (until {cell(hold['until'])}, then {hold['then']})" if hold["until"] and state == "HELD" else ""
-        where = f" at {hold['path']}" if hold["path"] else ""
-        click.echo(f"  {state}: {hold['kind']} {hold['rule']}{where}: {hold['hint']}{boxed}")
-    for change in order["changes"]:
-        effect = money(change["price_effect"], change["currency"])
-        moved = "; ".join(f"{one['sku']} {one['from']} -> {one['to']}" for one in change["delta"].get("lines", ()))
-        parts = ", ".join(change["request"].get("ship_to", ()))
-        said = "; ".join(words for words in (moved, f"address ({parts})" if parts else "", change["why"]) if words)
-        click.echo(f"  change {change['id']} by {change['asked_by']}: {change['state']}, {effect}: {said}")
-    for exception in order["exceptions"]:
-        click.echo(
-            f"  exception ({exception['state']}, {exception['owner']}): {exception['title']}: {exception['detail']}"
-        )
-        if exception["state"] == "open":
-            click.echo(f"    next: {exception['next_step']}  you can: {exception['hint']}")
-
-
-def _attribute(name: str, value: Any) -> str:
-    """What a channel says beyond what the hub knows fields for: one value is told, a whole document only counted."""
-    if isinstance(value, dict):
-        return f"{name}: {counted(len(value), 'field')} as the channel said them (--json shows all)"
-    return f"{name}={cell(value)}"
-
-
-def _work(order: dict[str, Any]) -> None:
-    if order["fulfilment_orders"]:
-        click.echo("Fulfilment orders")
-    for work in order["fulfilment_orders"]:
-        click.echo(f"  {work['id']}  {work['location']} via {work['connection']}: {work['state']}")
-    for shipment in order["shipments"]:
-        packages = shipment["document"].get("packages", [])
-        tracking = ", ".join(str(package.get("tracking_number") or package.get("package")) for package in packages)
-        click.echo(f"  shipped {cell(shipment['shipped_at'])} from {shipment['location']}: {tracking}")
-    for label in order["labels"]:
-        paid = money(label["cost"], label["currency"]) if label["cost"] is not None else "no price"
-        back = f", {money(label['refunded'], label['currency'])} came back" if label["refunded"] else ""
-        named = f"{cell(label['carrier'])} {cell(label['service'])} {cell(label['tracking_number'])}"
-        click.echo(f"  label {label['direction']} {named}: {label['use'].replace('_', ' ')}, {paid}{back}")
-    if order["deliveries"]:
-        click.echo("Calls")
-    for delivery in order["deliveries"]:
-        reference = f" -> {delivery['external_id']}" if delivery["external_id"] else ""
-        error = f"  {delivery['error']}" if delivery["error"] else ""
-        click.echo(
-            f"  {delivery['destination']} {delivery['capability']}: {delivery['state']}, "
-            f"{counted(delivery['attempts'], 'attempt')}{reference}{error}"
-        )
-    for payment in order["payments"]:
-        currency = payment["currency"]
-        shown = ", ".join(
-            f"{name} {money(payment[name], currency)}"
-            for name in ("authorised", "captured", "capturing", "refunded", "refunding", "voided")
-            if payment[name]
-        )
-        named = payment["method"] or "payment"
-        click.echo(f"  {named} at {payment['connection']}: {payment['state']}{': ' if shown else ''}{shown}")
-    for one in order["returns"]:
-        goods = "; ".join(f"{line['sku']} {cell(line['quantities'])}" for line in one["lines"])
-        click.echo(f"  return {one['number']}: {one['state']}  {goods}")
-    for move in order["money_moves"]:
-        click.echo(f"  money: {move['kind']} {money(move['amount'], move['currency'])}")
-
-
-def _undecided(order: dict[str, Any]) -> str:
-    """Why nothing was sourced."""
-    kept = order["document"].get("no_effects")
-    if kept:
-        return (
-            f"kept only, because it is a {kept}; the hub sends nothing for it"
-            if kept == "test order"
-            else (f"kept only, because it was {kept}; the hub sends nothing for it")
-        )
-    held = [hold["rule"] for hold in order["holds"] if not hold["released_at"]]
-    if held:
-        return f"no place was chosen yet; the order is held: {', '.join(held)}"
-    return "no place was chosen yet."
-
-
-def _why(order: dict[str, Any]) -> None:
-    if not order["sourcing"]:
-        click.echo(f"Why: {_undecided(order)}")
-        return
-    click.echo("Why")
-    for decision in order["sourcing"]:
-        _decision(f"decided {cell(decision['at'])}", decision["document"])
-
-
-def _decision(when: str, kept: dict[str, Any]) -> None:
-    document = dict(kept)
-    rule, _, strategy = str(document.pop("rule", "fallback")).partition("/")
-    click.echo(f"  {when} by strategy {strategy or rule} (rule {rule})")
-    for label, words in explain(document):
-        click.echo(f"    {label:<12} {words}")
-
-
-def _timeline(order: dict[str, Any]) -> None:
-    click.echo("Timeline")
-    for at, fact, told in timeline(order):
-        click.echo(f"  {cell(at)}  {fact}  {told}".rstrip())
 
 
 KINDS = click.Choice(["manual", "validation", "address", "payment", "fraud"])
@@ -331,7 +169,7 @@ def _where_else(found: dict[str, Any], as_json: bool) -> None:
     if not found["decisions"]:
         click.echo("Nothing of it is left to be sent.")
     for document in found["decisions"]:
-        _decision("would be decided", document)
+        tell_decision("would be decided", document)
 
 
 @orders.command("release")

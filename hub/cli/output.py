@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from hub.domain.money import minor_units
+from hub.domain.money import money_text
 
 FORMAT = "1.0"
 
@@ -62,11 +62,7 @@ def cell(value: object) -> str:
 
 def money(amount: Decimal | None, currency: str | None) -> str:
     """An amount with all digits of its currency, and more only where it has more: 14.90 USD, 1500 JPY."""
-    if amount is None or currency is None:
-        return cell(amount)
-    least = minor_units(currency)
-    digits = -int(amount.normalize().as_tuple().exponent) if amount else 0
-    return f"{amount:.{max(least, digits)}f} {currency}"
+    return cell(amount) if amount is None or currency is None else money_text(amount, currency)
 
 
 def counted(number: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table
 from hub.cli.session import act, ask
 from hub.runtime.place import Place
 from hub.views.states import RETURN_STATES
+from hub.views.timeline import timeline
 
 DISPOSITIONS = click.Choice(["restock", "quarantine", "scrap"])
 LINES_HELP = "What: a line's number or id, or a SKU; with =QUANTITY if more than one. Again for each"
@@ -89,10 +90,8 @@ def show(place: Place, reference: str, as_json: bool) -> None:
         click.echo(
             f"  label       {label['state']} at {label['connection']}, {money(label['cost'], label['currency'])}"
         )
-    for event in one["timeline"]:
-        fact = event["type"].removeprefix("hub.return.").removesuffix(".v1")
-        data = {name: value for name, value in event["data"].items() if name not in ("return", "number")}
-        click.echo(f"  {cell(event['at'])}  {fact}  {cell(data) if data else ''}".rstrip())
+    for at, fact, told in timeline(one, without=("return", "number")):
+        click.echo(f"  {cell(at)}  {fact.removeprefix('return.')}  {told}".rstrip())
 
 
 @returns.command("request")

@@ -11,11 +11,13 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 from typing import Any, cast
 
 from hub.config.model import NotificationTemplate
 from hub.config.source import loads
+from hub.domain.money import amount_text
 
 GENERAL = ("name", "order_number", "channel", "brand", "placed_at", "currency", "total", "lines", "ship_to")
 """What every template may show. `lines` and `ship_to` are several lines; times are shown as dates."""
@@ -37,6 +39,9 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "cancelled": ("reason",),
 }
 """Every template there is, and the fields that only it may show."""
+
+AMOUNTS = ("amount", "total")
+"""Fields that are money: shown with all digits of the record's currency."""
 
 DEFAULT_LOCALE = "en"
 _INSTANT = re.compile(r"\b(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
@@ -126,6 +131,8 @@ def _shown(record: Mapping[str, Any], name: str) -> str:
     if name == "ship_to":
         return _address(record.get(name, {}))
     value = str(record.get("data", {}).get(name) or record.get(name) or "")
+    if name in AMOUNTS and value and record.get("currency"):
+        return amount_text(Decimal(value), str(record["currency"]))
     return _INSTANT.sub(r"\1", value)
 
 

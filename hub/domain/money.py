@@ -46,6 +46,17 @@ def decimal_text(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
+def amount_text(amount: Decimal, currency: str) -> str:
+    """An amount as people read it: all digits of its currency, and more only where it has more ("12.50", "1500")."""
+    digits = -_exponent(amount.normalize()) if amount else 0
+    return f"{amount:.{max(minor_units(currency), digits)}f}"
+
+
+def money_text(amount: Decimal, currency: str | None) -> str:
+    """An amount with its currency: "12.50 USD", "1500 JPY"; without one that is known, the bare number."""
+    return f"{amount_text(amount, currency)} {currency}" if currency else decimal_text(amount)
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in a currency. Adding two currencies is an error, not a conversion."""
@@ -111,5 +122,5 @@ def apportion(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list
 def _exponent(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise ValueError("a weight is a finite number")
+        raise ValueError("only a finite number has digits")
     return exponent

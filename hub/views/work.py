@@ -46,13 +46,20 @@ def list_exceptions(
     )
     subjects = rows(
         connection,
-        """SELECT exception_id, subject_kind, subject_id, order_id FROM exception_subjects
-            WHERE exception_id IN :ids AND cleared_at IS NULL ORDER BY added_at, subject_id""",
+        """SELECT s.exception_id, s.subject_kind, s.subject_id, s.order_id,
+                  COALESCE(o.number, o.external_id) AS order_number
+             FROM exception_subjects s LEFT JOIN orders o ON o.id = s.order_id
+            WHERE s.exception_id IN :ids AND s.cleared_at IS NULL ORDER BY s.added_at, s.subject_id""",
         {"ids": [row["id"] for row in found]},
     )
     for row in found:
         row["subjects"] = [
-            {"kind": entry["subject_kind"], "id": entry["subject_id"], "order_id": entry["order_id"]}
+            {
+                "kind": entry["subject_kind"],
+                "id": entry["subject_id"],
+                "order_id": entry["order_id"],
+                "order_number": entry["order_number"],
+            }
             for entry in subjects
             if entry["exception_id"] == row["id"]
         ]

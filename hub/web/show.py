@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from hub.views.figures import INSTANT, plain, told
 from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
 from hub.web import words
 from hub.web.request import Page, Request, csrf_of
@@ -62,6 +65,16 @@ def state(name: str | None, means: str = "") -> Markup | str:
     tone = "good" if name in GOOD else "bad" if name in BAD else "plain"
     said = means or MEANS.get(name, "")
     return Markup('<span class="state {}" title="{}">{}</span>').format(tone, said, name.replace("_", " "))
+
+
+def told_of(data: Mapping[str, Any] | None, currency: str | None) -> Markup:
+    """A fact's data on one line: ids, quantities and money, its instants as the reader's own time."""
+    line = " · ".join(f"{name} {text}" for name, text in told(data, currency))
+    pieces, at = Markup(""), 0
+    for found in INSTANT.finditer(line):
+        pieces += escape(line[at : found.start()]) + when(dt.datetime.fromisoformat(found[0]))
+        at = found.end()
+    return pieces + escape(line[at:])
 
 
 def part(text: object) -> str:
@@ -129,6 +142,7 @@ _environment.filters.update(
     num=words.number,
     age=words.age,
     fact=words.fact,
-    details=words.details,
+    details=plain,
+    told=told_of,
 )
 _environment.globals.update(money=words.money, link=with_query, escape=escape)

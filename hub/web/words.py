@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.money import minor_units
+from hub.domain.money import amount_text
 
 TELLS = {
     "order.captured": "Captured from the channel",
@@ -45,8 +45,7 @@ def money(amount: Decimal | str | None, currency: str | None) -> str:
     found = Decimal(amount)
     if not currency:
         return number(found)
-    digits = -int(found.normalize().as_tuple().exponent) if found else 0
-    return f"{found:,.{max(minor_units(currency), digits)}f} {currency}"
+    return f"{Decimal(amount_text(found, currency)):,f} {currency}"
 
 
 def age(since: dt.datetime | None, now: dt.datetime) -> str:
@@ -64,15 +63,6 @@ def age(since: dt.datetime | None, now: dt.datetime) -> str:
 def fact(event_type: str) -> str:
     name = event_type.removeprefix("hub.").removesuffix(".v1")
     return TELLS.get(name) or name.replace(".", ": ", 1).replace("_", " ").capitalize()
-
-
-def details(data: Any) -> str:
-    """An event's data on one line: ids and numbers only, as events hold no more."""
-    if isinstance(data, Mapping):
-        return " · ".join(f"{str(name).replace('_', ' ')} {details(value)}" for name, value in data.items())
-    if isinstance(data, list | tuple):
-        return ", ".join(details(one) for one in data)
-    return "–" if data is None else str(data)
 
 
 def sentence(order: Mapping[str, Any]) -> str:

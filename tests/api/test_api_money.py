@@ -21,7 +21,7 @@ def test_more_than_was_paid_is_refused_with_the_numbers(service: Service) -> Non
     refused = problem_of(
         service.post(f"/v1/orders/{order}/refund", {"amount": "20", "reason": "broken"}), 409, "refused"
     )
-    assert "20 USD to refund, 19.9 USD can be" in refused["detail"]
+    assert "20.00 USD to refund, 19.90 USD can be" in refused["detail"]
     for wrong in (
         {"reason": "x"},
         {"amount": "1", "lines": {"1": "1"}, "reason": "x"},

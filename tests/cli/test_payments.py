@@ -59,7 +59,9 @@ def test_what_an_order_was_paid_with_stands_on_it(site: Site) -> None:
 def test_more_than_was_captured_is_refused_with_the_numbers(site: Site) -> None:
     refused = site.hub("orders", "refund", "#1001", "--amount", "15.01", "--reason", "goodwill")
     assert refused.code == 1
-    assert "15.01 USD to refund, 15 USD can be: captured 20, refunded or on its way back 5" in refused.err
+    assert (
+        "15.01 USD to refund, 15.00 USD can be: captured 20.00 USD, refunded or on its way back 5.00 USD" in refused.err
+    )
 
 
 def test_a_refund_is_of_an_amount_or_of_units(site: Site) -> None:

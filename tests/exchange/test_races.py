@@ -76,7 +76,7 @@ def test_a_refund_larger_than_was_captured_is_booked_whole_and_shown(hub: Whole)
     hub.settle()
     (booked,) = hub.rows("refunds")
     assert (booked["amount"], booked["state"]) == (Decimal(99), "succeeded")
-    assert "99 USD refunded" in exception(hub, "refund_too_high")["detail"]
+    assert "99.00 USD refunded" in exception(hub, "refund_too_high")["detail"]
 
 
 def test_a_refund_larger_than_was_captured_is_not_made_by_us(hub: Whole) -> None:
@@ -84,10 +84,10 @@ def test_a_refund_larger_than_was_captured_is_not_made_by_us(hub: Whole) -> None
     card = {"external_id": "pay-1", "method": "card", "amount": "20", "state": "captured"}
     confirmed(hub, payments=[card])
     given = asked_by_ann(hub, Decimal(21))
-    assert given.message.startswith("21 USD to refund, 20 USD can be")
+    assert given.message.startswith("21.00 USD to refund, 20.00 USD can be")
     assert hub.rows("refunds") == []
     asked_by_ann(hub, Decimal(15))
-    assert asked_by_ann(hub, Decimal(6)).message.startswith("6 USD to refund, 5 USD can be")
+    assert asked_by_ann(hub, Decimal(6)).message.startswith("6.00 USD to refund, 5.00 USD can be")
     assert [row["amount"] for row in hub.rows("refunds")] == [15]
 
 

@@ -109,10 +109,12 @@ def test_a_line_can_be_added_and_its_channel_is_not_told_of_it() -> None:
     assert bench.the_order()["status"] == "closed"
 
 
-def test_an_unknown_sku_that_is_added_holds_its_line() -> None:
+def test_an_unknown_sku_that_is_added_holds_its_line_and_the_answer_says_so() -> None:
     bench = in_grace()
-    edit(bench, additions=[Addition("NEW", D(1), D(1))])
+    decision = edit(bench, additions=[Addition("NEW", D(1), D(1))])
     assert [hold["rule"] for hold in bench.store.rows("holds", {})] == ["unknown_sku"]
+    assert ". The order is held now and nothing more of it is sent: unknown_sku: " in decision.message
+    assert "held" not in edit(bench, ("1", 3), cause="ac_2").message, "it was held before"
 
 
 def test_an_address_that_is_mended_here_releases_its_hold_and_stays_mended() -> None:

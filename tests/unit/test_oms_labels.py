@@ -260,7 +260,7 @@ def test_a_label_above_the_limit_is_not_bought() -> None:
     pack(bench)
     rate(bench)
     assert bench.sent("buy_label") == []
-    assert "31 USD, more than the 20" in bench.exceptions[0].detail
+    assert "31.00 USD, more than the 20.00 USD" in bench.exceptions[0].detail
 
 
 def test_a_package_without_weight_waits_for_it() -> None:

@@ -113,7 +113,7 @@ def test_a_provider_cannot_be_asked_for_more_than_is_authorised() -> None:
     (capture,) = bench.sent("capture")
     assert capture.record["amount"] == "25"
     assert bench.raised() == ["capture_short"]
-    assert "5 USD are owed" in bench.exceptions[-1].detail
+    assert "5.00 USD are owed" in bench.exceptions[-1].detail
 
 
 def test_several_payments_are_charged_in_the_declared_order_and_the_last_takes_the_rest() -> None:
@@ -274,14 +274,17 @@ def test_a_refund_goes_back_in_the_declared_order_and_never_beyond_what_was_capt
     bench.run()
     refused = bench.act(refund_order, "op", "goodwill", D(31), {})
     assert refused.verdict is Verdict.IGNORED
-    assert refused.message == "31 USD to refund, 30 USD can be: captured 30, refunded or on its way back 0"
+    assert (
+        refused.message
+        == "31.00 USD to refund, 30.00 USD can be: captured 30.00 USD, refunded or on its way back 0.00 USD"
+    )
     bench.act(refund_order, "op", "goodwill", D(15), {})
     asked = [(one.record["payment_external_id"], one.record["amount"]) for one in bench.sent("refund")]
     assert asked == [("gift-1", "12"), ("pay-1", "3")]
     for one in bench.sent("refund"):
         bench.reply(one, external_id=one.key)
     refused = bench.act(refund_order, "op", "goodwill", D("15.01"), {})
-    assert "captured 30, refunded or on its way back 15" in refused.message
+    assert "captured 30.00 USD, refunded or on its way back 15.00 USD" in refused.message
     assert bench.lines() == {"L1": {"shipped": D(3)}}, "a refund moves no goods"
 
 
@@ -372,7 +375,7 @@ def test_where_the_channel_manages_the_money_it_is_told_to_refund_and_its_refund
     assert asked.record["amount"] == "10"
     assert [row["state"] for row in bench.store.rows("refunds", {})] == ["pending"]
     refused = bench.act(refund_order, "op", "again", D(1), {})
-    assert "0 USD can be" in refused.message
+    assert "0.00 USD can be" in refused.message
     bench.reply(asked, external_id="900")
     (row,) = bench.store.rows("refunds", {})
     assert (row["state"], row["external_id"]) == ("succeeded", "900")

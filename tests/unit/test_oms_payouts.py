@@ -54,7 +54,7 @@ def test_a_payout_that_is_not_the_sum_of_its_lines_says_what_is_not_explained() 
     bench = shipped()
     paid(bench, {"type": "charge", "net": "9.61", "reference": "cap_1"}, amount="9.60")
     assert bench.raised() == ["payout_difference"]
-    assert "-0.01 is not explained" in bench.exceptions[-1].detail
+    assert "-0.01 USD is not explained" in bench.exceptions[-1].detail
 
 
 def test_a_line_that_came_before_its_order_is_matched_later() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hub.cli.output import cell, counted, emit_json, emit_table, money
 from hub.views.query import instant
+from hub.views.timeline import timeline
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,22 @@ def test_the_far_future_is_never() -> None:
     soon = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     assert instant(int(never.timestamp()) * 1_000_000) is None
     assert instant(int(soon.timestamp()) * 1_000_000) == soon
+
+
+def test_facts_of_a_timeline_show_money_quantities_and_times_as_people_write_them() -> None:
+    data = {
+        "refund": "rf_1",
+        "amount": "12.5",
+        "units": "2.000",
+        "locations": "dc-east,dc-west",
+        "now": "1 by 2026-12-13T00:00:00Z",
+        "reason": "late,again",
+        "grade": "",
+    }
+    at = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+    event = {"type": "hub.refund.asked.v1", "at": at, "data": data}
+    told = list(timeline({"currency": "USD", "timeline": [event]}, without=("refund",)))
+    words = "amount 12.50 USD, units 2, locations dc-east, dc-west, now 1 by 2026-12-13 00:00:00Z, reason late,again"
+    assert told == [(at, "refund.asked", words)]
+    event["data"] = {"currency": "JPY", "amount": "1500"}
+    assert [words for _, _, words in timeline({"currency": "USD", "timeline": [event]})] == ["amount 1500 JPY"]

@@ -68,8 +68,13 @@ def edit_order(
     reconcile(case, said)
     if case.contacts.get(ASKED_ADDRESS):
         change.requests = ask_for_readdress(case, said)
+    held = {hold.id for hold in case.order.holds if hold.open}
     keep_change(case, change, who, said, request)
     after_change(case, said)
+    fresh = [hold for hold in case.order.holds if hold.open and hold.id not in held]
+    if fresh:
+        why = "; ".join(f"{hold.rule}: {hold.hint}" for hold in fresh)
+        case.decision.message += f". The order is held now and nothing more of it is sent: {why}"
     return save(case)
 
 

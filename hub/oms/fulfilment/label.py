@@ -17,7 +17,7 @@ from hub.domain.decision import Answer, Decision, DueTask, EffectRequest, QueryH
 from hub.domain.events import Fact
 from hub.domain.fulfilment import FINISHED, FulfilmentOrder
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.order import Effects
 from hub.domain.package import CarriedLine, CarriedPackage, CarrierLabel, LabelState, Rate, choose
 from hub.domain.shipment import PackageState
@@ -180,8 +180,8 @@ def _why_not(answer: Answer, rates: list[Rate], chosen: Rate | None, rule: Label
         offered = ", ".join(sorted({rate.service for rate in rates})) or "nothing"
         return f"{rule.carrier} has no rate for {wanted}; it offers {offered}" + (f" ({said})" if said else "")
     if rule.at_most is not None and chosen.amount > rule.at_most:
-        price = f"{decimal_text(chosen.amount)} {chosen.currency}"
-        return f"{chosen.service} costs {price}, more than the {decimal_text(rule.at_most)} that the location may spend"
+        price, most = money_text(chosen.amount, chosen.currency), money_text(rule.at_most, chosen.currency)
+        return f"{chosen.service} costs {price}, more than the {most} that the location may spend"
     return ""
 
 

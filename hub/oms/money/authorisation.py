@@ -14,7 +14,7 @@ from typing import Any
 from hub.domain.decision import Decision, DueTask, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.order import OrderStatus, status
 from hub.domain.payment import CallState, Payment, Purpose
 from hub.domain.snapshot import Snapshot
@@ -64,7 +64,7 @@ def expired(case: Case, payment: Payment, amount: Decimal | None = None) -> None
     if status(case.order) in ENDED:
         payment.give_up()
     elif "reauthorising" not in payment.facts and not _ask_again(case, payment, gone):
-        payment_lost(case, payment, f"{decimal_text(gone)} {payment.currency} were authorised and have expired")
+        payment_lost(case, payment, f"{money_text(gone, payment.currency)} were authorised and have expired")
 
 
 def _again(case: Case, payment: Payment) -> None:
@@ -75,7 +75,7 @@ def _again(case: Case, payment: Payment) -> None:
         f"authorisation-ends/{payment.id}",
         "authorisation_ends",
         "An authorisation ends before its goods have left",
-        f"{decimal_text(payment.open)} {payment.currency} at {payment.connection}, which cannot authorise again.",
+        f"{money_text(payment.open, payment.currency)} at {payment.connection}, which cannot authorise again.",
         "Ship before it ends, or get another payment from the customer.",
         f"hub payments list --order {case.order.id}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import OrderLine, edits_effect
 from hub.domain.payment import NOTHING, Charge, charge_for
 from hub.domain.quantity import ENDED, LEFT
@@ -123,8 +123,8 @@ def tell_if_invoiced_above_total(case: Case) -> None:
         cause_key,
         "invoiced_above_total",
         "More was invoiced than the order comes to now",
-        f"{decimal_text(invoiced)} {order.currency} were invoiced for what has left; the order's total is now"
-        f" {decimal_text(total)}.",
+        f"{money_text(invoiced, order.currency)} were invoiced for what has left; the order's total is now"
+        f" {money_text(total, order.currency)}.",
         "Credit the difference in the ERP, or have the total corrected at the channel.",
         f"hub orders show {order.id}",
     )

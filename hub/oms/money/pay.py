@@ -14,7 +14,7 @@ from typing import Any
 from hub.domain.decision import EffectRequest, TaskRequest
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import CallState, Capture, Charge, Payment, PaymentState, Purpose, Refund, in_order, spread
 from hub.domain.snapshot import Snapshot
@@ -59,7 +59,7 @@ def _nothing_to_capture(case: Case, amount: Decimal) -> None:
         f"capture-short/{case.order.id}",
         "capture_short",
         "What has left is not paid for",
-        f"{decimal_text(amount)} {case.order.currency} are owed; {case.order.channel} named no payment of the order.",
+        f"{money_text(amount, case.order.currency)} are owed; {case.order.channel} named no payment of the order.",
         "Have the channel name the order's payments, or charge the customer another way.",
         f"hub payments list --order {case.order.id}",
     )
@@ -77,7 +77,7 @@ def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
             f"collect-at-channel/{case.order.id}/{key}",
             "collect_at_channel",
             "The customer owes a difference that only the channel can charge",
-            f"{decimal_text(amount)} {case.order.currency} for {reason}.",
+            f"{money_text(amount, case.order.currency)} for {reason}.",
             "Have the channel charge it, then resolve this.",
             "hub exceptions resolve EXCEPTION --reason WHY",
         )
@@ -151,7 +151,7 @@ def _short(case: Case, short: Decimal) -> None:
         f"capture-short/{case.order.id}",
         "capture_short",
         "What has left is not paid for",
-        f"{decimal_text(short)} {case.order.currency} are owed and no authorisation is left to take them from.",
+        f"{money_text(short, case.order.currency)} are owed and no authorisation is left to take them from.",
         "Get another authorisation from the customer; it is charged as soon as it is known.",
         f"hub payments list --order {case.order.id}",
     )
@@ -197,7 +197,8 @@ def give_back(
             f"refund-not-covered/{order.id}/{key}",
             "refund_not_covered",
             "More is owed back than was paid",
-            f"{decimal_text(wanted)} {order.currency} for {reason}; {decimal_text(given)} can be given back.",
+            f"{money_text(wanted, order.currency)} for {reason};"
+            f" {money_text(given, order.currency)} can be given back.",
             "Pay the rest another way, or correct the amount.",
             f"hub payments list --order {order.id}",
         )
@@ -268,7 +269,7 @@ def _refund(case: Case, payment: Payment, refund: Refund, facts: dict[str, Any])
         f"refund-at-channel/{refund.id}",
         "refund_at_channel",
         "The channel must give money back, and the hub cannot tell it so",
-        f"{decimal_text(refund.amount)} {refund.currency} for {facts['reason']}.",
+        f"{money_text(refund.amount, refund.currency)} for {facts['reason']}.",
         "Refund it at the channel; this clears when the channel says so.",
         f"hub orders show {case.order.id}",
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from hub.domain.decision import Decision, Verdict
-from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import OrderLine
 from hub.domain.payment import CallState
 from hub.domain.quantity import LEFT
@@ -58,7 +58,7 @@ def refund_order(
     refundable = sum((one.refundable for one in of_order(case)), ZERO)
     if not ZERO < wanted <= refundable:
         currency = case.order.currency
-        words = f"{decimal_text(wanted)} {currency} to refund, {decimal_text(refundable)} {currency} can be"
+        words = f"{money_text(wanted, currency)} to refund, {money_text(refundable, currency)} can be"
         return _not_possible(case, f"{words}: {_ledger(case)}")
     for line, units in quantities:
         # The channel wants less of the line from now on; that is no wish to cancel what has not left.
@@ -125,7 +125,9 @@ def _ledger(case: Case) -> str:
     payments = of_order(case)
     captured = sum((one.captured for one in payments), ZERO)
     refunded = sum((one.refunded + one.refunding for one in payments), ZERO)
-    return f"captured {decimal_text(captured)}, refunded or on its way back {decimal_text(refunded)}"
+    currency = case.order.currency
+    on_its_way = money_text(refunded, currency)
+    return f"captured {money_text(captured, currency)}, refunded or on its way back {on_its_way}"
 
 
 def _not_possible(case: Case, why: str) -> Decision:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.events import Fact
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.order import status
 from hub.domain.payment import CallState, Capture, Payment, Purpose, Refund
 from hub.oms.desk.load import Case
@@ -93,7 +93,7 @@ def over_captured(case: Case, payment: Payment, amount: Decimal) -> None:
         f"over-captured/{payment.id}",
         "over_captured",
         "More was captured than was authorised",
-        f"{payment.connection} captured {decimal_text(amount)} {payment.currency} beyond what was open.",
+        f"{payment.connection} captured {money_text(amount, payment.currency)} beyond what was open.",
         "Compare with the provider; refund what is too much.",
         f"hub payments list --order {case.order.id}",
     )
@@ -110,7 +110,7 @@ def capture_failed(case: Case, payment: Payment, capture: Capture, words: str) -
         f"capture-failed/{capture.id}",
         "capture_failed",
         "A payment could not be captured",
-        f"{decimal_text(capture.amount)} {payment.currency} at {payment.connection}: {words}",
+        f"{money_text(capture.amount, payment.currency)} at {payment.connection}: {words}",
         "Ask the customer for another way to pay, or try again.",
         f"hub payments capture {case.order.id} --reason WHY",
     )
@@ -170,7 +170,7 @@ def refund_failed(case: Case, refund: Refund, by: str, words: str) -> None:
         f"refund-failed/{refund.id}",
         "refund_failed",
         "Money could not be given back",
-        f"{decimal_text(refund.amount)} {refund.currency} at {by}: {words}",
+        f"{money_text(refund.amount, refund.currency)} at {by}: {words}",
         "Give it back another way, or try again.",
         f"hub orders refund {case.order.id} --amount {decimal_text(refund.amount)} --reason WHY",
     )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.order import status
 from hub.domain.payment import CallState, Capture, Payment, PaymentState
 from hub.domain.snapshot import Snapshot
@@ -118,7 +118,7 @@ def _voided(case: Case, payment: Payment, amount: Decimal | None) -> None:
     told = {"payment": payment.id, "amount": decimal_text(gone), "currency": payment.currency}
     tell(case, Fact.PAYMENT_VOIDED, f"{case.cause}/{payment.id}", **told)
     if ours is None and status(case.order) not in ENDED:
-        payment_lost(case, payment, f"{decimal_text(gone)} {payment.currency} were voided by somebody else")
+        payment_lost(case, payment, f"{money_text(gone, payment.currency)} were voided by somebody else")
 
 
 def _dispute(case: Case, payment: Payment, event: str, incoming: Incoming, amount: Decimal | None, words: str) -> None:
@@ -134,7 +134,7 @@ def _dispute(case: Case, payment: Payment, event: str, incoming: Incoming, amoun
             cause_key,
             "disputed",
             "A customer disputes a payment",
-            f"{decimal_text(amount or payment.captured)} {payment.currency} at {payment.connection}: {words}"
+            f"{money_text(amount or payment.captured, payment.currency)} at {payment.connection}: {words}"
             + (f"; answer by {until}" if until else ""),
             "Send the provider the proof of delivery before the time is over.",
             f"hub orders show {case.order.id}",
@@ -149,7 +149,7 @@ def _dispute(case: Case, payment: Payment, event: str, incoming: Incoming, amoun
             f"dispute-lost/{payment.id}",
             "dispute_lost",
             "A disputed payment is lost",
-            f"{decimal_text(amount or payment.captured)} {payment.currency} at {payment.connection}: {words}",
+            f"{money_text(amount or payment.captured, payment.currency)} at {payment.connection}: {words}",
             "Write it off in the ERP, or claim it from the customer.",
             f"hub orders show {case.order.id}",
         )

@@ -14,7 +14,7 @@ from typing import Any
 from hub.domain.decision import Decision, EventRequest, ExceptionRequest, Incoming
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.payout import OF_NO_ORDER, Matched, PaidLine, paid_line
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.times import instant
@@ -142,8 +142,8 @@ def _does_not_add_up(
         f"payout-difference/{payout_id}",
         "payout_difference",
         "A payout is not what its lines come to",
-        f"{external_id} paid {decimal_text(amount)} {currency}, its lines come to {decimal_text(whole)}:"
-        f" {decimal_text(amount - whole)} is not explained.",
+        f"{external_id} paid {money_text(amount, currency)}, its lines come to {money_text(whole, currency)}:"
+        f" {money_text(amount - whole, currency)} is not explained.",
         "Ask the provider; or correct the mapping and read the payout again.",
         f"hub payments payouts {payout_id}",
         "payout",

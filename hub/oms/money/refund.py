@@ -13,7 +13,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, money_text
 from hub.domain.payment import CallState, Payment, Purpose, Refund, in_order, spread
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
@@ -156,7 +156,7 @@ def _too_high(case: Case, currency: str) -> None:
         f"refund-too-high/{order.id}",
         "refund_too_high",
         "More was refunded than was charged",
-        f"{decimal_text(sum(refunded, ZERO))} {currency} refunded, {decimal_text(charged)} charged.",
+        f"{money_text(sum(refunded, ZERO), currency)} refunded, {money_text(charged, currency)} charged.",
         "Check the refunds at the channel and at the payment provider.",
         f"hub orders show {order.id}",
     )

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from hub.domain.decision import Decision, Verdict
+from hub.domain.money import money_text
 from hub.domain.order import OrderLine
 from hub.domain.return_policy import Disposition
 from hub.domain.returns import IllegalReturn, Return, ReturnLine
@@ -159,7 +160,7 @@ def settle_return(
             raise IllegalReturn("nothing of it has arrived that is not settled; name lines to settle them before")
         given = settle(case, one, kind, ready, reason, Decimal(amount) if amount else None, reference)
         case.clear_exception(f"return-unexpected/{one.id}", "decided")
-        named = f"{given} {case.order.currency}" if given else "nothing"
+        named = money_text(given, case.order.currency) if given else "nothing"
         return f"{named} given for {one.number} ({kind.replace('_', ' ')})"
 
     return _of(snapshot, rules, now, cause, return_id, verb)
@@ -229,7 +230,7 @@ def give_goods_up(
 
     def verb(case: Case) -> str:
         amount = give_up(case, _quantities(case, lines), reason)
-        return f"what did not arrive is cancelled, {amount} {case.order.currency} given back"
+        return f"what did not arrive is cancelled, {money_text(amount, case.order.currency)} given back"
 
     return _of_order(snapshot, rules, now, cause, order_id, verb)
 

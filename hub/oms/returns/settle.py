@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.events import Fact
-from hub.domain.money import apportion, decimal_text, smallest_amount
+from hub.domain.money import apportion, decimal_text, money_text, smallest_amount
 from hub.domain.order import OrderLine
 from hub.domain.return_policy import value_of
 from hub.domain.returns import (
@@ -100,7 +100,8 @@ def settle(
     given = ZERO if kind == "nothing" else worth.amount if amount is None else amount
     if given > worth.amount:
         raise IllegalReturn(
-            f"{decimal_text(given)} is more than the {decimal_text(worth.amount)} that these goods are worth"
+            f"{money_text(given, case.order.currency)} is more than the {money_text(worth.amount, case.order.currency)}"
+            " that these goods are worth"
         )
     for share in worth.shares:
         share.part.settled += share.units

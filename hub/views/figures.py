@@ -1,0 +1,50 @@
+"""How facts are written for people, wherever they are shown: money, quantities and instants of their data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from hub.domain.money import decimal_text, money_text
+
+AMOUNTS = frozenset({"amount", "cost"})
+"""Fields of facts that are money: in the fact's own `currency`, or in its order's."""
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+"""An instant inside of a text."""
+QUANTITIES = frozenset({"units", "quantity"})
+LISTS = frozenset({"locations"})
+"""Fields that hold several names, with commas."""
+
+
+def instant(found: re.Match[str]) -> str:
+    """What INSTANT found, as tables show it: to the second, in UTC."""
+    return dt.datetime.fromisoformat(found[0]).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def told(data: Mapping[str, Any] | None, currency: str | None) -> Iterator[tuple[str, str]]:
+    """A fact's data as (name, text), without what is empty; instants stay as they are. `currency` is its order's."""
+    data = data or {}
+    of = str(data.get("currency") or currency or "")
+    has_amount = any(name in AMOUNTS for name in data)
+    for name, value in data.items():
+        if value in (None, "", [], {}) or (name == "currency" and has_amount):
+            continue
+        if name in AMOUNTS:
+            text = money_text(Decimal(str(value)), of)
+        elif name in QUANTITIES:
+            text = decimal_text(Decimal(str(value)))
+        else:
+            text = plain(value)
+        yield name.replace("_", " "), text.replace(",", ", ") if name in LISTS else text
+
+
+def plain(value: Any) -> str:
+    """Any tree of a document on one line."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{str(name).replace('_', ' ')} {plain(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(one) for one in value)
+    return "–" if value is None else str(value)
