@@ -16,7 +16,7 @@ WIDEST = 300
 
 
 def tell_order(order: dict[str, Any], *, why: bool) -> None:
-    _head(order)
+    tell_head(order)
     _work(order)
     if why:
         _why(order)
@@ -44,7 +44,7 @@ def tell_lineage(order: dict[str, Any]) -> None:
         click.echo("Nothing that a source stated of it is kept.", err=True)
 
 
-def _head(order: dict[str, Any]) -> None:
+def tell_head(order: dict[str, Any]) -> None:
     click.echo(f"Order {order['number'] or order['external_id']}  ({order['id']})")
     click.echo(f"  channel     {order['channel']}, external id {order['external_id']}")
     click.echo(

@@ -93,7 +93,7 @@ def test_what_cannot_be_read_ends_with_1_and_stays(site: Site) -> None:
     assert item["error"]["message"]
     (exception,) = site.good("exceptions", "list", "--json").items
     assert exception["kind"] == "unparsable"
-    assert exception["subjects"] == [{"kind": "receipt", "id": item["receipt"], "order_id": None}]
+    assert exception["subjects"] == [{"kind": "receipt", "id": item["receipt"], "order_id": None, "order_number": None}]
     assert site.good("verify").code == 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.cli.orders import WIDEST, _head
+from hub.cli.order_told import WIDEST, tell_head
 from hub.domain.decision import MappingHold
 from hub.domain.writeset import Applied
 from hub.exchange.connections import Mapped
@@ -152,7 +152,7 @@ def test_what_the_channel_sent_beyond_the_model_is_shown_without_its_people(hub:
 
 def test_the_line_of_attributes_is_bounded(hub: Whole, capsys: pytest.CaptureFixture[str]) -> None:
     (order,) = held(hub, attributes={"long": "x" * 1000, "gift": "yes"})
-    _head(shown(hub, order))
+    tell_head(shown(hub, order))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "attributes" in line]
     assert line.startswith("  attributes  gift=yes, long=xxx")
     assert len(line) < WIDEST + 20
