@@ -285,7 +285,10 @@ def _tell_status(case: Case, now: str, before: str | None) -> None:
     fact = _STATUS_FACTS.get(OrderStatus(now))
     if fact is not None and now != before:
         tell(case, fact)
-        if now in (OrderStatus.CLOSED, OrderStatus.CANCELLED) and case.order.facts.get("hub_payments"):
+        facts = case.order.facts
+        # False: goods were invoiced, and not as the last of the order.
+        rest = now == OrderStatus.CLOSED and facts.get("invoiced_last") is False
+        if rest or (now in (OrderStatus.CLOSED, OrderStatus.CANCELLED) and facts.get("hub_payments")):
             case.task("settle_money", case.order.id, case.now)
 
 

@@ -22,6 +22,7 @@ from hub.oms.desk.load import Case, new_hold, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant, instant_text
 from hub.oms.intake.holds import AUTHORISATION, HUB, release
+from hub.oms.money.invoice import invoice_rest
 from hub.oms.money.pay import HUB as HUB_MANAGED
 from hub.oms.money.pay import ask, capture_what_is_due, give_back, of_order, owed, release_authorisation, watch_expiry
 from hub.oms.ports import Rules
@@ -231,13 +232,17 @@ def handle_settle_money(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetim
             return Decision(Verdict.IGNORED, message="there is no such order any more")
         if status(case.order) not in ENDED:
             return Decision(Verdict.IGNORED, subject=case.order.id, message="the order goes on")
+        if status(case.order) is OrderStatus.CLOSED:
+            invoice_rest(case)
+        if not case.order.facts.get("hub_payments"):
+            return save(case)
         if any(one.state.open for one in case.captures):
-            return Decision(
-                Verdict.IGNORED, subject=case.order.id, message="a capture is under way; its answer asks again"
-            )
+            return save(case)
         too_much = paid_too_much(case)
         if too_much >= 0:
             release_authorisation(case, "the order has ended")
+        # Of money that went back for other reasons nothing is left to be given back again.
+        too_much = min(too_much, sum((one.refundable for one in of_order(case)), ZERO))
         if too_much > 0:
             give_back(case, too_much, f"overpaid/{task.id}", "paid for what never left", purpose=Purpose.OVERPAID)
         return save(case)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.money import decimal_text, money_text, round_to_minor
+from hub.domain.money import apportion, decimal_text, money_text, round_to_minor, smallest_amount
 from hub.domain.order import OrderLine, edits_effect
 from hub.domain.payment import NOTHING, Charge, charge_for
 from hub.domain.quantity import ENDED, LEFT
@@ -14,6 +14,7 @@ from hub.domain.totals import line_value
 from hub.oms.desk.load import Case
 from hub.oms.fulfilment.substitute import conceded_so_far
 from hub.oms.money import pay
+from hub.oms.money.credit import credit_what_went_back
 from hub.oms.money.pay import manages_money
 from hub.oms.money.posting import credit_what_is_less, present_total, taken_off
 from hub.oms.telling.outgoing import post_invoice
@@ -49,24 +50,46 @@ def invoice(case: Case, shipment: Shipment) -> None:
     charge = charge_for(whole, before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
     pay.charge(case, f"shipment/{shipment.id}", charge, shipment.id)
     if posts:
-        post_invoice(case, shipment, charge, lines, last)
-    facts = {**order.facts, "invoiced": _text(before + charge)}
-    facts["invoiced_last"] = last
-    order.facts = facts
+        post_invoice(case, f"shipment/{shipment.id}/invoice", shipment.id, shipment.shipped_at, charge, lines, last)
+    _book(case, charge, shipment.id, last)
+
+
+def invoice_rest(case: Case) -> None:
+    """The order has ended and its last goods left before the rest was cancelled: what is still missing of its total
+    (shipping, mostly) is charged, so that the invoices add up to it."""
+    order = case.order
+    if order.facts.get("invoiced_last", True) or order.currency is None or not case.acts:
+        return
+    rest = whole_of(case) - _charged(case)
+    order.facts = {**order.facts, "invoiced_last": True}
+    if rest.amount <= 0:
+        return
+    (last,) = case.snapshot.rows("shipments", {"order_id": order.id}, order_by=("-shipped_at", "-id"), limit=1)
+    shipment_id, key = str(last["id"]), f"rest/{case.new_id('iv', order.id)}"
+    pay.charge(case, key, rest, shipment_id)
+    if case.rules.takers.get("post_invoice"):
+        post_invoice(case, key, shipment_id, case.now, rest, [], last=True)
+    _book(case, rest, shipment_id, last=True)
+
+
+def _book(case: Case, charge: Charge, shipment_id: str, last: bool) -> None:
+    order = case.order
+    order.facts = {**order.facts, "invoiced": _text(_charged(case) + charge), "invoiced_last": last}
     case.decision.writes.insert(
         "money_moves",
         {
-            "id": case.new_id("mm", shipment.id),
+            "id": case.new_id("mm", shipment_id),
             "order_id": order.id,
             "payment_id": None,
             "kind": "invoiced",
             "currency": order.currency,
             "amount": charge.amount,
             "external_id": None,
-            "document": {"shipment": shipment.id, **_text(charge)},
+            "document": {"shipment": shipment_id, **_text(charge)},
             "at": case.now,
         },
     )
+    credit_what_went_back(case)
 
 
 def whole_of(case: Case) -> Charge:
@@ -79,10 +102,30 @@ def whole_of(case: Case) -> Charge:
     shipping = Decimal(totals.get("shipping", "0"))
     edited = edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
-    changed = edited.amount + taken_off(case) - conceded
-    total = Decimal(stated) + changed if stated is not None else goods + shipping + tax
-    discounts = goods + shipping + tax - total
+    if stated is None:
+        return Charge(goods, shipping, tax, ZERO)
+    before = Decimal(stated) + edited.amount + taken_off(case)
+    total, tax = _without_cancelled(case, before, shipping, tax)
+    discounts = goods + shipping + tax - (total - conceded)
     return Charge(goods, shipping, tax, discounts)
+
+
+def _without_cancelled(case: Case, total: Decimal, shipping: Decimal, tax: Decimal) -> tuple[Decimal, Decimal]:
+    """The source's total and its tax without what was cancelled here and the source still counts: goods with their
+    share of tax and discounts. Its shipping stays."""
+    order = case.order
+    lines = [line for line in order.lines if not line.is_kit]
+    here = sum((_value(line, max(line.wish - line.live, ZERO)) for line in lines), ZERO)
+    if here <= 0 or order.currency is None:
+        return total, tax
+    stays = sum((_value(line, line.live) for line in lines), ZERO)
+    totals = order.facts.get("totals") or {}
+    step, goods = smallest_amount(order.currency), total - shipping
+    less = apportion(goods, [stays, here], step)[1]
+    if Decimal(totals.get("current_total", totals["total"])) < Decimal(totals.get("total", "0")):
+        # It lowers its total by itself and may have done so for these goods: what stays is charged at least.
+        less = min(less, max(goods - tax - stays, ZERO))
+    return total - max(less, ZERO), tax - apportion(tax, [stays, here], step)[1]
 
 
 def _value(line: OrderLine, units: Decimal) -> Decimal:

@@ -17,6 +17,7 @@ from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.authorisation import ENDED as ENDED_ORDERS
 from hub.oms.money.authorisation import authorise_answered
+from hub.oms.money.credit import credit_what_went_back
 from hub.oms.money.pay import HUB, give_back_what_waited, manages_money, tell_channel
 from hub.oms.telling.tell import notify
 
@@ -147,6 +148,7 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
         case.clear_exception(f"{cause}/{refund.id}", "the money went back")
     told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
     tell(case, Fact.REFUND_SUCCEEDED, refund.id, **told)
+    credit_what_went_back(case)
     for one in case.returns:
         if refund.id in one.facts.get("refunds", ()):
             case.task("close_return", one.id, case.now, refund.id, payload={"order": case.order.id})

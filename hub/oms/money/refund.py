@@ -7,8 +7,9 @@ back is recognised: by our key, by the id it was answered with, else by order, m
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
@@ -20,6 +21,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.change.cancel import settle_cancel
 from hub.oms.desk.load import Case, find_case, order_key
 from hub.oms.desk.save import save, tell
+from hub.oms.money.credit import UNCREDITED, credit_what_went_back
 from hub.oms.money.pay import give_back, manages_money, of_order, open_payment, payment_key
 from hub.oms.money.payment_answers import journal_refund, refund_failed, refund_succeeded
 from hub.oms.ports import Rules
@@ -133,19 +135,30 @@ def _money(case: Case, incoming: Incoming, amount: Decimal, payment: Payment | N
     else:
         payments, parts = [Payment("", order.id, incoming.connection, "channel", currency)], [amount]
     key = f"observed/{incoming.connection}/{external_id}"
+    never_left = _for_what_never_left(record)
     for number, (one, part) in enumerate(zip(payments, parts, strict=True)):
         if part > 0:
             row_id = derived_id("rf", order.id, key, str(number))
             refund = Refund(row_id, order.id, one.id or None, currency, part, key, Purpose.OBSERVED, case.now)
             refund.state, refund.external_id = CallState.SUCCEEDED, external_id
             refund.facts = {"seen": {incoming.connection: external_id}}
+            if (uncredited := min(never_left, part)) > 0:
+                refund.facts[UNCREDITED] = decimal_text(uncredited)
+                never_left -= uncredited
             case.refunds.append(refund)
             if one.id:
                 one.see_refunded(part, external_id)
             else:
                 journal_refund(case, refund, external_id)
+    credit_what_went_back(case)
     if beyond > 0 and (payments[0].id or currency == order.currency):
         _too_high(case, currency)
+
+
+def _for_what_never_left(record: Mapping[str, Any]) -> Decimal:
+    """What of a refund is for units that it cancels: they are on no invoice."""
+    cancelled = [said for said in record.get("lines") or () if said.get("restock") == "cancel"]
+    return sum((Decimal(str(said.get(name, "0"))) for said in cancelled for name in ("amount", "tax")), ZERO)
 
 
 def _too_high(case: Case, currency: str) -> None:

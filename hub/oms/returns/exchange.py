@@ -17,6 +17,7 @@ from hub.domain.order import OrderLine
 from hub.domain.returns import IllegalReturn, Return, ReturnLine, has_left
 from hub.oms.desk.load import Case
 from hub.oms.intake.linked import NewLine, linked_order, same_goods
+from hub.oms.money.credit import EXCHANGE, EXCHANGED
 from hub.oms.money.pay import collect, give_back
 from hub.oms.returns.settle import settle, worth_of
 
@@ -48,8 +49,10 @@ def exchange(
     other = linked_order(case, "exchange", LinkRole.EXCHANGE_FOR, lines, exchange_of=one.id)
     assert other.order.total is not None
     settle(case, one, "exchange", ready, reason, reference=other.order.id)
+    before = Decimal(case.order.facts.get(EXCHANGED, "0"))
+    case.order.facts = {**case.order.facts, EXCHANGED: decimal_text(before + worth.amount)}
     difference = other.order.total - worth.amount
-    key, words = f"exchange/{other.order.id}", f"exchange {other.order.number}"
+    key, words = f"{EXCHANGE}{other.order.id}", f"exchange {other.order.number}"
     if difference > 0:
         collect(case, difference, key, words)
     elif difference < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from decimal import Decimal
@@ -228,20 +229,21 @@ def _pushed_line(line: OrderLine, sku: str | None, units: Decimal) -> Record:
     )
 
 
-def post_invoice(case: Case, shipment: Shipment, charge: Charge, lines: list[Record], last: bool) -> None:
-    """Tell the ERP what a shipment is charged, after it knows the order."""
+def post_invoice(
+    case: Case, key: str, shipment_id: str, issued_at: dt.datetime, charge: Charge, lines: list[Record], last: bool
+) -> None:
+    """Tell the ERP what a shipment is charged, after it knows the order. Without `lines`: the rest of its total."""
     order = case.order
     for destination in case.rules.takers.get("post_invoice", ()):
-        key = f"shipment/{shipment.id}/invoice"
         submitted = f"{destination}/submit_order/{order_key(case)}"
         record = _present(
             key=key,
             order=order.id,
             order_number=order.number,
             reference=submitted,
-            shipment=shipment.id,
+            shipment=shipment_id,
             currency=order.currency,
-            issued_at=instant_text(shipment.shipped_at),
+            issued_at=instant_text(issued_at),
             goods=decimal_text(charge.goods),
             shipping=decimal_text(charge.shipping),
             tax=decimal_text(charge.tax),

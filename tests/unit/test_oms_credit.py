@@ -1,0 +1,252 @@
+"""Invoices less credit notes are what is kept of an order's money, whoever gives back and whenever it is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hub.domain.decision import Decision
+from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.money.payment_actions import refund_order
+from hub.oms.people import cancel_order
+from hub.oms.returns import return_desk
+from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
+from tests.unit.test_oms_pay import MONEY, card, event, payment
+
+D = Decimal
+ZERO = D(0)
+TOTALS = {"lines": "30", "shipping": "5", "total": "35"}
+
+
+def shop(managed_by: str = "hub", **changes: Any) -> Bench:
+    """A shop and an ERP that is told of invoices and credit notes."""
+    takers = dict.fromkeys(
+        ("submit_order", "update_order", "cancel_order", "post_invoice", "post_credit_note"), ("erp",)
+    )
+    takers |= dict.fromkeys(MONEY, ("payment",))
+    one = channel(money=managed_by, capabilities=frozenset({"push_shipment", "push_refund"}))
+    east = location("east", can=frozenset({"ship", "receive_returns"}))
+    bench = Bench(rules(east, channels={"shop": one}, takers=takers, **changes))
+    bench.stock("TEE", "east", 10)
+    return bench
+
+
+def leave(bench: Bench, units: int, notice: str = "n-1") -> None:
+    (work,) = bench.store.rows("fulfilment_orders", {})
+    line = {"line": bench.line_id("L1"), "sku": "TEE", "quantity": str(units)}
+    package = {"package": notice, "tracking_number": notice, "lines": [line]}
+    bench.fact(
+        "shipments",
+        {"fact_key": notice, "external_id": notice, "fulfilment_order": work["id"], "packages": [package]},
+        connection="wms-east",
+    )
+    bench.run("allocate", "confirm")
+
+
+def answered(bench: Bench) -> None:
+    """Every capture and refund that was asked for succeeds; so do those that follow from it."""
+    while waiting := [one for one in bench.effects.values() if _unanswered(bench, one.capability, one.key)]:
+        for effect in waiting:
+            bench.reply(effect, external_id=f"x-{effect.key[-8:]}")
+        bench.run("settle_money")
+
+
+def _unanswered(bench: Bench, capability: str, key: str) -> bool:
+    table = {"capture": "captures", "refund": "refunds", "push_refund": "refunds"}.get(capability)
+    found = [row for row in bench.store.rows(table, {}) if row["id"] in key.split("/")] if table else []
+    return any(row["state"] == "pending" for row in found)
+
+
+def posted(bench: Bench) -> tuple[list[str], list[str]]:
+    invoices = [str(one.record["amount"]) for one in bench.sent("post_invoice")]
+    return invoices, [str(one.record["amount"]) for one in bench.sent("post_credit_note")]
+
+
+def balance(bench: Bench) -> tuple[Decimal, Decimal]:
+    """What the ERP has of the order, and what is kept of its money."""
+    invoices, notes = posted(bench)
+    paid = bench.store.rows("payments", {})
+    moved = bench.store.rows("money_moves", {"kind": "refunded", "payment_id": None})
+    kept = sum((row["captured"] - row["refunded"] - row["over_refunded"] for row in paid), ZERO)
+    kept -= sum((row["amount"] for row in moved), ZERO)
+    return sum(map(D, invoices), ZERO) - sum(map(D, notes), ZERO), kept
+
+
+def goodwill(bench: Bench, amount: str) -> Decision:
+    return bench.act(refund_order, "op", "late", D(amount), {})
+
+
+def cancelled(bench: Bench, units: int) -> None:
+    def some(snapshot: Any, rules: Any, now: Any, cause: str, order: str) -> Decision:
+        return cancel_lines(snapshot, rules, now, cause, order, "op", "no stock", [("1", D(units))])[0]
+
+    bench.act(some)
+
+
+def told(bench: Bench, key: str, amount: str, *lines: Mapping[str, str]) -> None:
+    record: Row = {"external_id": key, "fact_key": key, "order_external_id": "4507", "currency": "USD"}
+    bench.fact("refunds", {**record, "amount": amount, "lines": [dict(line) for line in lines]})
+
+
+def restated(bench: Bench, minute: int, units: int, **totals: str) -> None:
+    version = f"2026-11-02T09:{minute:02}:00.000000Z"
+    bench.order(order_record(("L1", "TEE", units), source_version=version, totals={**TOTALS, **totals}))
+
+
+def sold(managed_by: str = "hub", *, release: bool = True, **said: Any) -> Bench:
+    bench = shop(managed_by)
+    payments = {"payments": [card("35", **said)]} if managed_by == "hub" else {}
+    bench.order(order_record(("L1", "TEE", 3), totals=TOTALS, **payments))
+    if release:
+        bench.run("allocate", "confirm")
+    return bench
+
+
+def test_a_goodwill_refund_is_credited_once_when_the_money_has_gone_back() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    goodwill(bench, "7")
+    assert posted(bench) == (["35"], []), "nothing went back yet"
+    (refund,) = bench.sent("refund")
+    bench.reply(refund, external_id="re-1")
+    bench.reply(refund, external_id="re-1")
+    (note,) = bench.sent("post_credit_note")
+    assert (note.record["amount"], note.record["reason"], note.record["lines"]) == ("7", "late", [])
+    assert note.key == f"refund/{refund.subject}"
+    told(bench, "900", "7")
+    assert balance(bench) == (D(28), D(28))
+
+
+def test_a_refund_that_fails_is_not_credited_and_tried_again_it_is_once() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    goodwill(bench, "7")
+    bench.reply(bench.sent("refund")[0], accepted=False, reason="account closed")
+    assert posted(bench)[1] == []
+    goodwill(bench, "7")
+    answered(bench)
+    assert (posted(bench)[1], balance(bench)) == (["7"], (D(28), D(28)))
+
+
+def test_a_refund_by_hand_in_place_of_a_settlement_s_that_failed_is_not_credited_again() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    order = bench.the_order()["id"]
+    asked = return_desk.request(
+        bench.store, bench.rules, bench.now, "ac_1", order, "api", [{"line": "1", "quantity": "1"}], "small"
+    )
+    bench.commit(asked)
+    (one,) = bench.store.rows("returns", {})
+    settled = return_desk.settle_return(
+        bench.store, bench.rules, bench.now, "ac_2", one["id"], "refund", "small", [{"line": "1", "quantity": "1"}]
+    )
+    bench.commit(settled)
+    assert posted(bench)[1] == ["10"]
+    bench.reply(bench.sent("refund")[0], accepted=False, reason="account closed")
+    goodwill(bench, "10")
+    answered(bench)
+    assert (posted(bench)[1], balance(bench)) == (["10"], (D(25), D(25)))
+
+
+def test_goodwill_of_what_was_paid_in_advance_is_credited_when_it_is_invoiced() -> None:
+    bench = sold(state="captured")
+    goodwill(bench, "7")
+    answered(bench)
+    assert posted(bench) == ([], [])
+    leave(bench, 3)
+    assert (posted(bench), balance(bench)) == ((["35"], ["7"]), (D(28), D(28)))
+
+
+def test_goodwill_of_an_order_of_which_nothing_left_needs_no_credit_note_and_the_rest_goes_back() -> None:
+    bench = sold(state="captured")
+    goodwill(bench, "7")
+    answered(bench)
+    bench.act(cancel_order, "op", "customer called")
+    bench.run("settle_money")
+    answered(bench)
+    assert [one.record["amount"] for one in bench.sent("refund")] == ["7", "28"]
+    assert (posted(bench), balance(bench)) == (([], []), (ZERO, ZERO))
+    assert "refund_not_covered" not in bench.raised()
+
+
+def test_what_was_cancelled_here_is_not_charged_though_the_channel_still_counts_it() -> None:
+    bench = sold(release=False)
+    cancelled(bench, 2)
+    bench.run("allocate", "confirm")
+    leave(bench, 1)
+    assert [one.record["amount"] for one in bench.sent("capture")] == ["15"]
+    restated(bench, 5, 1, current_total="15")
+    answered(bench)
+    assert (posted(bench), balance(bench)) == ((["15"], []), (D(15), D(15)))
+
+
+@pytest.mark.parametrize("managed_by", ["hub", "channel"])
+def test_where_the_rest_is_cancelled_after_the_first_goods_left_shipping_is_charged_to_its_end(managed_by: str) -> None:
+    bench = sold(managed_by=managed_by)
+    leave(bench, 1)
+    answered(bench)
+    restated(bench, 5, 1, current_total="15")
+    bench.run("settle_money")
+    answered(bench)
+    (first, rest) = bench.sent("post_invoice")
+    assert [first.record["amount"], rest.record["amount"]] == ["11.67", "3.33"]
+    assert (rest.record["lines"], rest.record["last"], rest.record["shipping"]) == ([], True, "3.33")
+    if managed_by == "hub":
+        assert balance(bench) == (D(15), D(15))
+
+
+def test_a_goodwill_refund_of_the_channel_s_own_is_credited_whether_its_total_is_lowered_before_or_after() -> None:
+    for before in (True, False):
+        bench = sold(managed_by="channel")
+        leave(bench, 3)
+        if before:
+            restated(bench, 5, 3, current_total="28")
+        told(bench, "900", "7")
+        if not before:
+            restated(bench, 5, 3, current_total="28")
+        assert posted(bench) == (["35"], ["7"])
+        assert balance(bench)[0] == D(28)
+
+
+def test_a_total_that_a_refund_lowered_before_the_goods_left_is_invoiced_as_it_is() -> None:
+    bench = sold(managed_by="channel")
+    told(bench, "900", "7")
+    restated(bench, 5, 3, current_total="28")
+    leave(bench, 3)
+    assert posted(bench) == (["28"], [])
+
+
+def test_a_channel_that_never_lowers_its_total_has_its_goodwill_credited_when_more_is_invoiced_than_it_keeps() -> None:
+    bench = sold(managed_by="channel")
+    leave(bench, 1)
+    told(bench, "900", "7")
+    assert posted(bench)[1] == [], "it keeps more than is invoiced so far"
+    leave(bench, 2, "n-2")
+    assert posted(bench) == (["11.67", "23.33"], ["7"])
+
+
+def test_units_that_a_channel_cancels_and_refunds_are_on_no_invoice_and_on_no_credit_note() -> None:
+    bench = sold(managed_by="channel", release=False)
+    line = {"external_line_id": "L1", "quantity": "2", "amount": "20", "restock": "cancel"}
+    told(bench, "900", "20", line)
+    bench.run("allocate", "confirm")
+    leave(bench, 1)
+    assert posted(bench) == (["15"], [])
+
+
+def test_a_refund_at_the_provider_by_hand_is_credited() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    record = {"fact_key": "e-9", "external_id": "re-9", "payment_external_id": "pay-1", "amount": "4"}
+    bench.fact("refunds", {**record, "currency": "USD"}, connection="payment")
+    assert (posted(bench)[1], balance(bench)) == (["4"], (D(31), D(31)))
+    event(bench, "e-10", "captured", amount="35", external_id="x-unknown")
+    assert payment(bench)["captured"] == 70, "what others capture beyond is told, and no reason for a credit note"
+    assert posted(bench)[1] == ["4"]
