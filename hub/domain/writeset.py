@@ -7,8 +7,9 @@ or a JSON-able tree for JSON columns); the store's column types turn them into w
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -73,7 +74,24 @@ class StockChange:
     reserve: bool = False
 
 
-Operation = Insert | Update | Delete | StockChange
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Messages that wait for one of `subjects` are due at `due_at`: also those that began to wait after this was
+    computed, as long as they had committed before this is. No precondition."""
+
+    subjects: tuple[str, ...]
+    due_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Something begins to wait for `subject`. This set and one that wakes the same subject are never open side by side:
+    whichever comes later finds what the other committed. Nothing is written."""
+
+    subject: str
+
+
+Operation = Insert | Update | Delete | StockChange | Wake | Await
 
 
 @dataclass(slots=True)
@@ -90,6 +108,12 @@ class WriteSet:
 
     def stock(self, change: StockChange) -> None:
         self.operations.append(change)
+
+    def wake(self, subjects: Iterable[str], due_at: dt.datetime) -> None:
+        """Nothing, where there are no subjects."""
+        named = tuple(sorted(set(subjects)))
+        if named:
+            self.operations.append(Wake(named, due_at))
 
     def extend(self, other: WriteSet) -> None:
         self.operations.extend(other.operations)

@@ -105,14 +105,15 @@ def _round(applier: Applier, messages: Sequence[ClaimedMessage]) -> list[Claimed
         _preload(applier, messages, mapped, snapshot)
         computed = [_computed(applier, message, mapped.get(message.id), snapshot, now) for message in messages]
     outcomes = applier.store.apply([one.writes for one in computed])
-    conflicted, applied = [], []
+    conflicted, waiting = [], []
     for message, one, outcome in zip(messages, computed, outcomes, strict=True):
         if outcome.applied is Applied.CONFLICT:
             conflicted.append(message)
         else:
             applier.count(one.verdict)
-            applied.append(one)
-    _wake_within(applier, applied, now)
+            if one.waits_for:
+                waiting.append((message, one.waits_for))
+    _look_again(applier, waiting)
     return conflicted
 
 
@@ -163,14 +164,19 @@ def _coming(message: ClaimedMessage, incoming: Incoming | None) -> Coming:
     )
 
 
-def _wake_within(applier: Applier, applied: Sequence[Computed], now: dt.datetime) -> None:
-    """One of a batch began to wait for what another of it made: neither saw the other."""
-    made = {subject for one in applied for subject in one.wakes}
-    writes = WriteSet()
-    for one in applied:
-        if one.waits_for and one.waits_for in made:
-            where = {"id": one.message_id, "state": "waiting"}
-            writes.update("messages", where, {"state": "stored", "due_at": now}, expect=None)
+def _look_again(applier: Applier, waiting: Sequence[tuple[ClaimedMessage, str]]) -> None:
+    """What they wait for may have been made after it was read and before they were committed as waiting, by somebody
+    who could not wake them. Of what is committed from now on they are told."""
+    if not waiting:
+        return
+    now, writes = applier.clock.now(), WriteSet()
+    with applier.store.read() as snapshot:
+        still = snapshot.rows("messages", {"id": tuple(message.id for message, _ in waiting), "state": "waiting"})
+        unwoken = {row["id"] for row in still}
+        for message, subject in waiting:
+            if message.id in unwoken and _computed(applier, message, None, snapshot, now).waits_for != subject:
+                where = {"id": message.id, "state": "waiting"}
+                writes.update("messages", where, {"state": "stored", "due_at": now}, expect=None)
     if writes.operations:
         applier.store.apply([writes])
 

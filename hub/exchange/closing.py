@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.domain.decision import ExceptionClear
 from hub.domain.writeset import WriteSet
-from hub.exchange.decisions import Writer, wake_rows
+from hub.exchange.decisions import Writer
 from hub.exchange.exceptions import clear_rows
 from hub.exchange.replies import Answer, reply_rows
 
@@ -68,7 +68,7 @@ def close_delivery(writes: WriteSet, writer: Writer, row: Mapping[str, Any], wor
     if word.state == "acknowledged":
         clears += unblock(writes, writer, row["business_key"], row["order_id"], word.by)
     clear_rows(writes, writer.snapshot, clears, now)
-    wake_rows(writes, writer.snapshot, [delivery_id], now)
+    writes.wake([delivery_id], now)
 
 
 def unblock(

@@ -53,7 +53,7 @@ def decision_rows(decision: Decision, writer: Writer) -> WriteSet:
         writes.insert("events", event_row(event, writer.ids, writer.now), ignore=True)
     raise_rows(writes, writer.snapshot, raised, writer.cause, writer.now)
     clear_rows(writes, writer.snapshot, clears, writer.now, raised)
-    wake_rows(writes, writer.snapshot, decision.wakes, writer.now)
+    writes.wake(decision.wakes, writer.now)
     return writes
 
 
@@ -80,19 +80,6 @@ def event_row(event: EventRequest, ids: IdSource, now: dt.datetime) -> dict[str,
         "sequence": ids.new("sq", now),
         "data": dict(event.data),
     }
-
-
-def wake_rows(writes: WriteSet, snapshot: Snapshot, subjects: Sequence[str], now: dt.datetime) -> None:
-    """Messages that wait for one of `subjects` are looked at again.
-
-    One that begins to wait at this very moment is not seen here; its own re-check finds the subject (waiting).
-    """
-    if not subjects:
-        return
-    for row in snapshot.rows("messages", {"waits_for": tuple(sorted(set(subjects))), "state": "waiting"}):
-        writes.operations.append(
-            Update("messages", {"id": row["id"], "state": "waiting"}, {"state": "stored", "due_at": now}, expect=None)
-        )
 
 
 def business_key(request: EffectRequest) -> str:

@@ -12,7 +12,7 @@ from hub.domain.decision import ExceptionClear, ExceptionRequest, TaskRequest
 from hub.domain.masking import masked, private_texts
 from hub.domain.writeset import Update, WriteSet
 from hub.exchange.closing import RELEASED, unblock
-from hub.exchange.decisions import Writer, body_row, task_row, wake_rows
+from hub.exchange.decisions import Writer, body_row, task_row
 from hub.exchange.exceptions import clear_rows, raise_rows
 from hub.exchange.ports import ClaimedDelivery
 from hub.exchange.replies import Answer, reply_rows
@@ -66,7 +66,7 @@ def settle_rows(ended: Attempted, writer: Writer) -> WriteSet:
     if coming.state == "sent" and coming.reply_due_at is not None:
         writes.insert("tasks", task_row(overdue_task(delivery.id, ended.number, coming.reply_due_at), now), ignore=True)
     if delivery.capability.startswith("push_") or coming.state == "sent":  # echoes, or an answer that came first
-        wake_rows(writes, writer.snapshot, [delivery.id], now)
+        writes.wake([delivery.id], now)
     exception = exception_for(delivery, coming, ended.result)
     if exception is not None:
         raised = [exception]
@@ -169,7 +169,7 @@ def evidence_rows(ended: Attempted, row: Mapping[str, Any], writer: Writer) -> W
         )
         if ended.next.state in REPORTED:
             _report(writes, ended, body_id, writer)
-        wake_rows(writes, writer.snapshot, [ended.delivery.id], writer.now)
+        writes.wake([ended.delivery.id], writer.now)
         clears = [ExceptionClear("", "delivery", ended.delivery.id, "late answer")]
         clear_rows(writes, writer.snapshot, clears, writer.now)
     return writes

@@ -18,7 +18,7 @@ from hub.domain.decision import (
 )
 from hub.domain.ids import IdSource
 from hub.domain.snapshot import Snapshot
-from hub.domain.writeset import WriteSet
+from hub.domain.writeset import Await, WriteSet
 from hub.exchange.acknowledge import acknowledge
 from hub.exchange.connections import Connections, ConnectionView, Mapped, Renderer, StreamView
 from hub.exchange.decisions import Writer, decision_rows
@@ -36,8 +36,8 @@ from hub.mapping.errors import MappingError, Note
 from hub.sdk.streams import Kind
 
 RECHECK_SECONDS = 2.0
-"""A waiting message is looked at again by itself so soon, then after four times its age each: what it waits for may
-have been committed while it decided to wait."""
+"""A message that begins to wait is looked at again by itself so soon, then after half its age each: the process that
+was to wake it may have ended before it did."""
 
 
 MappedMessage = tuple[Incoming, Sequence[Note]]
@@ -51,7 +51,6 @@ class Computed:
     verdict: str
     writes: WriteSet
     waits_for: str = ""
-    wakes: tuple[str, ...] = ()
 
 
 def compute(
@@ -84,7 +83,7 @@ def compute(
     except (MappingError, FormatError) as problem:
         decision = _unmappable(message, problem)
     if decision.verdict is Verdict.WAITING:
-        decision = _waiting(message, decision, view, now)
+        decision = _waiting(message, decision, view, snapshot, now)
     return _rows(message, decision, guarded, writer)
 
 
@@ -189,11 +188,12 @@ def _parked(message: ClaimedMessage, decision: Decision) -> ExceptionRequest:
     )
 
 
-def _waiting(message: ClaimedMessage, decision: Decision, view: ConnectionView | None, now: dt.datetime) -> Decision:
-    """Wait, with a timer to look again; after correlate_within it parks as unmatched.
+def _waiting(
+    message: ClaimedMessage, decision: Decision, view: ConnectionView | None, snapshot: Snapshot, now: dt.datetime
+) -> Decision:
+    """Wait, with a timer to look again, a couple of dozen times a day; after correlate_within it parks as unmatched.
 
-    With several processes what it waits for may be made just now, by one that does not see it wait: the timer finds
-    that, after half its age once more, a couple of dozen times a day.
+    Whoever makes what it waits for wakes it; the timer is for those that end between a commit and what they do next.
     """
     stream = view.streams.get(message.stream) if view else None
     patience = stream.correlate_within_seconds if stream else DEFAULTS.correlate_within
@@ -213,7 +213,10 @@ def _waiting(message: ClaimedMessage, decision: Decision, view: ConnectionView |
         return Decision(
             Verdict.PARKED, code="unmatched", message=request.detail, waits_for=decision.waits_for, exceptions=[request]
         )
-    due = now + dt.timedelta(seconds=min(max(RECHECK_SECONDS, age / 2), max(RECHECK_SECONDS, patience - age)))
+    standing = snapshot.row("messages", {"id": message.id})
+    waited = standing is not None and standing["waits_for"] == decision.waits_for
+    later = min(max(RECHECK_SECONDS, age / 2), max(RECHECK_SECONDS, patience - age))
+    due = now + dt.timedelta(seconds=later if waited else RECHECK_SECONDS)
     recheck = TaskRequest("recheck_message", message.id, due, f"recheck/{message.id}/{due.isoformat()}")
     # What a decision that waits would write is not committed: it is decided anew when it is woken.
     return replace(Decision(Verdict.WAITING), waits_for=decision.waits_for, message=decision.message, tasks=[recheck])
@@ -262,6 +265,7 @@ def _rows(message: ClaimedMessage, decision: Decision, guarded: Guarded, writer:
         values["applied_at"] = writer.now
     if waiting:
         values["claims"] = 0  # it was computed to its end: nothing of a crash loop
+        writes.operations.append(Await(decision.waits_for))
     # The token is the guard: a claim that was lost to a crash or a slow process changes nothing.
     writes.update("messages", {"id": message.id, "state": "claimed", "lease_token": message.token}, values)
     return Computed(
@@ -269,7 +273,6 @@ def _rows(message: ClaimedMessage, decision: Decision, guarded: Guarded, writer:
         str(verdict),
         writes,
         waits_for=decision.waits_for if waiting else "",
-        wakes=tuple(decision.wakes),
     )
 
 

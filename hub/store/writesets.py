@@ -11,8 +11,11 @@ Two ways, with the same outcome:
 
 On PostgreSQL a group is one round trip: the figures above are compared when all its statements have been sent.
 
-Locks are taken in one order everywhere: rows of `orders` by id, then rows of `stock` by key. On SQLite the one writer
-makes them unnecessary.
+Locks are taken in one order everywhere: subjects that are waited for, rows of `orders` by id, then rows of `stock` by
+key. On SQLite the one writer makes them unnecessary.
+
+Whoever waits is woken by the last statement, which sees what others committed until then: a set that begins to wait
+and one that makes what it waits for hold the lock of the subject until they have committed.
 """
 
 # ruff: noqa: S608 - statements are put together from our own tables and columns only; values are always bound
@@ -23,7 +26,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hub.domain.writeset import Applied, Delete, Insert, Outcome, StockChange, Update, WriteSet
+from hub.domain.writeset import Applied, Await, Delete, Insert, Outcome, StockChange, Update, Wake, WriteSet
 from hub.store.bodies import BodyShelf
 from hub.store.errors import VALUE_ERRORS, Fault, driver_errors, fault_of
 from hub.store.shapes import (
@@ -41,7 +44,7 @@ from hub.store.shapes import (
     table_shape,
     update_statement,
 )
-from hub.store.transaction import Step, Transaction
+from hub.store.transaction import Step, Transaction, among
 from hub.store.values import instant_to_database
 
 BATCH = 50
@@ -68,6 +71,9 @@ class PreparedSet:
     stock: list[tuple[str, str]] = field(default_factory=list)
     touched: list[tuple[str, object]] = field(default_factory=list)
     """(table, key) of each row that preconditions touch; key None where it may be any row of the table."""
+    wakes: dict[str, int] = field(default_factory=dict)
+    """Subjects that are there now, and since when what waits for them is due."""
+    awaits: list[str] = field(default_factory=list)
 
 
 def prepare(
@@ -92,6 +98,10 @@ def _prepare_one(
             says = f"stock of {operation.sku} at {operation.location}"
             for sql, params in stock_statements(operation, instant):
                 prepared.statements.append(Statement(sql, params, 1, says, several=False))
+        elif operation.__class__ is Wake:
+            prepared.wakes |= dict.fromkeys(operation.subjects, instant_to_database(operation.due_at))
+        elif operation.__class__ is Await:
+            prepared.awaits.append(operation.subject)
         elif operation.__class__ is Delete:
             sql, params = delete_statement(operation)
             prepared.touched.append((operation.table, None))
@@ -145,6 +155,7 @@ def _key(table: str, row: object) -> tuple[object, ...] | None:
 def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
     """Run the batch inside the transaction that is open. Errors that are not of a row leave the caller's savepoint."""
     outcomes = [_APPLIED] * len(prepared)
+    _lock_subjects(tx, prepared)
     stale = _stale(prepared, _locked_orders(tx, prepared))
     for number, order in stale.items():
         outcomes[number] = Outcome(Applied.CONFLICT, f"orders {order}: somebody else has changed it")
@@ -154,12 +165,37 @@ def apply(tx: Transaction, prepared: Sequence[PreparedSet]) -> list[Outcome]:
         if fresh:
             _run(tx, prepared, fresh, outcomes, stock, splits=layer == 0)
             stock = []
+    _wake(tx, [one for one, outcome in zip(prepared, outcomes, strict=True) if outcome.applied is Applied.APPLIED])
     return outcomes
 
 
 _APPLIED = Outcome(Applied.APPLIED)
 SPLIT_DOWN_TO = 8
 """Batches above this size that fail are tried again in halves: usually one set is the reason."""
+
+
+def _lock_subjects(tx: Transaction, prepared: Sequence[PreparedSet]) -> None:
+    """Before anything else, sorted, until the commit."""
+    subjects = sorted({subject for one in prepared for subject in (*one.wakes, *one.awaits)})
+    if tx.postgresql and subjects:
+        tx.fetch(
+            "SELECT pg_advisory_xact_lock(hashtextextended(s, 0)) FROM unnest(CAST(? AS text[])) AS s", (subjects,)
+        )
+
+
+def _wake(tx: Transaction, applied: Sequence[PreparedSet]) -> None:
+    """What waits for a subject of these sets is due. A row that somebody else holds is being woken by them."""
+    wakes = {subject: due for one in applied for subject, due in one.wakes.items()}
+    if not wakes:
+        return
+    held = " FOR UPDATE SKIP LOCKED" if tx.postgresql else ""
+    sql, subjects = among(
+        tx,
+        "UPDATE messages SET state = 'stored', due_at = ? WHERE id IN (SELECT id FROM messages"
+        f" WHERE waits_for IN ({{ids}}) AND state = 'waiting'{held})",
+        sorted(wakes),
+    )
+    tx.execute(sql, (max(wakes.values()), *subjects))
 
 
 def _locked_orders(tx: Transaction, prepared: Sequence[PreparedSet]) -> dict[str, int]:

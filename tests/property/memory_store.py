@@ -18,7 +18,7 @@ from hub.domain.ids import derived_id
 from hub.domain.quantity import Bucket
 from hub.domain.restate import View, merge, view_from_json, view_to_json
 from hub.domain.snapshot import Snapshot
-from hub.domain.writeset import Delete, Insert, StockChange, Update, WriteSet
+from hub.domain.writeset import Delete, Insert, Operation, StockChange, Update, WriteSet
 from hub.oms.handlers import build
 from hub.oms.ports import Channel, LocationRule, Rules, Strategy
 
@@ -76,7 +76,7 @@ class MemoryStore:
             self.tables = before
             raise
 
-    def _apply(self, operation: Insert | Update | Delete | StockChange) -> None:
+    def _apply(self, operation: Operation) -> None:
         if isinstance(operation, Insert):
             self._insert(operation)
         elif isinstance(operation, Update):
@@ -90,7 +90,7 @@ class MemoryStore:
         elif isinstance(operation, Delete):
             rows = self.tables.get(operation.table, [])
             self.tables[operation.table] = [row for row in rows if not _matches(row, operation.where)]
-        else:
+        elif isinstance(operation, StockChange):
             self._stock(operation)
 
     def _insert(self, operation: Insert) -> None:
