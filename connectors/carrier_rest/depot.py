@@ -28,6 +28,10 @@ SERVICES: dict[str, tuple[str, Decimal, Decimal, int]] = {
     "next-day": ("fast-air", Decimal("21.50"), Decimal("0.0045"), 1),
 }
 """Service -> carrier, price of any parcel, price of a gram, days."""
+FLIES = frozenset({"fast-air"})
+"""Carriers that take no dangerous goods."""
+ADULT_SIGNATURE = Decimal("2.95")
+"""What it costs that the receiver's age is checked at the door."""
 
 ENDS: dict[str, tuple[str, ...]] = {
     "delivered": ("in_transit", "out_for_delivery", "delivered"),
@@ -157,7 +161,10 @@ class Depot:
             if service == "next-day" and grams > 30_000:
                 messages.append(f"{carrier} {service}: parcels above 30 kg are not carried")
                 continue
-            amount = {"amount": str(self._price(service, grams)), "currency": self._currency}
+            if carrier in FLIES and _asks(body, "dangerous_goods"):
+                messages.append(f"{carrier} {service}: dangerous goods are not carried")
+                continue
+            amount = {"amount": str(self._price(service, grams, body)), "currency": self._currency}
             rate = {"id": f"rate_{number}", "carrier": carrier, "service": service, **amount, "delivery_days": days}
             rates.append(rate)
         return rates, messages
@@ -172,7 +179,9 @@ class Depot:
             raise NotSold(422, "invalid", "reference is missing")
         if service not in SERVICES:
             raise NotSold(422, "unknown_service", f"There is no service {service[:60]}")
-        price = self._price(service, grams)
+        if SERVICES[service][0] in FLIES and _asks(body, "dangerous_goods"):
+            raise NotSold(422, "not_carried", f"{service} carries no dangerous goods")
+        price = self._price(service, grams, body)
         quoted = body.get("quoted")
         if isinstance(quoted, dict) and _amount(quoted.get("amount", price)) < price:
             raise NotSold(422, "price_changed", f"The price is {price} {self._currency} now")
@@ -282,8 +291,9 @@ class Depot:
                 ends = str(rule["ends"])
         return ends
 
-    def _price(self, service: str, grams: Decimal) -> Decimal:
+    def _price(self, service: str, grams: Decimal, body: Mapping[str, object]) -> Decimal:
         _, fixed, gram, _ = SERVICES[service]
+        fixed += ADULT_SIGNATURE if _asks(body, "adult_signature") else ZERO
         return (fixed + gram * grams).quantize(Decimal("0.01"), ROUND_UP)
 
     def _keep(self, label: Label) -> None:
@@ -311,6 +321,11 @@ def _check(body: Mapping[str, object]) -> Decimal:
         if found is not None and not 0 < found <= 3_000:
             raise NotSold(422, "parcel_invalid", f"The parcel's {edge} is not between 0 and 3 m")
     return grams
+
+
+def _asks(body: Mapping[str, object], name: str) -> bool:
+    parcel = body.get("parcel")
+    return isinstance(parcel, dict) and parcel.get(name) is True
 
 
 def _amount(said: object) -> Decimal:

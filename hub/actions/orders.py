@@ -27,6 +27,7 @@ from hub.oms.sourcing.reroute import reroute_order, what_if
 from hub.runtime.hub import Hub
 
 LARGEST = Decimal(10) ** 9
+MOST_MORE_SHIPMENTS = 20
 
 
 class Changed(Refused):
@@ -126,14 +127,23 @@ def _until(said: str | None, now: dt.datetime) -> dt.datetime | None:
 
 
 def reroute(
-    hub: Hub, who: str, reference: str, reason: str, version: int | None = None, leaving: str = ""
+    hub: Hub,
+    who: str,
+    reference: str,
+    reason: str,
+    version: int | None = None,
+    leaving: str = "",
+    more_shipments: int = 0,
 ) -> dict[str, Any]:
-    """`leaving`: only what this location has; else what any has."""
+    """`leaving`: only what this location has; else what any has. `more_shipments`: nothing is asked back, what waits
+    may go in so many shipments more than its strategy allows."""
+    if not 0 <= more_shipments <= MOST_MORE_SHIPMENTS:
+        raise Refused(f"more_shipments is 1 to {MOST_MORE_SHIPMENTS}")
 
     def verb(
         snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, order: str, who: str, reason: str
     ) -> Decision:
-        return reroute_order(snapshot, rules, now, cause, order, who, reason, leaving)
+        return reroute_order(snapshot, rules, now, cause, order, who, reason, leaving, more_shipments)
 
     return _without_cause(_do(hub, "reroute", verb, who, reference, reason, version, "is sourced anew"))
 

@@ -146,18 +146,36 @@ def hold(place: Place, reference: str, reason: str, kind: str, until: str | None
 @orders.command("reroute")
 @click.argument("reference")
 @click.option("--from", "leaving", default="", help="Only what this location has; else what any location has")
+@click.option(
+    "--more-shipments",
+    type=click.IntRange(1, 20),
+    default=None,
+    help="Ask nothing back; what waits may go in so many shipments more than its strategy allows",
+)
 @click.option("--dry-run", is_flag=True, help="Only say where it would come from, with costs and exclusions")
 @click.option("--reason", help="Kept with the change, for whoever reads it later")
 @json_option
 @click.pass_obj
-def reroute(place: Place, reference: str, leaving: str, dry_run: bool, reason: str | None, as_json: bool) -> None:
+def reroute(
+    place: Place,
+    reference: str,
+    leaving: str,
+    more_shipments: int | None,
+    dry_run: bool,
+    reason: str | None,
+    as_json: bool,
+) -> None:
     """Send an order from elsewhere. Its location is asked to give it back; nothing is freed before it has accepted."""
+    if more_shipments and (dry_run or leaving):
+        raise click.UsageError("--more-shipments asks nothing back: it goes without --from and --dry-run.")
     if dry_run:
         _where_else(act(place, "orders.where_else", reference=reference, leaving=leaving), as_json)
         return
     if not reason:
         raise click.UsageError("Say why: --reason WHY. Or look first: --dry-run.")
-    emit_result(act(place, "orders.reroute", reference=reference, reason=reason, leaving=leaving), as_json=as_json)
+    more = {"more_shipments": more_shipments} if more_shipments else {}
+    done = act(place, "orders.reroute", reference=reference, reason=reason, leaving=leaving, **more)
+    emit_result(done, as_json=as_json)
 
 
 def _where_else(found: dict[str, Any], as_json: bool) -> None:

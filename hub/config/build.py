@@ -277,6 +277,7 @@ def _zone(inner: Fields) -> model.Zone:
         postal_prefixes=inner.texts("postal_prefixes") if inner.has("postal_prefixes") else None,
         up_to_km=inner.maybe_decimal("up_to_km"),
         services=asked("services"),
+        refuses=asked("refuses") or frozenset(),
     )
 
 

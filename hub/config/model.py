@@ -326,6 +326,7 @@ class Zone:
     postal_prefixes: tuple[str, ...] | None
     up_to_km: Decimal | None
     services: frozenset[str] | None
+    refuses: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

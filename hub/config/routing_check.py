@@ -13,7 +13,7 @@ from hub.config.source import Path_
 from hub.config.tree import at, get, indexes, keys
 from hub.config.validate import Checked
 
-_ZONE_ASKS = ("from", "countries", "postal_prefixes", "up_to_km", "services")
+_ZONE_ASKS = ("from", "countries", "postal_prefixes", "up_to_km", "services", "refuses")
 BUILT_IN_STRATEGIES = frozenset({"chosen_store"})
 
 

@@ -27,6 +27,11 @@ class Schedule:
         """The date there."""
         return self.local(now).date()
 
+    def tomorrow(self, now: dt.datetime) -> dt.datetime:
+        """The instant at which the next date begins there; where clocks skip midnight, when they do."""
+        day = self.today(now) + dt.timedelta(days=1)
+        return dt.datetime.combine(day, dt.time(), zoneinfo.ZoneInfo(self.zone)).astimezone(dt.UTC)
+
     def local(self, now: dt.datetime) -> dt.datetime:
         return now.astimezone(zoneinfo.ZoneInfo(self.zone))
 

@@ -204,6 +204,7 @@ def _carriage(zone: Zone) -> Carriage:
         postal_prefixes=zone.postal_prefixes,
         up_to_km=zone.up_to_km,
         services=zone.services,
+        refuses=zone.refuses,
     )
 
 

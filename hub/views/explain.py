@@ -23,7 +23,8 @@ def explain(document: Mapping[str, Any]) -> Iterator[Line]:
     label = "not asked"
     for exclusion in left.pop("exclusions", []):
         detail = f"{exclusion['detail']} ({exclusion['code']})" if exclusion["detail"] else exclusion["code"]
-        yield label, f"{exclusion['location']}: {detail}"
+        until = f", until {exclusion['until']}" if exclusion.get("until") else ""
+        yield label, f"{exclusion['location']}: {detail}{until}"
         label = ""
     plan = left.pop("plan")
     yield "chosen", _plan(plan)

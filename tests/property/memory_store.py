@@ -32,6 +32,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "stock": ("sku", "location"),
     "items": ("sku",),
     "pushed_stock": ("subject",),
+    "location_days": ("location", "day"),
 }
 
 STOCK_COUNTERS = ("on_hand", "soft", "firm", "quarantine", "damaged", "in_transit")

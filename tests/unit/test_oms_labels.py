@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -59,14 +60,23 @@ ADDRESS = {
 }
 
 
-def packing(units: int = 2, *, labels: LabelRule | None = None, wms_takes: bool = False, **changes: Any) -> Bench:
+def packing(
+    units: int = 2,
+    *,
+    labels: LabelRule | None = None,
+    wms_takes: bool = False,
+    method: str = "ship",
+    flags: Sequence[str] = (),
+    **changes: Any,
+) -> Bench:
     """An order of TEE that the location east works on, which has its labels bought by the hub."""
     given = labels or LabelRule("carrier")
-    east = location("east", labels=given, address=ADDRESS)
+    east = location("east", labels=given, address=ADDRESS, can=frozenset({"ship", "hazmat", "age_check"}))
     takers = {**rules().takers, **({"send_label": ("wms-east",)} if wms_takes else {})}
     bench = Bench(rules(east, takers=takers, follows_packages=True, **changes))
     bench.stock("TEE", "east", units)
-    bench.order(order_record(("L1", "TEE", units)))
+    bench.restate("items", {"external_id": "TEE", "sku": "TEE", "flags": list(flags)})
+    bench.order(order_record(("L1", "TEE", units), method=method))
     bench.run("allocate")
     bench.send()
     return bench
@@ -186,6 +196,23 @@ def test_the_location_says_which_service_is_bought(service: str, chosen: str) ->
     (effect,) = bench.sent("buy_label")
     assert effect.record["service"] == chosen
     assert effect.record["quoted"]["currency"] == "USD"
+
+
+def test_what_is_brought_on_the_same_day_gets_a_label_of_its_own_service() -> None:
+    bench = packing(labels=LabelRule("carrier", services={"same_day": "next-day"}), method="same_day")
+    pack(bench)
+    rate(bench)
+    assert [effect.record["service"] for effect in bench.sent("buy_label")] == ["next-day"]
+
+
+def test_the_carrier_hears_of_dangerous_goods_and_of_an_age_limit() -> None:
+    bench = packing(flags=["hazmat", "age_restricted", "gift_card"])
+    pack(bench)
+    (question,) = ask(bench)
+    assert question.record["parcel"]["handling"] == ["age_check", "hazmat"]
+    rate(bench)
+    (effect,) = bench.sent("buy_label")
+    assert effect.record["parcel"]["handling"] == ["age_check", "hazmat"]
 
 
 def test_each_package_gets_one_label_under_its_own_key() -> None:

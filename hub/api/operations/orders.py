@@ -82,7 +82,8 @@ def hold(call: Call, order: str) -> Answer:
 
 
 def reroute(call: Call, order: str) -> Answer:
-    return _do(call, "orders.reroute", order, leaving=call.body.get("from", ""))
+    more = {"more_shipments": call.body["more_shipments"]} if "more_shipments" in call.body else {}
+    return _do(call, "orders.reroute", order, leaving=call.body.get("from", ""), **more)
 
 
 def where_else(call: Call, order: str, leaving: str = "") -> Answer:

@@ -6,13 +6,14 @@ minimises the sum of the cost terms; `lexicographic` priorities, shipments, cost
 last shipment arrives, then cost. Ties: priority, earliest delivery, location ids.
 """
 
-from hub.domain.sourcing.eligibility import ELIGIBILITY, Exclusion, Facts, Wanted, eligible
+from hub.domain.sourcing.eligibility import ELIGIBILITY, OF_TODAY, Exclusion, Facts, Wanted, eligible
 from hub.domain.sourcing.plan import EFFORT_PER_SECOND, Candidate, Demand, Objective, Plan, Score, Sourced, Step
 from hub.domain.sourcing.solver import source
 
 __all__ = [
     "EFFORT_PER_SECOND",
     "ELIGIBILITY",
+    "OF_TODAY",
     "Candidate",
     "Demand",
     "Exclusion",

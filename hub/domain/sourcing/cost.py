@@ -18,6 +18,7 @@ class Carriage:
     """A carrier's zone: where from, where to, for which service levels, in how many days, for what by weight.
 
     None asks nothing. `postal_prefixes` are beginnings of the destination's postal code. `steps` are of one parcel.
+    `refuses`: flags of items that it does not carry, such as dangerous goods by air.
     """
 
     zone: str
@@ -28,10 +29,19 @@ class Carriage:
     postal_prefixes: tuple[str, ...] | None = None
     up_to_km: Decimal | None = None
     services: frozenset[str] | None = None
+    refuses: frozenset[str] = frozenset()
 
-    def takes(self, origin: str, country: str, postal_code: str, km: Decimal | None, service: str) -> bool:
-        """A distance that is not known is in no band."""
-        return (
+    def takes(
+        self,
+        origin: str,
+        country: str,
+        postal_code: str,
+        km: Decimal | None,
+        service: str,
+        flags: frozenset[str] = frozenset(),
+    ) -> bool:
+        """A distance that is not known is in no band. `flags`: of the items in the order."""
+        return not (self.refuses & flags) and (
             (self.origins is None or origin in self.origins)
             and (self.countries is None or country in self.countries)
             and (self.postal_prefixes is None or postal_code.startswith(self.postal_prefixes))
@@ -41,10 +51,16 @@ class Carriage:
 
 
 def carriage_for(
-    table: Sequence[Carriage], origin: str, country: str, postal_code: str, km: Decimal | None, service: str
+    table: Sequence[Carriage],
+    origin: str,
+    country: str,
+    postal_code: str,
+    km: Decimal | None,
+    service: str,
+    flags: frozenset[str] = frozenset(),
 ) -> Carriage | None:
     """The first zone that takes it, or None."""
-    return next((zone for zone in table if zone.takes(origin, country, postal_code, km, service)), None)
+    return next((zone for zone in table if zone.takes(origin, country, postal_code, km, service, flags)), None)
 
 
 def days_late(leaves: dt.date, arrives: dt.date, ship_by: dt.date | None, promised_by: dt.date | None) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A location that was not asked, and the closed code of the predicate that excluded it."""
+    """A location that was not asked, and the closed code of the predicate that excluded it. `until`: when the reason
+    ends by itself; None where time alone changes nothing."""
 
     location: str
     code: str
     detail: str = ""
+    until: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,15 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the order wants of a location. `needs`: what it must be able to do beside its method (hazmat, age_check).
-    `excluded`: location -> why it must not be asked again for now. `store`: where its buyer collects it."""
+    `excluded`: location -> why it must not be asked again for now. `store`: where its buyer collects it. `special`:
+    what of it not every carrier takes, in words."""
 
     method: str
     country: str
     needs: frozenset[str] = frozenset()
     excluded: Mapping[str, str] = field(default_factory=dict)
     store: str = ""
+    special: str = ""
 
 
 Predicate = Callable[[Facts, Wanted], str | None]
@@ -62,7 +67,8 @@ def _store(facts: Facts, wanted: Wanted) -> str | None:
 
 def _country(facts: Facts, wanted: Wanted) -> str | None:
     where = wanted.country or "an address without a country"
-    return None if facts.carried else f"no carriage from there to {where} is declared"
+    what = f" that takes {wanted.special}" if wanted.special else ""
+    return None if facts.carried else f"no carriage from there to {where}{what} is declared"
 
 
 def _hazmat(facts: Facts, wanted: Wanted) -> str | None:
@@ -101,6 +107,9 @@ ELIGIBILITY: tuple[tuple[str, Predicate], ...] = (
     ("capacity", _capacity),
 )
 """(reason code, predicate) in the order they are asked; a predicate answers why not, or None."""
+
+OF_TODAY = frozenset({"cut_off", "capacity"})
+"""Reasons that end with the location's day."""
 
 
 def eligible(facts: Facts, wanted: Wanted) -> Exclusion | None:

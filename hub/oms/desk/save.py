@@ -86,6 +86,7 @@ def _forget_what_is_over(case: Case) -> None:
     ):
         case.clear_exception("unfillable/", "nothing is left to source")
         case.clear_exception("resource-limit/", "nothing is left to source")
+        case.clear_exception("shipment-limit/", "nothing is left to source")
 
 
 def _save_lines(case: Case, writes: WriteSet) -> None:

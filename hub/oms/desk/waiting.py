@@ -66,6 +66,13 @@ def due_before(case: Case, sku: str) -> Decimal:
     return case.due_to_others.get(sku, ZERO)
 
 
+def waiting_ahead(case: Case, sku: str) -> int:
+    """How many stand before this order in the queue of a SKU, whatever became of their turn."""
+    mine = place_of(case)
+    queue = _queues(case.snapshot, [sku]).get(sku, ())
+    return sum(1 for row in queue if row["place"] < mine and row["order_id"] != case.order.id)
+
+
 def free_of(case: Case, row: Row) -> Decimal:
     """What could be reserved of a row of stock."""
     rule = case.location(row["location"])

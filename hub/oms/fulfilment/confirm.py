@@ -15,6 +15,7 @@ from hub.oms.desk.save import tell
 from hub.oms.intake.counter import charge_counter_sale
 from hub.oms.intake.customer import upsert_customer
 from hub.oms.intake.groups import COLLECTED, DeliveryGroup, group_of
+from hub.oms.sourcing.capacity import claim_day
 from hub.oms.stock.reserve import make_firm, soft
 from hub.oms.telling.outgoing import send_work, submit_order
 from hub.oms.telling.tell import notify
@@ -94,6 +95,8 @@ def _plan_at(case: Case, location: str, method: str, destination: str, reservati
         planned_on=rule.schedule.today(case.now).isoformat() if rule else "",
     )
     case.work.append(work)
+    if rule is not None:
+        claim_day(case, rule)
     send_work(case, work)
     case.decision.wakes.append(work_key(work.id))
     tell(case, Fact.WORK_PLANNED, work.id, fulfilment_order=work.id, location=location)

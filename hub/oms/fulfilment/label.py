@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.domain.decision import Answer, Decision, DueTask, EffectRequest, QueryHandler, Question, Verdict
 from hub.domain.events import Fact
-from hub.domain.fulfilment import FINISHED, FulfilmentOrder
+from hub.domain.fulfilment import FINISHED, FulfilmentOrder, Method
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text, money_text
 from hub.domain.order import Effects
@@ -42,6 +42,7 @@ ASK_THE_LOCATION = "Correct it and have the location report the package again, o
 
 CONTENT_TYPES = {"pdf": "application/pdf", "png": "image/png", "zpl": "application/zpl"}
 CAPABILITIES = frozenset({"buy_label", "void_label"})
+_NO_PARCEL = (Method.PICKUP, Method.TRANSFER)
 DONE = frozenset({"success", "duplicate"})
 ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
 
@@ -49,7 +50,7 @@ ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
 def packed(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None:
     """The location has packed: each package that is new gets a label, where the hub buys them."""
     rule = _rule(case, work)
-    if rule is None or not case.acts or work.method != "ship" or work.state in FINISHED:
+    if rule is None or not case.acts or work.method in _NO_PARCEL or work.state in FINISHED:
         return
     known = {one.external_id: one for one in case.packages if one.fulfilment_order_id == work.id}
     stated = record.get("packages") or ()
@@ -144,7 +145,7 @@ def rate_query(rules: Rules) -> QueryHandler:
         if found is None:
             return Decision(Verdict.IGNORED, message="the package needs no label any more")
         case, package, rule = found
-        wanted = _service(case, rule)
+        wanted = _service(case, rule, package)
         rates = [_rate(one) for one in (answer.record or {}).get("rates", ())]
         chosen = choose(rates, wanted, case.order.currency or "")
         why = _why_not(answer, rates, chosen, rule, wanted)
@@ -185,8 +186,11 @@ def _why_not(answer: Answer, rates: list[Rate], chosen: Rate | None, rule: Label
     return ""
 
 
-def _service(case: Case, rule: LabelRule) -> str:
-    return rule.services.get(str(case.order.facts.get("service_level", "")), rule.service)
+def _service(case: Case, rule: LabelRule, package: CarriedPackage) -> str:
+    """By the order's service level; what is brought on the same day has that for its level, unless it names another."""
+    method = next((one.method for one in case.work if one.id == package.fulfilment_order_id), "")
+    level = str(case.order.facts.get("service_level") or method)
+    return rule.services.get(level, rule.service)
 
 
 def _rate(said: dict[str, Any]) -> Rate:
@@ -204,6 +208,7 @@ def _journey(case: Case, package: CarriedPackage) -> dict[str, Any]:
     """From where to where, and what."""
     location = case.location(package.location)
     contents = []
+    handling = _handling(case, package)
     for part in package.lines:
         line = case.order.line(part.line_id) if part.line_id else None
         said = {"sku": part.sku, "title": line.details.get("title") if line else None}
@@ -213,8 +218,23 @@ def _journey(case: Case, package: CarriedPackage) -> dict[str, Any]:
     return {
         "ship_from": dict(location.address) if location else {},
         "ship_to": case.contacts["ship_to"],
-        "parcel": {**package.measures, "contents": contents},
+        "parcel": {**package.measures, **({"handling": handling} if handling else {}), "contents": contents},
     }
+
+
+_TOLD = {"hazmat": "hazmat", "age_restricted": "age_check"}
+"""Flag of an item -> what its carrier is told."""
+
+
+def _handling(case: Case, package: CarriedPackage) -> list[str]:
+    """What the goods in a package ask of their carrier; a package that does not say what is in it asks for all that its
+    work could."""
+    work = next((one for one in case.work if one.id == package.fulfilment_order_id), None)
+    parts = package.lines or (work.lines if work else ())
+    skus = tuple(sorted({part.sku for part in parts if part.sku}))
+    rows = case.snapshot.rows("items", {"sku": skus}) if skus else ()
+    flags = {flag for row in rows for flag in row["document"].get("flags", ())}
+    return sorted(_TOLD[flag] for flag in flags if flag in _TOLD)
 
 
 # Buying.
@@ -229,7 +249,7 @@ def _buy(case: Case, package: CarriedPackage, rule: LabelRule, chosen: Rate | No
         number=len(_labels(case, package)) + 1,
         state=LabelState.REQUESTED,
         carrier=(chosen.carrier or None) if chosen else None,
-        service=chosen.service if chosen else _service(case, rule),
+        service=chosen.service if chosen else _service(case, rule, package),
     )
     record: dict[str, Any] = {
         "key": label.key,

@@ -24,6 +24,7 @@ from hub.oms.desk.load import Case, find_case, order_key, work_key
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant
 from hub.oms.fulfilment.label import drop_unneeded
+from hub.oms.fulfilment.said_before import news_of, told_again
 from hub.oms.fulfilment.substitute import give_back_what_was_paid, is_substitute, substitute
 from hub.oms.fulfilment.tracking import carried, depart
 from hub.oms.fulfilment.transfer import depart as depart_for
@@ -52,10 +53,15 @@ def handle_notice(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             waits_for = work_key(str(work_id))
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the fulfilment order is not known")
         case, work = found
+        packages = news_of(case, work, incoming.record["packages"])
+        if not packages and not case.decision.exceptions:
+            message = "its packages are known from another notice"
+            return Decision(Verdict.DUPLICATE, subject=case.order.id, message=message)
+        record = {**incoming.record, "packages": packages}
         if work.method == Method.TRANSFER:
-            depart_for(case, work, incoming.record)
-        else:
-            leave(case, work, incoming.record)
+            depart_for(case, work, record)
+        elif packages:
+            leave(case, work, record)
         return save(case)
 
     return apply_notice
@@ -68,6 +74,12 @@ def hand_over(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None
         for part in work.lines
         if part.at_location > 0
     ]
+    repeated = [said for said in stated if _handed_over_before(work, said)]
+    if repeated or not stated:
+        told_again(case, work, [(str(said.get("sku") or said["line"]), said["quantity"]) for said in repeated])
+        stated = [said for said in stated if said not in repeated]
+    if not stated:
+        return
     notice = {
         "external_id": record["fact_key"],
         "shipped_at": record.get("occurred_at"),
@@ -76,6 +88,14 @@ def hand_over(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None
         "by": case.discreet(str(record.get("by", ""))),
     }
     leave(case, work, notice, Bucket.HANDED_OVER)
+
+
+def _handed_over_before(work: FulfilmentOrder, said: dict[str, Any]) -> bool:
+    """The store has nothing of the line any more, and gave its buyer as much as it says."""
+    part = work.line(str(said["line"]))
+    if part is None or part.at_location > 0 or part[Bucket.CANCELLED] > 0 or part.returned > 0:
+        return False
+    return ZERO < Decimal(str(said["quantity"])) <= part[Bucket.HANDED_OVER]
 
 
 def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Bucket = Bucket.SHIPPED) -> None:

@@ -29,6 +29,7 @@ from hub.oms.intake.holds import HUB, place, release
 from hub.oms.ports import Rules
 from hub.oms.promise.backorders import take_turns
 from hub.oms.promise.preorders import not_before, promise_dates
+from hub.oms.sourcing.another_day import look_when_it_opens, opens_again
 from hub.oms.sourcing.source import Sourcing, find_plan, keep
 from hub.oms.stock.expire import ask_for_expiry
 from hub.oms.stock.reserve import count_unassigned, give_back, reserve, soft, trim
@@ -95,9 +96,14 @@ def allocate(case: Case) -> None:
     ]
     promise_dates(case, wanted, released)
     for sourcing in found:
-        if sourcing is not None:
+        if sourcing is None:
+            continue
+        opens = opens_again(case, sourcing)
+        if opens is not None:
+            look_when_it_opens(case, sourcing, opens)
+        else:
             _when_nothing(case, wanted, sourcing.plan)
-            keep(case, sourcing)
+        keep(case, sourcing)
     order.facts = {**order.facts, "sourced_for": _inputs(lines, pool)}
     count_unassigned(case)
     take_turns(case, wanted, [sourcing for sourcing in found if sourcing is not None], released)

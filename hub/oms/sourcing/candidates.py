@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from hub.domain.order import OrderLine
 from hub.domain.schedule import STANDARD
-from hub.domain.sourcing import Candidate, Demand, Exclusion, Facts, Wanted, eligible
+from hub.domain.sourcing import OF_TODAY, Candidate, Demand, Exclusion, Facts, Wanted, eligible
 from hub.domain.sourcing.cost import Carriage, carriage_for, days_late, distance_km
 from hub.domain.sourcing.packaging import shipment_steps
 from hub.oms.desk.load import Case
@@ -18,14 +18,14 @@ from hub.oms.desk.times import instant
 from hub.oms.desk.waiting import leave_to_earlier
 from hub.oms.intake.groups import DeliveryGroup
 from hub.oms.ports import LocationRule, Strategy
+from hub.oms.sourcing.capacity import capacity_left
 from hub.oms.stock.reserve import soft
 
 ZERO = Decimal(0)
 SAME_DAY = "same_day"
 _NEEDS = {"hazmat": "hazmat", "age_restricted": "age_check"}
 """Flag of an item -> what a location must be able to do."""
-_COUNTED = ("planned", "sent", "unknown", "acknowledged", "in_progress", "packed", "completed", "partially_completed")
-"""States of work that uses its location's day."""
+_WORDS = {"hazmat": "dangerous goods", "age_restricted": "goods with an age limit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,13 @@ def find_candidates(
         if not strategy.asks(rule):
             exclusions.append(Exclusion(rule.id, "strategy", f"the strategy {strategy.id} does not ask it"))
             continue
-        journey = _journey(case, rule, group, service)
+        journey = _journey(case, rule, group, service, _flags(items))
         exclusion = eligible(_facts(case, rule, group, journey, service), wanted)
         if exclusion is None and journey is not None:
             asked[rule.id] = rule, journey
         elif exclusion is not None:
-            exclusions.append(exclusion)
+            until = rule.schedule.tomorrow(case.now) if exclusion.code in OF_TODAY else None
+            exclusions.append(replace(exclusion, until=until))
     free = _free(case, group, lines, demands, asked)
     heaviest = sum((demand.grams * demand.quantity for demand in demands), ZERO)
     candidates = []
@@ -109,18 +110,25 @@ def find_candidates(
     return candidates, exclusions
 
 
+def _flags(items: Items) -> frozenset[str]:
+    return frozenset(flag for document in items.values() for flag in document.get("flags", ()))
+
+
 def _wanted(case: Case, group: DeliveryGroup, items: Items, refused: Mapping[str, str]) -> Wanted:
-    flags = {flag for document in items.values() for flag in document.get("flags", ())}
+    flags = _flags(items)
     return Wanted(
         method=group.method,
         country=str(case.contacts.get("ship_to", {}).get("country", "")),
         needs=frozenset(_NEEDS[flag] for flag in flags if flag in _NEEDS),
+        special=", ".join(_WORDS[flag] for flag in sorted(flags) if flag in _WORDS),
         excluded=refused,
         store=group.store,
     )
 
 
-def _journey(case: Case, rule: LocationRule, group: DeliveryGroup, service: str) -> _Journey | None:
+def _journey(
+    case: Case, rule: LocationRule, group: DeliveryGroup, service: str, flags: frozenset[str]
+) -> _Journey | None:
     """None where the location does not work at all in the time to come."""
     leaves = rule.schedule.leaves_on(case.now, service)
     if leaves is None:
@@ -130,7 +138,8 @@ def _journey(case: Case, rule: LocationRule, group: DeliveryGroup, service: str)
     zone = None
     if group.method != "pickup":
         postal_code = str(to.get("postal_code", ""))
-        zone = carriage_for(case.rules.carriage, rule.id, str(to.get("country", "")), postal_code, km, service)
+        country = str(to.get("country", ""))
+        zone = carriage_for(case.rules.carriage, rule.id, country, postal_code, km, service, flags)
     arrives = leaves + dt.timedelta(days=zone.days if zone else 0)
     return _Journey(leaves, arrives, (arrives - rule.schedule.today(case.now)).days, km, zone)
 
@@ -142,19 +151,11 @@ def _facts(case: Case, rule: LocationRule, group: DeliveryGroup, journey: _Journ
         rule.id,
         rule.can,
         rule.country,
-        capacity_left=_capacity_left(case, rule, today),
+        capacity_left=capacity_left(case, rule),
         open_days=journey is not None,
         leaves_in_time=service != SAME_DAY or (journey is not None and journey.leaves == today),
         carried=not sends or not case.rules.carriage or (journey is not None and journey.zone is not None),
     )
-
-
-def _capacity_left(case: Case, rule: LocationRule, today: dt.date) -> int | None:
-    """Fulfilment orders that the location can still take today, by its own date; None where it takes any number."""
-    if rule.capacity_per_day is None:
-        return None
-    where = {"location": rule.id, "planned_on": today.isoformat(), "state": _COUNTED}
-    return rule.capacity_per_day - case.snapshot.count("fulfilment_orders", where)
 
 
 def _free(

@@ -18,7 +18,7 @@ from hub.oms.desk.save import save
 from hub.oms.intake.groups import groups
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
-from hub.oms.sourcing.source import document_of, exclude_location, find_plan
+from hub.oms.sourcing.source import MORE_SHIPMENTS, document_of, exclude_location, find_plan
 from hub.oms.stock.reserve import count_unassigned
 
 ZERO = Decimal(0)
@@ -38,10 +38,15 @@ def what_if(
     pool = {line.id: line.ledger.sum(_NOT_LEFT) for line in lines}
     wanted = [line for line in lines if pool[line.id] > 0]
     decisions = [
-        document_of(case, find_plan(case, group, of_group, pool, left)) for group, of_group in _groups(case, wanted)
+        document_of(case, find_plan(case, group, of_group, pool, left, _left_by(case, group.method)))
+        for group, of_group in _groups(case, wanted)
     ]
     now_at = [{"location": work.location, "state": str(work.state), "id": work.id} for work in _open_work(case)]
     return {"order": case.order.id, "now_at": now_at, "decisions": decisions}
+
+
+def _left_by(case: Case, method: str) -> int:
+    return sum(1 for work in case.work if work.method == method and any(line.left for line in work.lines))
 
 
 def _groups(case: Case, lines: list[OrderLine]) -> list[tuple[Any, list[OrderLine]]]:
@@ -57,8 +62,11 @@ def reroute_order(
     who: str,
     reason: str,
     leaving: str = "",
+    more_shipments: int = 0,
 ) -> Decision:
-    """Ask the locations that work on an order (or `leaving` alone) to give it back, to be sourced elsewhere."""
+    """Ask the locations that work on an order (or `leaving` alone) to give it back, to be sourced elsewhere.
+    `more_shipments`: nobody is asked; what waits may go in so many shipments more than its strategy allows.
+    """
     case = open_case(snapshot, rules, now, cause, order_id)
     if case is None:
         return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
@@ -67,6 +75,8 @@ def reroute_order(
     if leaving and leaving not in rules.locations:
         return _not_possible(case, f"there is no location {leaving}")
     said = case.discreet(reason)
+    if more_shipments > 0:
+        return _allow_more(case, more_shipments)
     if case.order.confirmed_at is None:
         return _before_release(case, leaving, said)
     wishes: dict[str, dict[str, Decimal]] = {}
@@ -85,6 +95,14 @@ def reroute_order(
         case.task("allocate", case.order.id, case.now)
     waits = sorted({work.location for work in case.work if wishes.get(work.id) and work not in moved})
     case.decision.message = f"{', '.join(waits)} was asked to give it back" if waits else "is sourced anew"
+    return save(case)
+
+
+def _allow_more(case: Case, more: int) -> Decision:
+    facts = {name: value for name, value in case.order.facts.items() if name != "sourced_for"}
+    case.order.facts = {**facts, MORE_SHIPMENTS: int(facts.get(MORE_SHIPMENTS, 0)) + more}
+    case.task("allocate", case.order.id, case.now, "more")
+    case.decision.message = f"may have {more} more shipment{'s' if more > 1 else ''} than its strategy allows"
     return save(case)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from hub.domain.events import Fact
+from hub.domain.fulfilment import WorkState
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
 from hub.domain.sourcing import EFFORT_PER_SECOND, Candidate, Demand, Exclusion, Objective, Plan, Sourced, source
@@ -49,17 +50,41 @@ def find_plan(
     lines: Sequence[OrderLine],
     pool: Mapping[str, Decimal],
     without: Mapping[str, str] | None = None,
+    standing: int | None = None,
 ) -> Sourcing:
     """Where `pool` (line id -> units) of a group's lines should come from; lines of one SKU are one demand. `without`:
-    location -> why it is not asked, beside those that could not deliver a while ago."""
+    location -> why it is not asked, beside those that could not deliver a while ago. `standing`: shipments that stay
+    whatever is decided; None: those of the order's work."""
     strategy_id, rule_id = choose_strategy(case, group.method)
     strategy = case.rules.strategies[strategy_id]
     items = items_of(case, lines)
     demands = demands_of(lines, pool, items)
     found = find_candidates(case, strategy, group, lines, demands, items, {**_excluded(case), **(without or {})})
     candidates, exclusions = _at_the_store(group, demands, *found)
-    result = source(demands, candidates, objective_of(strategy))
+    objective = objective_of(strategy)
+    if strategy.max_shipments is not None:
+        most = strategy.max_shipments + int(case.order.facts.get(MORE_SHIPMENTS, 0))
+        stands = shipments_of(case, group.method) if standing is None else standing
+        objective = replace(objective, max_shipments=max(most - stands, 0))
+        if stands >= most:
+            exclusions = [*exclusions, *(_one_too_many(one, most) for one in candidates)]
+            candidates = []
+    result = source(demands, candidates, objective)
     return Sourcing(f"{rule_id}/{strategy_id}", demands, tuple(candidates), tuple(exclusions), result)
+
+
+MORE_SHIPMENTS = "more_shipments"
+"""Order fact: shipments that a person allowed beyond what its strategy does."""
+
+
+def shipments_of(case: Case, method: str) -> int:
+    """Shipments that the order has or will have by a method; work given back or cancelled as a whole is none."""
+    nothing = (WorkState.REJECTED, WorkState.CANCELLED)
+    return sum(1 for work in case.work if work.method == method and work.state not in nothing)
+
+
+def _one_too_many(candidate: Candidate, most: int) -> Exclusion:
+    return Exclusion(candidate.id, "max_shipments", f"the order has the {most} shipments that it may have")
 
 
 def objective_of(strategy: Strategy) -> Objective:
@@ -136,6 +161,9 @@ def keep(case: Case, sourcing: Sourcing) -> None:
     case.decision.writes.insert("sourcing_decisions", row)
     if not chosen.unfilled:
         case.clear_exception(f"unfillable/{case.order.id}", "allocated")
+        case.clear_exception(f"shipment-limit/{case.order.id}", "allocated")
+    elif any(exclusion.code == "max_shipments" for exclusion in sourcing.exclusions):
+        _too_many_shipments(case, sourcing)
     elif case.order.facts.get("resourced"):
         _nothing_left(case, chosen)
     fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
@@ -165,7 +193,7 @@ def document_of(case: Case, sourcing: Sourcing) -> dict[str, Any]:
             }
             for candidate in sourcing.candidates
         ],
-        "exclusions": [{"location": e.location, "code": e.code, "detail": e.detail} for e in sourcing.exclusions],
+        "exclusions": [_excluded_as(exclusion) for exclusion in sourcing.exclusions],
         "plan": _plan(chosen),
         "second_best": _plan(result.second) if result.second else None,
         "greedy": {"cost": decimal_text(result.greedy.cost), "locations": list(result.greedy.locations)},
@@ -173,6 +201,11 @@ def document_of(case: Case, sourcing: Sourcing) -> dict[str, Any]:
         "bound": [decimal_text(part) for part in result.bound],
         "effort": result.effort,
     }
+
+
+def _excluded_as(exclusion: Exclusion) -> dict[str, str]:
+    said = {"location": exclusion.location, "code": exclusion.code, "detail": exclusion.detail}
+    return said | ({"until": instant_text(exclusion.until)} if exclusion.until else {})
 
 
 def _nothing_left(case: Case, plan: Plan) -> None:
@@ -184,6 +217,19 @@ def _nothing_left(case: Case, plan: Plan) -> None:
         f"{missing} wait for stock.",
         "They are allocated when stock comes. Or tell the customer and cancel them.",
         f"hub orders show {case.order.id} --why",
+    )
+
+
+def _too_many_shipments(case: Case, sourcing: Sourcing) -> None:
+    missing = ", ".join(f"{decimal_text(units)} of {sku}" for sku, units in sorted(sourcing.plan.unfilled.items()))
+    have = ", ".join(one.location for one in sourcing.exclusions if one.code == "max_shipments")
+    case.raise_exception(
+        f"shipment-limit/{case.order.id}",
+        "shipment_limit",
+        "The rest of an order would need more shipments than it may have",
+        f"{missing} are left; {have} could send some, but {sourcing.rule.partition('/')[2]} allows no more shipments.",
+        "Allow one more, or cancel what is left.",
+        f"hub orders reroute {case.order.id} --more-shipments 1 --reason WHY",
     )
 
 

@@ -165,6 +165,16 @@ fulfilment_orders = Table(
     Index("ix_fulfilment_orders_day", "location", "planned_on", "state"),
 )
 
+location_days = Table(
+    "location_days",
+    metadata,
+    # Whoever plans work where little of a day is left claims the next version: of two decisions at once one is made
+    # anew. Nothing is counted here; what a day holds is counted from the fulfilment orders.
+    Column("location", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # the location's date
+    Column("version", Integer, nullable=False),
+)
+
 shipments = Table(
     "shipments",
     metadata,

@@ -448,6 +448,13 @@ CREATE TABLE listings (
 
 CREATE INDEX ix_listings_theirs ON listings (theirs, connection);
 
+CREATE TABLE location_days (
+    location TEXT NOT NULL,
+    day TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    CONSTRAINT pk_location_days PRIMARY KEY (location, day)
+);
+
 CREATE TABLE messages (
     id TEXT NOT NULL,
     receipt_id TEXT NOT NULL,
