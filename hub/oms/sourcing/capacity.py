@@ -6,12 +6,12 @@ saw the same count one is applied, the other is computed anew.
 
 from __future__ import annotations
 
+from hub.domain.fulfilment import WorkState
 from hub.domain.writeset import Insert, Update
 from hub.oms.desk.load import Case
 from hub.oms.ports import LocationRule
 
-COUNTED = ("planned", "sent", "unknown", "acknowledged", "in_progress", "packed", "ready", "in_transit")
-COUNTED += ("completed", "partially_completed")
+COUNTED = tuple(state.value for state in WorkState if state not in (WorkState.REJECTED, WorkState.CANCELLED))
 """States of work that uses its location's day: what was given back or cancelled as a whole uses nothing."""
 CLAIMED_BELOW = 200
 """More than are decided at one moment (processes by the size of a batch). Above it nobody has to claim the day, which
