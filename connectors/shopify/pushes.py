@@ -1,7 +1,7 @@
 """What goes back to the shop: shipments as fulfilments, and stock.
 
 Payloads come from mappings/shopify and are frozen:
-push_shipment   {orderId, lines: [{lineItemId, quantity}],
+push_shipment   {orderId, lines: [{lineItemId, quantity, toldBefore?}],
                  fulfillment: {notifyCustomer, trackingInfo: {company, number, url}}}
 push_inventory  {sku, inventoryItemId?, locationId?, quantity, changeFromQuantity?}
 What only the shop knows (its fulfilment orders, an item's id) is asked for when the call is made.
@@ -66,7 +66,7 @@ class Pushes:
         return Reply(answer.response.body, "application/json", answer.response.status, external_id=created)
 
     def lookup_shipment(self, effect: Effect) -> Found | NotFound | Unsure:
-        """Whether the order has a fulfilment with our tracking number; without one, with exactly our lines."""
+        """Whether the order has a fulfilment with our tracking number; without one, by how much of it is fulfilled."""
         payload = _tree(effect.payload)
         return self._ours(self._state(payload, effect.deadline), payload, _wanted(payload))
 
@@ -133,9 +133,7 @@ class Pushes:
                     return Found(_reply_of(entry), same_content=_lines_of(entry) == wanted)
             return NotFound()
         twins = [entry for entry in live if _lines_of(entry) == wanted]
-        if twins:
-            return Unsure("a fulfilment with the same lines exists, and without a tracking number it may be another's")
-        return NotFound()
+        return _by_quantities(state, payload, wanted, live, twins) if twins else NotFound()
 
     def _item(self, sku: str, deadline: dt.datetime) -> str:
         """The inventory item of a SKU, remembered for as long as this process lives."""
@@ -157,6 +155,37 @@ class Pushes:
             self._items.clear()
         self._items[sku] = ids[0]
         return ids[0]
+
+
+def _by_quantities(
+    state: Node, payload: Node, wanted: Quantities, live: list[Node], twins: list[Node]
+) -> Found | NotFound | Unsure:
+    """A handover has no tracking number: whether one of the fulfilments with the same lines is ours follows from how
+    much of these lines is fulfilled in all, beside what was when we told it, and from what is left to fulfil."""
+    before = {gid("LineItem", text_at(one, "lineItemId") or ""): whole_at(one, "toldBefore") for one in _lines(payload)}
+    fulfilled: dict[str, int] = {}
+    for entry in live:
+        for item, units in _lines_of(entry).items():
+            fulfilled[item] = fulfilled.get(item, 0) + units
+    left = {
+        text_at(node_at(line, "lineItem"), "id")
+        for order in nodes_at(state, "fulfillmentOrders")
+        for line in nodes_at(order, "lineItems")
+        if text_at(order, "status") in _OPEN and (whole_at(line, "remainingQuantity") or 0) > 0
+    }
+    known = {item: told for item, told in before.items() if told is not None}
+    if known.keys() == wanted.keys():
+        if all(fulfilled.get(item, 0) >= known[item] + units for item, units in wanted.items()):
+            return Found(_reply_of(twins[-1]), same_content=True)
+        if all(fulfilled.get(item, 0) <= known[item] for item in wanted):
+            return NotFound()  # those are what we told before
+    elif not left & wanted.keys():
+        return Found(_reply_of(twins[-1]), same_content=True)  # all of it is fulfilled: more could not be told anyhow
+    return Unsure("a fulfilment with the same lines exists, and without a tracking number it may be another's")
+
+
+def _lines(payload: Node) -> list[Node]:
+    return nodes_at(payload, "lines")
 
 
 def _by_fulfilment_order(orders: list[Node], wanted: Quantities) -> list[Node]:

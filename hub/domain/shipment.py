@@ -52,11 +52,15 @@ class PackageLine:
 
 @dataclass(frozen=True, slots=True)
 class Package:
+    """`carrier` and `service` are its own; packages of one shipment may go by several."""
+
     id: str
     external_id: str
     tracking_number: str
     tracking_url: str
     lines: tuple[PackageLine, ...]
+    carrier: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,11 @@ class ShopWorld:
         batches = list(self.connector.read(stream, None, 1000))
         return [record for batch in batches for receipt in batch.receipts for record in self.connector.parse(receipt)]
 
-    def shipment(self, order: str, lines: Mapping[str, int], tracking: str | None = "1Z999") -> Effect:
-        """The frozen payload of push_shipment, made by the mapping. `lines` is SKU -> quantity."""
+    def shipment(
+        self, order: str, lines: Mapping[str, int], tracking: str | None = "1Z999", before: int | None = None
+    ) -> Effect:
+        """The frozen payload of push_shipment, made by the mapping. `lines` is SKU -> quantity, `before` what of each
+        had left before."""
         ids = {line["sku"]: str(line["id"]) for line in self.order(order)["line_items"]}
         shipment: dict[str, Any] = {
             "key": f"pkg_{tracking}/shopify-us",
@@ -134,6 +137,8 @@ class ShopWorld:
             "carrier": "UPS",
             "lines": [{"external_line_id": ids[sku], "sku": sku, "quantity": str(n)} for sku, n in lines.items()],
         }
+        if before is not None:
+            shipment["lines"] = [{**line, "told_before": str(before)} for line in shipment["lines"]]
         if tracking is not None:
             shipment["tracking_number"] = tracking
         return self.effect(Capability.PUSH_SHIPMENT, shipment)

@@ -151,6 +151,32 @@ def test_without_a_tracking_number_a_twin_leaves_the_lookup_unsure(shop: ShopWor
     assert isinstance(shop.connector.lookup(Capability.PUSH_SHIPMENT, effect), Unsure)
 
 
+def test_a_handover_whose_answer_was_lost_is_found_by_how_much_is_fulfilled(open_shop: Open) -> None:
+    shop = open_shop(Faults(script={FULFIL_CALL: "drop_after"}))
+    order = shop.place(("A", 2, "5.00"))
+    first = shop.shipment(order, {"A": 1}, tracking=None, before=0)
+    with pytest.raises(TransportError):
+        shop.connector.push_shipment(first)
+    found = shop.connector.lookup(Capability.PUSH_SHIPMENT, first)
+    assert isinstance(found, Found)
+    assert (found.same_content, found.reply.external_id) == (True, str(shop.ledger("fulfilment")[0][2]["id"]))
+    second = shop.shipment(order, {"A": 1}, tracking=None, before=1)
+    assert isinstance(shop.connector.lookup(Capability.PUSH_SHIPMENT, second), NotFound)
+    shop.connector.push_shipment(second)
+    assert isinstance(shop.connector.lookup(Capability.PUSH_SHIPMENT, second), Found)
+    assert len(shop.ledger("fulfilment")) == 2
+
+
+def test_a_handover_of_all_there_is_needs_no_count(shop: ShopWorld) -> None:
+    order = shop.place(("A", 2, "5.00"), ("B", 1, "5.00"))
+    effect = shop.shipment(order, {"A": 2}, tracking=None)
+    first = shop.connector.push_shipment(effect)
+    found = shop.connector.lookup(Capability.PUSH_SHIPMENT, effect)
+    assert isinstance(found, Found)
+    assert shop.connector.push_shipment(effect).external_id == first.external_id
+    assert len(shop.ledger("fulfilment")) == 1
+
+
 def test_the_same_number_with_other_lines_is_other_content(shop: ShopWorld) -> None:
     order = shop.place(("A", 2, "5.00"))
     shop.connector.push_shipment(shop.shipment(order, {"A": 1}))

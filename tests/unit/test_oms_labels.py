@@ -437,3 +437,19 @@ def test_labels_of_packages_that_left_otherwise_are_given_back() -> None:
     assert len(bench.sent("void_label")) == 1
     states = {row["external_id"]: row["state"] for row in bench.store.rows("packages", {})}
     assert states["CRATE"] == "in_transit"
+
+
+def test_each_package_of_a_shipment_is_told_with_the_carrier_of_its_own_label() -> None:
+    bench = packing()
+    pack(bench, ("BOX-1", 1), ("BOX-2", 1))
+    rate(bench)
+    first, second = bench.sent("buy_label")
+    bench.send()
+    bought(bench, first, "TN1")
+    bought(bench, second, "TN2", carrier="acme-post", service="ground")
+    line = {"line": bench.line_id("L1"), "sku": "TEE", "quantity": "1"}
+    packages = [{"package": name, "lines": [line]} for name in ("BOX-1", "BOX-2")]
+    notice = {"fact_key": "s", "external_id": "s", "fulfilment_order": work_id(bench), "packages": packages}
+    bench.fact("shipments", notice, connection="wms-east")
+    said = [(one.record["tracking_number"], one.record["carrier"]) for one in bench.sent("push_shipment")]
+    assert said == [("TN1", "fast-air"), ("TN2", "acme-post")]

@@ -62,6 +62,21 @@ def test_a_shipment_closes_the_order_and_tells_channel_and_erp() -> None:
     assert (stock["on_hand"], stock["soft"], stock["firm"]) == (Decimal(8), Decimal(0), Decimal(0))
 
 
+def test_packages_that_go_by_several_carriers_are_told_with_their_own() -> None:
+    bench = captured(("L1", "TEE", 2))
+    line = {"line": bench.line_id("L1"), "sku": "TEE", "quantity": "1"}
+    packages = [
+        {"package": "1", "tracking_number": "TN1", "lines": [line]},
+        {"package": "2", "tracking_number": "TN2", "carrier": "Bike", "service": "evening", "lines": [line]},
+    ]
+    work = bench.store.rows("fulfilment_orders", {})[0]["id"]
+    notice = {"fact_key": "s", "external_id": "s", "fulfilment_order": work, "carrier": "UPS", "packages": packages}
+    bench.fact("shipments", notice, connection="wms-east")
+    said = [(one.record["carrier"], one.record.get("service")) for one in bench.sent("push_shipment")]
+    assert said == [("UPS", None), ("Bike", "evening")]
+    assert bench.the_order()["status"] == "closed"
+
+
 def test_skipped_steps_are_written_as_implied() -> None:
     bench = captured(("L1", "TEE", 1))
     shipped(bench, "1")
@@ -96,7 +111,9 @@ def test_another_article_in_place_counts_as_the_line_and_leaves_its_own_stock() 
     assert shelves == {"TEE": (10, 0), "TEE-V2": (3, 0)}
     assert "substituted" in bench.raised()
     (pushed,) = bench.sent("push_shipment")
-    assert pushed.record["lines"] == [{"external_line_id": "L1", "sku": "TEE", "substitute": "TEE-V2", "quantity": "2"}]
+    assert pushed.record["lines"] == [
+        {"external_line_id": "L1", "sku": "TEE", "substitute": "TEE-V2", "quantity": "2", "told_before": "0"}
+    ]
     assert [one.record["amount"] for one in bench.sent("post_invoice")] == ["20"]
 
 

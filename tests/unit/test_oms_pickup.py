@@ -148,6 +148,7 @@ def test_a_handover_takes_the_goods_from_stock_charges_them_and_closes_the_order
     assert (shipment["document"]["proof"], shipment["document"]["by"]) == ("code 4411", "till 3")
     (pushed,) = bench.sent("push_shipment")
     assert "tracking_number" not in pushed.record
+    assert pushed.record["lines"][0]["told_before"] == "0"
     assert pushed.echo_match == {"order_external_id": "4507", "external_line_id": "L1", "quantity": "2"}
 
 

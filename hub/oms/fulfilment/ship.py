@@ -130,7 +130,6 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
         package_id, known = case.new_id("pk", work.id, str(stated["package"])), carried(case, work, stated)
         if known is not None and known.id not in {package.id for package in packages}:
             package_id = known.id
-            carrier, service = carrier or known.carrier, service or known.service
         else:
             known = None
         packages.append(
@@ -140,6 +139,8 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
                 str(stated.get("tracking_number", "")) or (known.tracking_number if known else ""),
                 str(stated.get("tracking_url", "")) or (known.tracking_url if known else ""),
                 tuple(parts),
+                str(stated.get("carrier") or carrier or (known.carrier if known else "")),
+                str(stated.get("service") or service or (known.service if known else "")),
             )
         )
     shipment = Shipment(
@@ -149,8 +150,8 @@ def leave(case: Case, work: FulfilmentOrder, record: dict[str, Any], target: Buc
         location=work.location,
         external_id=str(record["external_id"]),
         shipped_at=shipped_at,
-        carrier=carrier,
-        service=service,
+        carrier=carrier or next((package.carrier for package in packages if package.carrier), ""),
+        service=service or next((package.service for package in packages if package.service), ""),
         packages=tuple(packages),
     )
     take_from_stock(case, work.location, work.connection, taken, shipped_at)
@@ -185,7 +186,7 @@ def _notify(case: Case, shipment: Shipment, package: Package) -> None:
     parts = ((case.order.line(part.line_id) if part.line_id else None, part.counted) for part in package.lines)
     lines = [(line, units) for line, units in parts if line is not None and units > 0]
     if lines:
-        said = {"carrier": shipment.carrier, "service": shipment.service}
+        said = {"carrier": package.carrier, "service": package.service}
         said |= {"tracking_number": package.tracking_number, "tracking_url": package.tracking_url}
         notify(case, "shipped", package.id, lines, **said)
 
@@ -253,6 +254,8 @@ def _row(case: Case, shipment: Shipment, record: dict[str, Any]) -> dict[str, An
                     "package": package.external_id,
                     "tracking_number": package.tracking_number,
                     "tracking_url": package.tracking_url,
+                    "carrier": package.carrier,
+                    "service": package.service,
                     "lines": [
                         {"line": part.line_id, "sku": part.sku, "quantity": decimal_text(part.quantity)}
                         for part in package.lines

@@ -126,8 +126,8 @@ def _leave(case: Case, package: CarriedPackage, left: Package, shipment: Shipmen
         case.decision.wakes.append(tracking_key(left.tracking_number))
     package.base = PackageState.IN_TRANSIT
     package.shipment_id = shipment.id
-    package.carrier = package.carrier or shipment.carrier
-    package.service = package.service or shipment.service
+    package.carrier = package.carrier or left.carrier
+    package.service = package.service or left.service
     package.tracking_number = left.tracking_number or package.tracking_number
     package.tracking_url = left.tracking_url or package.tracking_url
     package.lines = [CarriedLine(part.line_id, part.sku, part.quantity, part.counted) for part in left.lines]

@@ -13,6 +13,7 @@ from hub.domain.fulfilment import CancelRequest, FulfilmentOrder, Method
 from hub.domain.money import decimal_text
 from hub.domain.order import Effects, OrderLine, edits_effect
 from hub.domain.payment import Charge
+from hub.domain.quantity import LEFT
 from hub.domain.shipment import Package, Shipment
 from hub.oms.desk.load import Case
 from hub.oms.desk.times import instant_text
@@ -184,7 +185,9 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     for part in package.lines:
         line = order.line(part.line_id) if part.line_id else None
         if line is not None and part.counted > 0 and line.as_sold:
-            lines.append(_pushed_line(line, part.sku, part.counted))
+            # Without a tracking number only quantities tell later whether the channel has heard of it.
+            before = None if package.tracking_number else _told_before(line, shipment, package)
+            lines.append(_pushed_line(line, part.sku, part.counted, before))
         kit = order.line(line.kit) if line is not None and line.kit else None
         if kit is not None and (whole := newly_whole(order, kit)) > 0:
             # The channel sold kits: each is told with the package that makes it whole.
@@ -199,8 +202,8 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
         order_placed_at=instant_text(order.placed_at) if order.placed_at else None,
         shipment=shipment.id,
         package=package.external_id,
-        carrier=shipment.carrier or None,
-        service=shipment.service or None,
+        carrier=package.carrier or None,
+        service=package.service or None,
         tracking_number=package.tracking_number or None,
         tracking_url=package.tracking_url or None,
         shipped_at=instant_text(shipment.shipped_at),
@@ -219,12 +222,20 @@ def push_shipment(case: Case, shipment: Shipment, package: Package) -> None:
     request(case, effect)
 
 
-def _pushed_line(line: OrderLine, sku: str | None, units: Decimal) -> Record:
+def _told_before(line: OrderLine, shipment: Shipment, package: Package) -> Decimal:
+    """Of what has left of a line, what neither this package nor those after it in its shipment hold."""
+    packages = shipment.packages[shipment.packages.index(package) :]
+    later = (part.counted for one in packages for part in one.lines if part.line_id == line.id)
+    return max(line.ledger.sum(LEFT) - sum(later, Decimal(0)), Decimal(0))
+
+
+def _pushed_line(line: OrderLine, sku: str | None, units: Decimal, before: Decimal | None = None) -> Record:
     return _present(
         external_line_id=line.external_line_id,
         sku=line.details.get("listing") or line.sku or sku,
         substitute=sku if line.sku and sku != line.sku else None,
         quantity=decimal_text(units),
+        told_before=None if before is None else decimal_text(before),
         unit=line.details.get("unit"),
     )
 
