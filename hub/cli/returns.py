@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from hub.cli.failure import FAILED, Failure
 from hub.cli.output import cell, emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, ask
 from hub.runtime.place import Place
+from hub.views.figures import age
 from hub.views.states import RETURN_STATES
 from hub.views.timeline import timeline
 
@@ -41,12 +43,16 @@ def list_(place: Place, state: str | None, order_id: str | None, limit: int, as_
         ("channel", "CHANNEL"),
         ("origin", "ORIGIN"),
         ("state", "STATE"),
+        ("age", "AGE"),
+        ("waits_for", "WAITS FOR"),
         ("goods", "GOODS"),
         ("paid", "GIVEN"),
         ("tracking_number", "TRACKING"),
         ("id", "ID"),
     )
-    emit_table([{**row, "goods": _goods(row), "paid": _given(row)} for row in found], columns, empty="No returns.")
+    now = dt.datetime.now(dt.UTC)
+    shown = [{**row, "goods": _goods(row), "paid": _given(row), "age": age(row["created_at"], now)} for row in found]
+    emit_table(shown, columns, empty="No returns.")
 
 
 def _goods(row: dict[str, Any]) -> str:
@@ -74,6 +80,8 @@ def show(place: Place, reference: str, as_json: bool) -> None:
         return
     click.echo(f"Return {one['number']}  ({one['id']}) of order {one['order_number'] or one['order_id']}")
     click.echo(f"  state       {one['state']}: {RETURN_STATES[one['state']]}")
+    if one["waits_for"]:
+        click.echo(f"  waits for   {one['waits_for']}")
     policy = one["document"].get("policy", {})
     click.echo(f"  asked by    {one['origin']}: {cell(one['reason'])}; policy: {cell(policy.get('why'))}")
     click.echo(f"  goes to     {cell(one['location'])}, tracking {cell(one['tracking_number'])}")
@@ -84,7 +92,8 @@ def show(place: Place, reference: str, as_json: bool) -> None:
             click.echo(f"              {stage} at {cell(here)}")
     for given in one["settlements"]:
         reason = given["document"].get("reason")
-        click.echo(f"  given       {given['kind']} {money(given['amount'], given['currency'])}: {cell(reason)}")
+        paid = f" ({given['refund_state']})" if given["refund_state"] else ""
+        click.echo(f"  given       {given['kind']} {money(given['amount'], given['currency'])}{paid}: {cell(reason)}")
     if one["label"]:
         label = one["label"]
         click.echo(

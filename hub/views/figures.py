@@ -24,6 +24,18 @@ def instant(found: re.Match[str]) -> str:
     return dt.datetime.fromisoformat(found[0]).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def age(since: dt.datetime | None, now: dt.datetime) -> str:
+    """Roughly, as people say it."""
+    if since is None:
+        return "–"
+    seconds = max(0.0, (now - since).total_seconds())
+    for least, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= least:
+            count = int(seconds // least)
+            return f"{count} {name}" + ("" if count == 1 else "s")
+    return f"{int(seconds)} s"
+
+
 def told(data: Mapping[str, Any] | None, currency: str | None) -> Iterator[tuple[str, str]]:
     """A fact's data as (name, text), without what is empty; instants stay as they are. `currency` is its order's."""
     data = data or {}

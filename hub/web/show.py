@@ -13,13 +13,29 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from hub.views.figures import INSTANT, plain, told
-from hub.views.states import DELIVERY_STATES, MESSAGE_STATES, ORDER_STATES, RECEIPT_STATES
+from hub.views.figures import INSTANT, age, plain, told
+from hub.views.states import (
+    CALL_STATES,
+    DELIVERY_STATES,
+    MESSAGE_STATES,
+    ORDER_STATES,
+    PAYMENT_STATES,
+    RECEIPT_STATES,
+    RETURN_STATES,
+)
 from hub.web import words
 from hub.web.request import Page, Request, csrf_of
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-MEANS = {**RECEIPT_STATES, **MESSAGE_STATES, **ORDER_STATES, **DELIVERY_STATES}
+MEANS = {
+    **CALL_STATES,
+    **PAYMENT_STATES,
+    **RETURN_STATES,
+    **RECEIPT_STATES,
+    **MESSAGE_STATES,
+    **ORDER_STATES,
+    **DELIVERY_STATES,
+}
 GOOD = {
     "acknowledged",
     "applied",
@@ -39,6 +55,7 @@ BAD = {
 PLACES = (
     ("/", "Start", "monitor"),
     ("/orders", "Orders", "orders:read"),
+    ("/returns", "Returns", "orders:read"),
     ("/exceptions", "Exceptions", "monitor"),
     ("/deliveries", "Deliveries", "monitor"),
     ("/inventory", "Inventory", "inventory:read"),
@@ -75,6 +92,11 @@ def told_of(data: Mapping[str, Any] | None, currency: str | None) -> Markup:
         pieces += escape(line[at : found.start()]) + when(dt.datetime.fromisoformat(found[0]))
         at = found.end()
     return pieces + escape(line[at:])
+
+
+def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """What the reader of a page knows already is not told again."""
+    return {name: value for name, value in data.items() if name not in names}
 
 
 def part(text: object) -> str:
@@ -140,9 +162,10 @@ _environment.filters.update(
     part=part,
     text_of=text_of,
     num=words.number,
-    age=words.age,
+    age=age,
     fact=words.fact,
     details=plain,
     told=told_of,
+    without=without,
 )
 _environment.globals.update(money=words.money, link=with_query, escape=escape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -24,6 +23,45 @@ TELLS = {
     "change.accepted": "A change was made",
     "change.declined": "A change could not be made",
     "order.backordered": "Not enough stock: waits for more",
+    "order.promised": "Given a date",
+    "order.promise_changed": "Its date has moved",
+    "order.posted": "Taken by the ERP",
+    "order.refunded": "Money went back",
+    "order.at_risk": "Must leave soon",
+    "fulfilment_order.planned": "Work was planned at a location",
+    "fulfilment_order.sent": "Its location was asked",
+    "fulfilment_order.reported": "Its location told how far it is",
+    "fulfilment_order.short": "Its location is short of it",
+    "fulfilment_order.rejected": "Its location gave it back",
+    "fulfilment_order.ready": "Stands ready for its buyer",
+    "fulfilment_order.buyer_arrived": "Its buyer waits outside",
+    "fulfilment_order.handed_over": "Handed over to its buyer",
+    "fulfilment_order.not_collected": "Nobody came for it",
+    "fulfilment_order.substituted": "Something else was taken instead",
+    "fulfilment_order.cancel_asked": "Its location was asked to give it back",
+    "fulfilment_order.cancel_answered": "Its location answered",
+    "shipment.shipped": "Shipped",
+    "payment.authorised": "Payment authorised",
+    "payment.capture_asked": "Payment is being captured",
+    "payment.captured": "Payment captured",
+    "payment.capture_failed": "Payment could not be captured",
+    "payment.voided": "Authorisation let go of",
+    "payment.expired": "Authorisation ended",
+    "payment.failed": "Payment refused",
+    "refund.asked": "A refund is under way",
+    "refund.succeeded": "Refund paid",
+    "refund.failed": "Refund refused",
+    "return.requested": "A return was asked for",
+    "return.approved": "The return may come back",
+    "return.refused": "The return was refused",
+    "return.expired": "The return did not come in time",
+    "return.cancelled": "The return was called off",
+    "return.labelled": "The return's label was bought",
+    "return.moved": "The return is on its way",
+    "return.received": "Goods of the return arrived",
+    "return.inspected": "Goods of the return were inspected",
+    "return.settled": "The return's buyer has what it is worth",
+    "return.closed": "The return is done",
 }
 """Facts in words; others are shown by their own name."""
 
@@ -46,18 +84,6 @@ def money(amount: Decimal | str | None, currency: str | None) -> str:
     if not currency:
         return number(found)
     return f"{Decimal(amount_text(found, currency)):,f} {currency}"
-
-
-def age(since: dt.datetime | None, now: dt.datetime) -> str:
-    """Roughly, as people say it."""
-    if since is None:
-        return "–"
-    seconds = max(0.0, (now - since).total_seconds())
-    for least, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= least:
-            count = int(seconds // least)
-            return f"{count} {name}" + ("" if count == 1 else "s")
-    return f"{int(seconds)} s"
 
 
 def fact(event_type: str) -> str:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from hub.web.pages import connections, deliveries, exceptions, intake, inventory, order_entry, orders, start, work
+from hub.web.pages import (
+    connections,
+    deliveries,
+    exceptions,
+    intake,
+    inventory,
+    order_entry,
+    orders,
+    returns,
+    start,
+    work,
+)
 from hub.web.request import Route
 
 ROUTES: tuple[Route, ...] = (
     *start.ROUTES,
     *order_entry.ROUTES,
     *orders.ROUTES,
+    *returns.ROUTES,
     *exceptions.ROUTES,
     *deliveries.ROUTES,
     *inventory.ROUTES,

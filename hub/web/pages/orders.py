@@ -18,6 +18,7 @@ from hub.web.words import number, sentence
 SIZE = 50
 ZERO = Decimal(0)
 OF_TOTALS = ("totals", "adjustments", "shipping_charges", "taxes_included")
+WITH_THE_BUYER = ("shipped", "delivered", "handed_over")
 ID = "(?P<order>[^/]{1,200})"
 
 
@@ -67,9 +68,27 @@ def order(request: Request) -> Answer:
             "release": bool(open_holds),
             "cancel": not ended,
             "edit": not ended and found["effects"] != "none",
+            "take_back": _left(found),
+            "refund": any(one["captured"] > one["refunded"] + one["refunding"] for one in found["payments"]),
         },
     }
     return Page("order.html", values)
+
+
+def _left(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """Lines of which something is with the buyer, or on its way there, and that no return claims already."""
+    claimed: dict[str, Decimal] = {}
+    for one in order["returns"]:
+        for part in one["lines"]:
+            kept = part["claimed"] - part["quantities"].get("withdrawn", ZERO)
+            claimed[part["line_id"]] = claimed.get(part["line_id"], ZERO) + kept
+    found = []
+    for line in order["lines"] if order["effects"] != "none" else []:
+        left = sum((line["quantities"].get(bucket, ZERO) for bucket in WITH_THE_BUYER), ZERO)
+        left -= claimed.get(line["id"], ZERO)
+        if left > 0 and line["sku"]:
+            found.append({"id": line["id"], "sku": line["sku"], "left": left})
+    return found
 
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +138,19 @@ def _hold(request: Request) -> Answer:
     return request.do(back, "orders.hold", reference=order_id, reason=reason, until=until)
 
 
+def _refund(request: Request) -> Answer:
+    order_id = request.params["order"]
+    amount, reason = request.given("amount", "how much"), request.given("reason", "why")
+    given = {"reference": order_id, "amount": amount, "reason": reason, "version": _version(request)}
+    return request.do(f"/orders/{order_id}", "orders.refund", **given)
+
+
+def _version(request: Request) -> int:
+    """Of the order on the page that the form was on: what has changed since, a second press among it, is refused."""
+    version = request.form.get("version", "")
+    return int(version) if version.isdecimal() and len(version) < 10 else 0
+
+
 ADDRESS_PARTS = ("lines", "locality", "admin_area_code", "postal_code", "country")
 
 
@@ -141,13 +173,12 @@ def _edit(request: Request) -> Answer:
     address = {part: form[part].strip() for part in ADDRESS_PARTS if form.get(part, "").strip()}
     if address:
         told["ship_to"] = {**address, **({"lines": [address["lines"]]} if "lines" in address else {})}
-    version = form.get("version", "")
     return request.do(
         f"/orders/{order_id}",
         "orders.edit",
         reference=order_id,
         reason=request.given("reason", "why"),
-        version=int(version) if version.isdecimal() and len(version) < 10 else 0,
+        version=_version(request),
         **told,
     )
 
@@ -158,5 +189,6 @@ ROUTES = (
     post(f"/orders/{ID}/hold", _hold, "orders:write"),
     post(f"/orders/{ID}/reroute", _do("reroute"), "orders:write"),
     post(f"/orders/{ID}/edit", _edit, "orders:write"),
+    post(f"/orders/{ID}/refund", _refund, "money:write"),
     *(post(f"/orders/{ID}/{action}", _do(action), "orders:write") for action in ("release", "cancel")),
 )
