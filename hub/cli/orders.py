@@ -58,7 +58,10 @@ def list_(
         ("total", "TOTAL"),
         ("id", "ID"),
     )
-    rows = [{**row, "total": money(row["total"], row["currency"])} for row in found]
+    rows = [
+        {**row, "number": row["number"] or row["external_id"], "total": money(row["total"], row["currency"])}
+        for row in found
+    ]
     emit_table(rows, columns, empty="No orders.")
     if len(found) == limit:
         click.echo(f"{limit} shown; older ones: --before {found[-1]['id']}, or more with --limit", err=True)

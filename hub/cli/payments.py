@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import click
 
@@ -46,8 +47,7 @@ def list_(place: Place, order: str | None, state: str | None, after: str | None,
         ("id", "ID"),
     )
     amounts = ("authorised", "captured", "refunded", "voided")
-    shown = [{**row, **{name: money(row[name], row["currency"]) for name in amounts}} for row in found]
-    emit_table(shown, columns, empty="No payments.")
+    emit_table([_in_words(row, *amounts) for row in found], columns, empty="No payments.")
     if len(found) == limit:
         click.echo(f"{limit} shown; more: --after {found[-1]['id']}, or with --limit", err=True)
 
@@ -78,7 +78,6 @@ def payouts(place: Place, payout: str | None, limit: int, as_json: bool) -> None
             ("external_id", "PAYOUT"),
             ("connection", "FROM"),
             ("paid_at", "PAID"),
-            ("currency", "CURRENCY"),
             ("gross", "GROSS"),
             ("fees", "FEES"),
             ("amount", "AMOUNT"),
@@ -86,7 +85,8 @@ def payouts(place: Place, payout: str | None, limit: int, as_json: bool) -> None
             ("lines", "LINES"),
             ("unmatched", "UNMATCHED"),
         )
-        emit_table(found, columns, empty="No payouts.")
+        shown = [_in_words(row, "gross", "fees", "amount", "difference") for row in found]
+        emit_table(shown, columns, empty="No payouts.")
         return
     one = ask(place, "payouts.get", payout)
     if one is None:
@@ -110,7 +110,8 @@ def payouts(place: Place, payout: str | None, limit: int, as_json: bool) -> None
         ("reference", "REFERENCE"),
         ("order_reference", "ORDER THERE"),
     )
-    emit_table(one["items"], line_columns, empty="It has no lines.")
+    lines = [_in_words(row, "gross", "fee", "net") for row in one["items"]]
+    emit_table(lines, line_columns, empty="It has no lines.")
 
 
 @payments.command("unmatched")
@@ -132,12 +133,17 @@ def unmatched(place: Place, match: bool, limit: int, as_json: bool) -> None:
         ("payout", "PAYOUT"),
         ("number", "#"),
         ("type", "TYPE"),
-        ("currency", "CURRENCY"),
         ("net", "NET"),
         ("reference", "REFERENCE"),
         ("order_reference", "ORDER THERE"),
     )
-    emit_table(found, columns, empty="Every line of every payout pays for something known.")
+    emit_table(
+        [_in_words(row, "net") for row in found], columns, empty="Every line of every payout pays for something known."
+    )
+
+
+def _in_words(row: dict[str, Any], *amounts: str) -> dict[str, Any]:
+    return {**row, **{name: money(row[name], row["currency"]) for name in amounts}}
 
 
 def _order(place: Place, reference: str) -> str:

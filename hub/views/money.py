@@ -128,8 +128,9 @@ def unmatched_lines(connection: Connection, now: dt.datetime, *, limit: int = 10
     """Lines of payouts that pay for nothing known, the oldest first, with their age in whole days."""
     found = rows(
         connection,
-        """SELECT l.id, p.connection, p.external_id AS payout, l.number, l.type, l.currency, l.gross, l.fee, l.net,
-                  l.reference, l.order_reference, l.at FROM payout_lines l JOIN payouts p ON p.id = l.payout_id
+        """SELECT l.id, p.id AS payout_id, p.connection, p.external_id AS payout, l.number, l.type, l.currency, l.gross,
+                  l.fee, l.net, l.reference, l.order_reference, l.at
+             FROM payout_lines l JOIN payouts p ON p.id = l.payout_id
             WHERE l.matched = 'nothing' ORDER BY l.at, l.id LIMIT :limit""",
         {"limit": min(limit, 1000)},
         amounts=("gross", "fee", "net"),

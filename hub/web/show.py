@@ -56,12 +56,15 @@ PLACES = (
     ("/", "Start", "monitor"),
     ("/orders", "Orders", "orders:read"),
     ("/returns", "Returns", "orders:read"),
+    ("/payments", "Money", "money:read"),
     ("/exceptions", "Exceptions", "monitor"),
     ("/deliveries", "Deliveries", "monitor"),
     ("/inventory", "Inventory", "inventory:read"),
     ("/work", "Work", "fulfilment:read"),
     ("/connections", "Connections", "monitor"),
 )
+UNDER = {"/payouts": "/payments", "/messages": "/orders", "/receipts": "/orders"}
+"""Pages that stand under another's name in the menu."""
 LARGEST_SHOWN = 60_000
 
 
@@ -134,7 +137,8 @@ def render(page: Page, request: Request | None) -> str:
     visitor = request.visitor if request else None
     places = [(path, name) for path, name, scope in PLACES if visitor and scope in visitor.scopes]
     now = request.hub.clock.now() if request else dt.datetime.now(dt.UTC)
-    here = "/" + (request.path.split("/")[1] if request else "")
+    first = "/" + (request.path.split("/")[1] if request else "")
+    here = UNDER.get(first, first)
     return _environment.get_template(page.template).render(
         {
             "places": places,

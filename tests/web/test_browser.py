@@ -74,7 +74,16 @@ class Seen:
 def places(floor: Floor) -> list[str]:
     exception = floor.rows("exceptions")[0]["id"]
     return [
-        *("/", "/orders", "/exceptions", "/deliveries?state=all", "/inventory", "/connections"),
+        *(
+            "/",
+            "/orders",
+            "/returns?state=any",
+            "/payouts",
+            "/exceptions",
+            "/deliveries?state=all",
+            "/inventory",
+            "/connections",
+        ),
         *(f"/orders/{order}" for order in (floor.orders["confirmed"], floor.hostile)),
         *(f"/exceptions/{exception}", "/connections/shopify-us", "/inventory/sku?sku=SKU-001"),
         *(f"/deliveries/{floor.deliveries[state]}" for state in ("unknown", "refused")),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from decimal import Decimal
 
 import pytest
 
+from hub.domain.writeset import WriteSet
 from hub.web.pages import ROUTES
 from tests.web.floor import HOSTILE, Floor, Visitor
 
@@ -258,6 +261,64 @@ def test_a_store_works_on_its_page_until_the_buyer_has_it(own_floor: Floor) -> N
     visitor.press(page, action, status="handed_over", proof="code 4411")
     assert own_floor.rows("orders", id=order)[0]["status"] == "closed"
     assert "blue car" not in visitor.page(page)
+
+
+def handed_over(floor: Floor) -> str:
+    """An order of two whose buyer has it."""
+    floor.act("import.items", file=str(floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
+    floor.act("inventory.adjust", sku="SKU-001", location="store-14", delta="9", reason="counted")
+    order = floor.order("PICK-2", method="pickup", pickup_location="store-14")
+    floor.hub.engine.run_until_idle(30)
+    (work,) = floor.rows("fulfilment_orders", order_id=order)
+    floor.act("work.report", fulfilment_order=work["id"], status="handed_over")
+    return order
+
+
+def test_a_return_goes_its_whole_way_on_pages(own_floor: Floor) -> None:
+    order = handed_over(own_floor)
+    (line,) = own_floor.rows("order_lines", order_id=order)
+    visitor, units = own_floor.visitor("orders:write"), f"units-{line['id']}"
+    page = f"/orders/{order}"
+    assert "at least one line" in visitor.press(page, f"{page}/returns", reason="too small").text
+    asked = said(visitor.press(page, f"{page}/returns", reason="too small", wants="refund", **{units: "1"}).text)
+    assert "approved" in asked
+    (found,) = own_floor.rows("returns")
+    page = f"/returns/{found['id']}"
+    assert "the goods" in visitor.page("/returns")
+    assert found["number"] in visitor.page("/returns", q="PICK-2"), "one hit leads to its page"
+    assert "does not receive returns" in visitor.press(page, f"{page}/receive", location="moon", **{units: "1"}).text
+    visitor.press(page, f"{page}/receive", location="store-14", **{units: "1"})
+    assert "inspection at store-14" in visitor.page(page)
+    assert 'action="' + page + '/close"' not in visitor.page(page), "goods that nobody has inspected"
+    visitor.press(page, f"{page}/inspect", location="store-14", disposition="restock", grade="A", **{units: "1"})
+    (ended,) = own_floor.rows("returns")
+    assert ended["state"] == "settled"
+    text = visitor.page(page)
+    assert "1 restocked" in text
+    assert 'action="' + page + '/receive"' not in text
+    assert "Waits for its refund." in text, "nobody knows what it was paid with"
+    assert "9.95 USD" in text
+
+
+def test_what_a_payout_pays_for_is_shown_and_what_nobody_knows_with_its_age(own_floor: Floor) -> None:
+    now = own_floor.hub.clock.now()
+    writes = WriteSet()
+    paid = {"id": "po_1", "connection": "payment", "external_id": "PAYOUT-7", "currency": "EUR", "paid_at": now}
+    writes.insert("payouts", {**paid, "amount": Decimal("1200.5"), "lines_amount": Decimal(1201), "document": {}})
+    line = {"id": "po_1/1", "payout_id": "po_1", "number": 1, "type": "charge", "currency": "EUR", "matched": "nothing"}
+    amounts = {"gross": Decimal(1210), "fee": Decimal(9), "net": Decimal(1201)}
+    named = {"reference": HOSTILE, "order_reference": "4711", "order_id": None, "internal_id": None}
+    writes.insert("payout_lines", {**line, **amounts, **named, "at": now - dt.timedelta(days=3, hours=1)})
+    own_floor.hub.store.apply([writes])
+    visitor = own_floor.visitor("money:write")
+    text = visitor.page("/payouts")
+    assert "3 days" in text
+    assert "1,201.00 EUR" in text
+    assert "-0.50 EUR" in text
+    assert HOSTILE not in text
+    assert "0 lines of payouts are matched" in said(visitor.press("/payouts", "/payouts/match").text)
+    assert "do not explain -0.50 EUR" in visitor.page("/payouts/po_1")
+    assert own_floor.visitor("orders:read").get("/payouts").status_code == 403
 
 
 def test_a_transfer_is_sent_on_one_page_and_received_on_the_other(own_floor: Floor) -> None:

@@ -12,7 +12,18 @@ from hub.web.pages import ROUTES
 from hub.web.show import text_of
 from tests.web.floor import MARKUP, Floor, Visitor
 
-LISTS = ("/", "/orders", "/exceptions", "/deliveries", "/inventory", "/work", "/connections")
+LISTS = (
+    "/",
+    "/orders",
+    "/returns",
+    "/payments",
+    "/payouts",
+    "/exceptions",
+    "/deliveries",
+    "/inventory",
+    "/work",
+    "/connections",
+)
 
 
 def addresses(floor: Floor) -> list[str]:
