@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hub.domain.decision import Verdict
+from hub.domain.decision import Decision, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.listing import Listing, clash
 from hub.domain.writeset import WriteSet
@@ -26,6 +26,7 @@ from hub.exchange.verbs import Refused
 from hub.exchange.written import NotTaken, written
 from hub.formats import json
 from hub.mapping.errors import MappingError
+from hub.oms.desk.save import push_tasks
 from hub.oms.desk.times import instant_text
 from hub.oms.handlers import build as build_handlers
 from hub.oms.intake.listings import listings_of
@@ -327,13 +328,15 @@ def _listing(hub: Hub, writer: Writer, row: Row, system: str) -> WriteSet:
     other = clash(new, known)
     if other is not None:
         raise RowRefused("external_id", f"means {other.ours} at a time when this row says {ours}")
-    writes = WriteSet()
-    if new not in known:
-        parts = (system, theirs, ours, str(new.valid_from), str(new.valid_to))
-        times = {"valid_from": new.valid_from, "valid_to": new.valid_to, "at": writer.now}
-        kept = {"id": derived_id("ls", *parts), "connection": system, "theirs": theirs, "ours": ours, **times}
-        writes.insert("listings", kept, claim=True)
-    return writes
+    if new in known:
+        return WriteSet()
+    parts = (system, theirs, ours, str(new.valid_from), str(new.valid_to))
+    times = {"valid_from": new.valid_from, "valid_to": new.valid_to, "at": writer.now}
+    kept = {"id": derived_id("ls", *parts), "connection": system, "theirs": theirs, "ours": ours, **times}
+    decision = Decision(subject=ours)
+    decision.writes.insert("listings", kept, claim=True)
+    decision.tasks += push_tasks(hub.rules, writer.now, [ours])  # the channel is told its levels under this name
+    return decision_rows(decision, writer)
 
 
 def _instant(row: Row, field: str) -> dt.datetime | None:

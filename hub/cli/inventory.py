@@ -70,7 +70,8 @@ def show(place: Place, sku: str, channel: str | None, at: str | None, why: bool,
 def _promise(one: dict[str, Any], *, why: bool) -> None:
     where = f" at {one['place']}" if "place" in one else ""
     told = f"; told {one['told']} on {one['told_at']}" if "told" in one else ""
-    click.echo(f"{one['channel']}{where} may sell {one['quantity']}{told}")
+    called = f" as {', '.join(one['called']) or 'nothing'}" if "called" in one else ""
+    click.echo(f"{one['channel']}{where} may sell {one['quantity']}{called}{told}")
     for term in one["terms"] if why else ():
         detail = f"  ({term['detail']})" if "detail" in term else ""
         click.echo(f"  {term['amount']:>12}  {term['name']}{detail}")

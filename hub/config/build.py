@@ -192,7 +192,7 @@ def _location(inner: Fields, calendars: Mapping[str, model.Calendar]) -> model.L
         high_stock=inner.decimal_map("high_stock"),
         movements_from=inner.texts("movements_from"),
         stale_after=inner.duration("stale_after"),
-        shrink_limit=inner.decimal("shrink_limit"),
+        shrink_limit=inner.maybe_decimal("shrink_limit"),
         labels=_labels(inner.maybe_object("labels")),
     )
 

@@ -289,7 +289,7 @@ class Location:
     high_stock: Mapping[str, Decimal] = field(default_factory=dict)
     movements_from: tuple[str, ...] = ()
     stale_after: timedelta = timedelta(0)
-    shrink_limit: Decimal = Decimal(1)
+    shrink_limit: Decimal | None = None
 
     def safety(self, sku: str) -> Decimal:
         """Units of a SKU that are never promised here."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.money import decimal_text
-from hub.domain.postal import missing_parts, wrong_postal_code
+from hub.domain.postal import missing_parts, wrong_admin_area, wrong_country, wrong_postal_code
 from hub.domain.totals import check_totals
 
 ZERO = Decimal(0)
@@ -175,6 +175,13 @@ def _address(facts: Facts) -> Iterator[Finding]:
     country = address.get("country") or "anywhere"
     for name in missing_parts(address):
         yield Finding(Rule.ADDRESS, f"ship_to.{name}", f"a parcel to {country} needs {name}", HoldKind.ADDRESS)
+    if wrong_country(address):
+        hint = f"{country} is no country; give its code of two letters (ISO 3166-1), such as GB or US"
+        yield Finding(Rule.ADDRESS, "ship_to.country", hint, HoldKind.ADDRESS)
+    area = wrong_admin_area(address)
+    if area is not None:
+        hint = f"{country} has no state or province {area}; correct it at the source or edit the order here"
+        yield Finding(Rule.ADDRESS, "ship_to.admin_area", hint, HoldKind.ADDRESS)
     looks = wrong_postal_code(address)
     if looks is not None:
         hint = f"a postal code of {country} looks like {looks}; correct it at the source or edit the order here"

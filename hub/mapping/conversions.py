@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from hub.mapping.countries import alpha_2
+from hub.domain.countries import alpha_2
 from hub.mapping.errors import Unusable
 from hub.mapping.functions import text_of
 from hub.mapping.instants import date_reader, instant_reader

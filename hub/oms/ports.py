@@ -36,6 +36,14 @@ class Channel:
     """Who captures and refunds for its orders: hub | channel."""
     supply_within: dt.timedelta = dt.timedelta(0)
     """How far ahead it sells what is still to come."""
+    listed: Mapping[str, tuple[Listing, ...]] = field(init=False)
+    """Our SKU -> what the channel calls it, as configured: `listings` the other way round."""
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[Listing]] = {}
+        for one in (listing for listings in self.listings.values() for listing in listings):
+            found.setdefault(one.ours, []).append(one)
+        object.__setattr__(self, "listed", {sku: tuple(listings) for sku, listings in found.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,8 @@ class LocationRule:
     movements_from: frozenset[str] = frozenset()
     stale_after: dt.timedelta = dt.timedelta(0)
     """A count older than this is believed no more; nothing for ever."""
-    shrink_limit: Decimal = Decimal(1)
-    """The part of what is known by which a complete count may be smaller."""
+    shrink_limit: Decimal | None = None
+    """The part of what is known by which a complete count may be smaller; None: half where much is in stock."""
     schedule: Schedule = field(default_factory=Schedule)
     last_units_below: Decimal = Decimal(0)
     """A unit costs `last_unit_cost` more where fewer than so many would be left."""

@@ -112,6 +112,73 @@ def test_what_a_parcel_needs_depends_on_its_country() -> None:
     assert missing_parts({}) == ["country", "locality", "lines", "postal_code"]
 
 
+ADDRESSES = [
+    # Real forms of addresses: what may be missing there, and is not missing.
+    ("HK", "", "Kowloon", ""),
+    ("SG", "", "", "048616"),
+    ("AE", "", "Dubai", ""),
+    ("IE", "Cork", "", ""),
+    ("IE", "Dublin", "", "D02 AF30"),
+    ("JP", "", "Tokyo", "150-0002"),
+    ("JP", "Shibuya", "", "150-0002"),
+    ("US", "APO", "AE", "09499"),
+    ("US", "DPO", "Armed Forces Pacific", "96521-0001"),
+    ("US", "Reno", "Nevada", "89501"),
+    ("US", "Washington", "D.C.", "20001"),
+    ("US", "Newark", "US-NJ", "07114"),
+    ("US", "San Juan", "PR", "00901"),
+    ("PR", "San Juan", "", "00901"),
+    ("CA", "Montr\u00e9al", "qu\u00e9bec", "H2Y 1C6"),
+    ("GB", "London", "England", "SW1A 1AA"),
+    ("GI", "", "", "GX11 1AA"),
+    ("JE", "St Helier", "", "JE2 3AB"),
+    ("CN", "Shenzhen", "", "518000"),
+    ("CO", "Bogot\u00e1", "", ""),
+    ("CL", "Santiago", "", ""),
+    ("VN", "Hanoi", "", ""),
+    ("SA", "Riyadh", "", ""),
+    ("EG", "Cairo", "", ""),
+    ("NG", "Lagos", "", ""),
+    ("KE", "Nairobi", "", ""),
+    ("QA", "Doha", "", ""),
+    ("BR", "S\u00e3o Paulo", "SP", "01310-100"),
+    ("KR", "", "Seoul", "06236"),
+    ("XK", "Pristina", "", "10000"),
+    ("NZ", "Auckland", "", "1010"),
+]
+
+
+@pytest.mark.parametrize(("country", "town", "area", "code"), ADDRESSES)
+def test_an_address_that_mail_reaches_is_not_held(country: str, town: str, area: str, code: str) -> None:
+    parts = {"lines": ["PO Box 12"], "locality": town, "admin_area": area, "postal_code": code, "country": country}
+    assert address_findings({name: value for name, value in parts.items() if value}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"country": "UK"}, "ship_to.country"),
+        ({"country": "XX"}, "ship_to.country"),
+        ({"country": "USA"}, "ship_to.country"),
+        ({"admin_area": "ZZ"}, "ship_to.admin_area"),
+        ({"admin_area": "Ontario"}, "ship_to.admin_area"),
+        ({"postal_code": "K2P 0B0"}, "ship_to.postal_code"),
+        ({"postal_code": ""}, "ship_to.postal_code"),
+        ({"locality": ""}, "ship_to.locality"),
+        ({"lines": ["", ""]}, "ship_to.lines"),
+    ],
+)
+def test_an_address_that_no_carrier_takes_is_held_by_the_part_that_is_wrong(changes: dict[str, Any], path: str) -> None:
+    good = {"lines": ["1 Main St"], "locality": "Reno", "admin_area": "NV", "postal_code": "89501", "country": "US"}
+    assert address_findings(good) == []
+    assert address_findings({**good, **changes}) == [path]
+
+
+def address_findings(address: dict[str, Any]) -> list[str]:
+    record = {"ship_to": address, "lines": [{"external_line_id": "1", "sku": "A", "quantity": "1"}]}
+    return [one.path for one in check(Facts(record, record, Policy())) if one.rule == "address"]
+
+
 def test_every_kind_of_hold_and_every_rule_of_the_pipeline_is_named() -> None:
     assert set(HOLD_KINDS) == set(HoldKind)
     assert set(CHECKS) <= set(Rule)

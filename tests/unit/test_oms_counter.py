@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.writeset import Update, WriteSet
+from hub.domain.writeset import Insert, Update, WriteSet
 from tests.property.memory_store import START, Bench, channel, location, order_record, rules
 
 D = Decimal
@@ -105,3 +106,25 @@ def test_a_kit_over_the_counter_takes_its_components() -> None:
     bench.order(record)
     assert on_hand(bench) == D(8)
     assert bench.the_order()["status"] == "closed"
+
+
+def test_a_late_batch_of_what_a_complete_count_did_not_list_was_in_it() -> None:
+    bench = till()
+    count = {"location": "soho", "as_of": "2026-11-02T08:59:30Z", "complete": True}
+    rows = [{"sku": "CAP", "quantity": "3"}, {"sku": "TEE", "quantity": "9"}]
+    bench.restate("stock", {**count, "rows": rows}, connection="wms-soho")
+    bench.store.apply(WriteSet([Insert("items", {"sku": "BAG", "document": {}, "updated_at": bench.now})]))
+    sale = order_record(("1", "BAG", 1), ("2", "TEE", 1), sold_at="0042", placed_at="2026-10-30T08:59:00Z")
+    bench.order(sale)
+    assert on_hand(bench) == D(9)
+    assert bench.store.row("stock", {"sku": "BAG", "location": "soho"}) is None
+    assert [row["delta"] for row in bench.store.rows("stock_events", {"kind": "shipment"})] == [D(0), D(0)]
+
+
+def test_a_late_sale_was_never_work_that_a_count_leaves_out() -> None:
+    bench = till()
+    soho = replace(bench.rules.locations["soho"], stock_means="net_of_picked")
+    bench.rules = replace(bench.rules, locations={"soho": soho})
+    bench.store.apply(WriteSet([Update("stock", {"sku": "TEE"}, {"as_of": START}, {}, None)]))
+    bench.order(receipt(placed_at="2026-11-02T08:00:00Z"))
+    assert on_hand(bench) == D(10)

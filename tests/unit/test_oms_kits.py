@@ -246,3 +246,13 @@ def test_where_the_policy_asks_nobody_kits_with_a_location_go_on() -> None:
     assert answer.words == "line 1 (SET): 12 with its location, which is not asked"
     bench.fact("cancel_requests", {"fact_key": "c-1", "order_external_id": "4507", "executed": False})
     assert not bench.sent("cancel_fulfilment_request"), "nobody is asked"
+
+
+def test_a_component_never_becomes_a_kit_itself_whichever_was_told_first() -> None:
+    bench = bench_with()
+    inner = {"external_id": "TEE", "sku": "TEE", "components": [{"sku": "YARN", "quantity": "1"}]}
+    refused = bench.restate("items", inner, connection="erp")
+    assert (refused.verdict, refused.code) == (Verdict.PARKED, "kit")
+    assert "component of SET" in refused.message
+    bench.restate("items", {**SET, "components": [{"sku": "CAP", "quantity": "1"}]}, connection="erp")
+    assert bench.restate("items", inner, connection="erp").verdict is Verdict.APPLIED

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.domain.listing import Listing, clash, meant
-from hub.domain.writeset import Insert, WriteSet
+from hub.domain.writeset import Insert, Update, WriteSet
+from hub.oms.promise.compare import Shown, compare_levels
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal
 NOV = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-DEC = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+START_OF_SALE = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 
 
 def bench_with(*listings: Listing) -> Bench:
@@ -82,3 +83,94 @@ def test_what_is_taken_without_a_clash_never_means_two_things(wanted: list[Listi
     at = NOV + dt.timedelta(hours=hours)
     assert len({one.ours for one in taken if one.holds(at)}) <= 1
     assert meant(taken, at) == next((one.ours for one in taken if one.holds(at)), None)
+
+
+def told_levels(bench: Bench) -> dict[str, str]:
+    """What the channel shows: the last level of each of its names."""
+    bench.later(seconds=10)
+    bench.run("push_stock")
+    return {one.record["sku"]: one.record["available"] for one in bench.sent("push_inventory")}
+
+
+def telling(*listings: Listing) -> Bench:
+    shop = channel(listings={"MUG": listings})
+    bench = Bench(rules(location("east"), channels={"shop": shop}, takers={"push_inventory": ("shop",)}))
+    for sku, units in (("MUG-RED", 10), ("MUG-BLUE", 4), ("TEE", 6)):
+        bench.stock(sku, "east", 0)
+        count(bench, sku, units)
+    return bench
+
+
+def count(bench: Bench, sku: str, units: int) -> None:
+    bench.later(seconds=1)
+    record = {"location": "EAST", "as_of": bench.now.isoformat(), "rows": [{"sku": sku, "quantity": str(units)}]}
+    bench.restate("stock", record, connection="wms-east")
+
+
+def imported(bench: Bench, name: str, ours: str) -> None:
+    row = {"id": name + ours, "connection": "shop", "theirs": name, "ours": ours, "valid_from": None, "valid_to": None}
+    bench.store.apply(WriteSet([Insert("listings", row)]))
+
+
+def test_stock_is_told_under_the_name_the_channel_sells_it_by() -> None:
+    bench = telling(Listing("MUG", "MUG-RED"))
+    imported(bench, "SHIRT", "TEE")
+    imported(bench, "SHIRT-2", "TEE")
+    assert told_levels(bench) == {"MUG": "10", "MUG-BLUE": "4", "SHIRT": "6", "SHIRT-2": "6"}
+    assert len(bench.sent("push_inventory")) == 4
+
+
+def test_a_name_that_comes_to_mean_another_item_shows_its_stock_from_that_moment() -> None:
+    bench = telling(Listing("MUG", "MUG-RED", None, START_OF_SALE), Listing("MUG", "MUG-BLUE", START_OF_SALE))
+    before = told_levels(bench)
+    assert before["MUG"] == "10"
+    bench.later(days=30)
+    bench.run("push_stock")
+    assert told_levels(bench)["MUG"] == "4"
+    count(bench, "MUG-RED", 9)
+    assert told_levels(bench)["MUG"] == "4"
+
+
+def test_a_name_that_means_nothing_any_more_shows_none() -> None:
+    bench = telling(Listing("MUG", "MUG-RED", None, START_OF_SALE))
+    assert told_levels(bench)["MUG"] == "10"
+    bench.later(days=30)
+    assert told_levels(bench) == {"MUG": "0", "MUG-RED": "10", "MUG-BLUE": "4", "TEE": "6"}
+
+
+def test_a_sku_that_was_told_before_it_was_listed_is_known_under_both_names() -> None:
+    bench = telling()
+    told_levels(bench)
+    imported(bench, "SHIRT", "TEE")
+    count(bench, "TEE", 5)
+    assert told_levels(bench) == {"MUG-RED": "10", "MUG-BLUE": "4", "TEE": "5", "SHIRT": "5"}
+    bench.store.apply(WriteSet([Update("deliveries", {}, {"state": "refused"}, expect=None)]))
+    count(bench, "TEE", 3)
+    assert told_levels(bench) == {"MUG-RED": "10", "MUG-BLUE": "4", "TEE": "5", "SHIRT": "3"}
+    assert not any(task.kind == "push_stock" for task in bench.tasks.values())
+
+
+def test_what_the_channel_shows_is_compared_by_its_name() -> None:
+    bench = telling(Listing("MUG", "MUG-RED"))
+    told_levels(bench)
+    bench.store.apply(WriteSet([Update("deliveries", {}, {"state": "acknowledged"}, expect=None)]))
+    bench.later(hours=1)
+    shop = bench.rules.channels["shop"]
+    shown = [Shown("MUG", ("",), D(25)), Shown("TEE", ("",), D(6))]
+    decision, found = compare_levels(bench.store, bench.rules, bench.now, shop, shown, bench.now, "read-first")
+    assert found.differing == [{"sku": "MUG", "place": "", "shown": "25", "told": "10", "may_sell": "10"}]
+    bench.commit(decision)
+    bench.run("push_stock")
+    again = bench.sent("push_inventory")[-1].record
+    assert (again["sku"], again["available"], again["previous"]) == ("MUG", "10", "25")
+
+
+def test_a_line_that_a_change_adds_is_read_by_what_counted_when_the_order_was_placed() -> None:
+    bench = telling(Listing("MUG", "MUG-RED", None, START_OF_SALE))
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.run("allocate")
+    bench.later(days=30)
+    added = {"external_line_id": "L2", "sku": "MUG", "quantity": "1", "unit_price": "5"}
+    bench.fact("order_changes", {"fact_key": "c", "order_external_id": "4507", "lines": [added]})
+    assert sold(bench) == ["TEE", "MUG-RED"]
+    assert not bench.store.rows("holds", {})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.domain.decision import Decision, Verdict
+from hub.oms.stock import stock
 from tests.property.memory_store import Bench, location, order_record, rules
 
 D = Decimal
@@ -123,3 +124,50 @@ def test_low_and_high_stock_are_told_once_a_crossing() -> None:
         bench.later(seconds=60)
         bench.run("watch_stock")
     assert signals(bench) == [("low", "3", "4"), ("low", "3", "4"), ("high", "33", "20")]
+
+
+def shelf(skus: int, **changes: Any) -> Bench:
+    bench = Bench(rules(location("east", **changes)))
+    for number in range(skus):
+        bench.stock(f"S{number}", "east", 10)
+    return bench
+
+
+def cut_off(bench: Bench, rows: int, units: str = "10") -> Decision:
+    record = {"location": "EAST", "as_of": "2026-11-02T10:00:00Z", "complete": True}
+    some = [{"sku": f"S{number}", "quantity": units} for number in range(rows)]
+    return bench.restate("stock", {**record, "rows": some}, connection="wms-east")
+
+
+@pytest.mark.parametrize(
+    ("skus", "rows", "units", "limit", "verdict"),
+    [
+        (20, 9, "10", None, Verdict.PARKED),  # cut off in the middle
+        (20, 20, "-1", None, Verdict.PARKED),  # whatever that was, it was no count
+        (20, 20, "0", None, Verdict.PARKED),
+        (20, 10, "10", None, Verdict.APPLIED),
+        (20, 9, "10", D(1), Verdict.APPLIED),  # a location that may sell out overnight says so
+        (19, 1, "10", None, Verdict.APPLIED),  # too few to tell
+    ],
+)
+def test_a_complete_count_of_less_than_half_of_much_is_taken_for_cut_off(
+    skus: int, rows: int, units: str, limit: Decimal | None, verdict: Verdict
+) -> None:
+    bench = shelf(skus, shrink_limit=limit)
+    assert cut_off(bench, rows, units).verdict is verdict
+    known = sum((row["on_hand"] for row in bench.store.rows("stock", {})), D(0))
+    assert known == (skus * 10 if verdict is Verdict.PARKED else rows * int(units))
+    assert bench.raised() == (["stock_feed"] if verdict is Verdict.PARKED else [])
+
+
+def test_more_movements_than_a_page_since_a_count_all_stay_on_top_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock, "PAGE", 3)
+    bench = shelf(4)
+    for sku in ("S0", "S1", "S2", "S3"):
+        for number in range(3):
+            bench.later(seconds=1)
+            moved(bench, "-1", at=bench.now.isoformat(), sku=sku, number=str(number))
+    record = {"location": "EAST", "as_of": "2026-11-02T09:00:00Z"}
+    rows = [{"sku": f"S{number}", "quantity": "10"} for number in range(4)]
+    bench.restate("stock", {**record, "rows": rows}, connection="wms-east")
+    assert [row["on_hand"] for row in bench.store.rows("stock", {})] == [D(7)] * 4

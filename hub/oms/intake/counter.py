@@ -56,7 +56,7 @@ def sell_at_counter(case: Case, record: Mapping[str, Any]) -> None:
     if store is None:
         _unknown_store(case, str(said))
     elif taken:
-        take_from_stock(case, store, order.channel, taken, at)
+        take_from_stock(case, store, order.channel, taken, at, reserved=False)
     tell(case, Fact.ORDER_SOLD, case.cause, location=store or str(said), at=instant_text(at))
     if order.confirmed_at is not None:
         charge_counter_sale(case)

@@ -60,6 +60,9 @@ def _no_kit(incoming: Incoming, snapshot: Snapshot, sku: str) -> Decision | None
         return None
     wrong = wrong_with(parts)
     names = tuple(sorted(part.sku for part in parts))
+    outer = sorted({row["kit"] for row in snapshot.rows("kit_parts", {"sku": sku})} - {sku})
+    if outer:
+        wrong = f"it is a component of {', '.join(outer)}, and a component is never a kit itself"
     inner = [row["sku"] for row in snapshot.rows("items", {"sku": names}) if row["document"].get("components")]
     if sku in names or inner:
         wrong = f"a component is never a kit itself: {', '.join([*inner, *([sku] if sku in names else [])])}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,16 +19,17 @@ LISTING = "listing"
 
 def in_our_words(incoming: Incoming, snapshot: Snapshot, channel: Channel) -> Incoming:
     """The message with our SKUs in its lines; what nothing is known of stays as it is."""
-    record = _translated(incoming.record, snapshot, channel)
+    record = translated(incoming.record, snapshot, channel, instant(incoming.record.get("placed_at")))
     previous = incoming.previous
     if record is incoming.record and previous is None:
         return incoming
-    before = None if previous is None else _translated(previous, snapshot, channel)
-    return replace(incoming, record=record, previous=before)
+    if previous is not None:
+        previous = translated(previous, snapshot, channel, instant(previous.get("placed_at")))
+    return replace(incoming, record=record, previous=previous)
 
 
-def _translated(record: dict[str, Any], snapshot: Snapshot, channel: Channel) -> dict[str, Any]:
-    at = instant(record.get("placed_at"))
+def translated(record: dict[str, Any], snapshot: Snapshot, channel: Channel, at: dt.datetime | None) -> dict[str, Any]:
+    """A record whose `lines` name SKUs, with ours by what counted `at` a time; the same one where nothing is known."""
     found: dict[str, str] = {}
     for said in {str(line["sku"]) for line in record.get("lines") or () if line.get("sku")}:
         ours = meant(listings_of(snapshot, channel, said), at)

@@ -31,10 +31,11 @@ from hub.oms.change.reconcile import reconcile
 from hub.oms.desk.load import Case, find_case, order_key
 from hub.oms.desk.save import save
 from hub.oms.intake.kits import explode
+from hub.oms.intake.listings import LISTING, translated
 from hub.oms.ports import Rules
 
 ZERO = Decimal(0)
-_DETAILS = ("title", "unit", "unit_price")
+_DETAILS = ("title", "unit", "unit_price", LISTING)
 
 
 def handle_order_change(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
@@ -47,6 +48,8 @@ def handle_order_change(rules: Rules) -> Callable[[Incoming, Snapshot, dt.dateti
         if case is None or not case.order.known:
             waits_for = order_key(incoming.connection, scope, external_id)
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known yet")
+        if case.channel is not None:
+            record = translated(record, snapshot, case.channel, case.order.placed_at)
         reason = case.discreet(str(record.get("reason", "")))
         change = Change(case.new_id("ch", case.order.id), by=case.order.channel)
         try:

@@ -14,6 +14,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.supply import to_come
 from hub.oms.desk.times import instant_text
 from hub.oms.ports import Channel, Rules
+from hub.oms.promise.names import names_of
 from hub.oms.promise.promise import at_location, places_of, promise_by_place
 from hub.oms.stock.reserve import UNASSIGNED
 
@@ -111,7 +112,10 @@ def _promises(
         if theirs:
             one["place"] = theirs
         one["locations"] = sorted(places_of(rules, channel)[theirs])
-        told = snapshot.row("pushed_stock", {"subject": f"{channel.id}|{sku}|{theirs}"})
+        names = names_of(snapshot, channel, sku, now).now
+        if names != (sku,):
+            one["called"] = list(names)
+        told = snapshot.row("pushed_stock", {"subject": f"{channel.id}|{names[0]}|{theirs}"}) if names else None
         if told is not None and told["quantity"] is not None:
             one |= {"told": decimal_text(told["quantity"]), "told_at": instant_text(told["updated_at"])}
         shown.append(one)

@@ -11,6 +11,7 @@ from hub.domain.decision import Decision, TaskRequest
 from hub.domain.money import decimal_text
 from hub.domain.snapshot import Snapshot
 from hub.oms.ports import Channel, Rules
+from hub.oms.promise.names import means
 from hub.oms.promise.promise import places_of, promise
 
 OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
@@ -19,7 +20,7 @@ OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the channel shows of a SKU at a place; `places` are its names for the place."""
+    """What the channel shows of a SKU, as it calls it, at a place; `places` are its names for the place."""
 
     sku: str
     places: tuple[str, ...]
@@ -55,13 +56,14 @@ def compare_levels(
         theirs = next((place for place in level.places if place in places), None)
         subject = f"{channel.id}|{level.sku}|{theirs}"
         told = snapshot.row("pushed_stock", {"subject": subject}) if theirs is not None else None
-        if theirs is None or (told is None and not _ours(snapshot, level.sku)):
+        sku = means(snapshot, channel, level.sku, now)
+        if theirs is None or sku is None or (told is None and not _ours(snapshot, sku)):
             found.unknown += 1
             continue
         if told is not None and (told["updated_at"] >= read_at or _under_way(snapshot, channel, subject)):
             found.under_way += 1
             continue
-        may = promise(snapshot, rules, channel, level.sku, sorted(places[theirs]), now).quantity
+        may = promise(snapshot, rules, channel, sku, sorted(places[theirs]), now).quantity
         if level.available == may and told is not None and told["quantity"] == level.available:
             found.equal += 1
             continue
@@ -73,13 +75,13 @@ def compare_levels(
             found.equal += 1
         values = {"quantity": level.available, "updated_at": now}
         if told is None:
-            row = {"subject": subject, "connection": channel.id, "sku": level.sku, "sequence": 0, **values}
+            row = {"subject": subject, "connection": channel.id, "sku": sku, "sequence": 0, **values}
             decision.writes.insert("pushed_stock", row, claim=True)
         else:
             decision.writes.update("pushed_stock", {"subject": subject, "sequence": told["sequence"]}, values)
-        key = f"push_stock/{level.sku}/compare/{reading}"
-        payload = {"sku": level.sku, "after": reading, "channel": channel.id}
-        decision.tasks.append(TaskRequest("push_stock", level.sku, now, key, payload))
+        key = f"push_stock/{sku}/compare/{reading}"
+        payload = {"sku": sku, "after": reading, "channel": channel.id}
+        decision.tasks.append(TaskRequest("push_stock", sku, now, key, payload))
     return decision, found
 
 

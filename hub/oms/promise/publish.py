@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +13,14 @@ from hub.domain.money import decimal_text
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.desk.save import push_tasks
 from hub.oms.ports import Channel, Rules
+from hub.oms.promise.names import names_of, read_ahead
 from hub.oms.promise.promise import places_of, promise
 from hub.oms.stock.reserve import UNASSIGNED
 
 PUSH_STOCK = "push_stock"
 """Kind of the task; its subject is a SKU."""
 MOST_SKUS = 200_000
+ZERO = Decimal(0)
 READ_AGAIN = dt.timedelta(seconds=2)
 """How often it is looked whether the orders of a channel have been read, before a level that missed is set anew."""
 
@@ -73,6 +76,7 @@ def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
         channel = rules.channels.get(connection)
         if channel is None:
             continue
+        read_ahead(snapshot, channel, skus)
         snapshot.prefetch("cross_references", "internal_id", skus, where={"system": channel.id, "entity": "item"})
         for theirs, ours in places_of(rules, channel).items():
             if ours:
@@ -93,12 +97,12 @@ def publish_anew(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.d
     """The channel's level was not the one we compared with: it has sold meanwhile. Its orders are read first, then the
     promise is published, compared with the level that it shows; without a comparison where it shows none (docs: stock).
     """
-    sku, _, theirs = key.removeprefix("subject/").rpartition("/")[0].rpartition("|")
+    subject = f"{incoming.record['destination']}|{key.removeprefix('subject/').rpartition('/')[0]}"
     sequence = int(key.rpartition("/")[2])
-    subject = f"{incoming.record['destination']}|{sku}|{theirs}"
     known = snapshot.row("pushed_stock", {"subject": subject})
     if known is None or known["sequence"] != sequence:
-        return Decision(Verdict.IGNORED, message=f"a newer level of {sku} is on its way")
+        return Decision(Verdict.IGNORED, message="a newer level is on its way")
+    sku = str(known["sku"])
     decision = Decision(subject=sku)
     shown = ((incoming.record.get("reply") or {}).get("attributes") or {}).get("available")
     values = {"quantity": Decimal(str(shown)) if shown is not None else None, "updated_at": now}
@@ -134,62 +138,83 @@ def _still_read(snapshot: Snapshot, channel: str, dedupe_key: str) -> bool:
 
 def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
     """True if something must wait until the channel's orders have been read."""
+    names = names_of(snapshot, channel, sku, now)
     places = places_of(rules, channel)
     waits = False
     for theirs in sorted(places):
-        waits |= _push_place(decision, snapshot, rules, channel, sku, theirs, sorted(places[theirs]), now)
+        ours = sorted(places[theirs])
+        for name in names.now:
+            level = Level(channel, sku, name, theirs, ours, promise(snapshot, rules, channel, sku, ours, now).quantity)
+            waits |= _push_level(decision, snapshot, level, now, alone=len(names.now) == 1)
+        for name in names.gone:
+            waits |= _push_level(decision, snapshot, Level(channel, sku, name, theirs, ours, ZERO), now)
+    decision.tasks += push_tasks(rules, now, names.taken)
+    if names.changes_at is not None:
+        key = f"{PUSH_STOCK}/{sku}/listed/{channel.id}/{names.changes_at.isoformat()}"
+        decision.tasks.append(TaskRequest(PUSH_STOCK, sku, names.changes_at, key, {"sku": sku}))
     return waits
 
 
-def _push_place(
-    decision: Decision,
-    snapshot: Snapshot,
-    rules: Rules,
-    channel: Channel,
-    sku: str,
-    theirs: str,
-    ours: list[str],
-    now: dt.datetime,
-) -> bool:
-    subject = f"{channel.id}|{sku}|{theirs}"
-    known = snapshot.row("pushed_stock", {"subject": subject})
-    before = f"subject/{sku}|{theirs}/{known['sequence']}" if known else ""
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a channel may sell of a SKU, by its own names of it and of the place; `ours` are our locations there."""
+
+    channel: Channel
+    sku: str
+    name: str
+    place: str
+    ours: Sequence[str]
+    quantity: Decimal
+
+    @property
+    def subject(self) -> str:
+        return f"{self.channel.id}|{self.name}|{self.place}"
+
+
+def _push_level(decision: Decision, snapshot: Snapshot, level: Level, now: dt.datetime, *, alone: bool = False) -> bool:
+    """`alone`: the SKU has no other name there, so that the channel's own id of the item names the level too."""
+    channel, sku = level.channel, level.sku
+    known = snapshot.row("pushed_stock", {"subject": level.subject})
+    before = f"subject/{level.name}|{level.place}/{known['sequence']}" if known else ""
     if before and _being_read(snapshot, channel.id, before):
         return True
-    quantity = promise(snapshot, rules, channel, sku, ours, now).quantity
-    if known is not None and known["quantity"] == quantity:
+    if known is not None and known["quantity"] == level.quantity:
+        if known["sku"] != sku:
+            where = {"subject": level.subject, "sequence": known["sequence"]}
+            decision.writes.update("pushed_stock", where, {"sku": sku})
         return False
     if before:
         _forget_refusal(decision, snapshot, f"{channel.id}/push_inventory/{before}")
     sequence = (known["sequence"] if known else 0) + 1
-    values = {"quantity": quantity, "sequence": sequence, "updated_at": now}
+    values = {"sku": sku, "quantity": level.quantity, "sequence": sequence, "updated_at": now}
     if known is None:
-        row = {"subject": subject, "connection": channel.id, "sku": sku, **values}
+        row = {"subject": level.subject, "connection": channel.id, **values}
         decision.writes.insert("pushed_stock", row, claim=True)
     else:
-        decision.writes.update("pushed_stock", {"subject": subject, "sequence": known["sequence"]}, values)
+        decision.writes.update("pushed_stock", {"subject": level.subject, "sequence": known["sequence"]}, values)
     record: dict[str, Any] = {
-        "sku": sku,
-        "available": decimal_text(quantity),
+        "sku": level.name,
+        "available": decimal_text(level.quantity),
         "sequence": str(sequence),
-        "location": ",".join(ours),
+        "location": ",".join(level.ours),
     }
-    if theirs:
-        record["external_location_id"] = theirs
+    if level.place:
+        record["external_location_id"] = level.place
     if known is not None and known["quantity"] is not None:
         record["previous"] = decimal_text(known["quantity"])
-    item = snapshot.rows("cross_references", {"system": channel.id, "entity": "item", "internal_id": sku}, limit=1)
+    where = {"system": channel.id, "entity": "item", "internal_id": sku}
+    item = snapshot.rows("cross_references", where, limit=1) if alone else ()
     if item:
         record["external_item_id"] = item[0]["external_id"]
     decision.effects.append(
         EffectRequest(
             destination=channel.id,
             capability="push_inventory",
-            key=f"subject/{sku}|{theirs}/{sequence}",
+            key=f"subject/{level.name}|{level.place}/{sequence}",
             aggregate=f"stock/{sku}",
             lane="inventory",
             record=record,
-            subject=subject,
+            subject=level.subject,
             suppressed=not channel.effects,
         )
     )

@@ -6,29 +6,40 @@ import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 
-from hub.domain.stock import Mark, Means, movement_effect
+from hub.domain.stock import Mark, Means, later, movement_effect
 from hub.domain.writeset import StockChange
 from hub.oms.desk.load import Case
 from hub.oms.money.posting import post_goods_movement
+from hub.oms.stock.stock import complete_mark, counted_at
 
 ZERO = Decimal(0)
 
 
 def take_from_stock(
-    case: Case, location: str, source: str, taken: Mapping[str, Decimal], at: dt.datetime, movement: str = "issue"
+    case: Case,
+    location: str,
+    source: str,
+    taken: Mapping[str, Decimal],
+    at: dt.datetime,
+    movement: str = "issue",
+    *,
+    reserved: bool = True,
 ) -> None:
     """Take SKU -> units off a location's stock, unless a newer count has done so; journal it either way. `source` is
-    the connection that told of it, `movement` what the ERP calls it (GoodsMovement.kind)."""
+    the connection that told of it, `movement` what the ERP calls it (GoodsMovement.kind). `reserved`: they were work of
+    the location, which its counts may leave out while it is in progress."""
     rule = case.location(location)
     means = rule.stock_means if rule else Means.ON_HAND
     where = {"sku": tuple(sorted(taken)), "location": location}
     known = {row["sku"]: row for row in case.snapshot.rows("stock", where)} if taken else {}
+    whole = complete_mark(case.snapshot, location) if taken else None
     for sku in sorted(taken):
         row = known.get(sku)
-        snapshot = Mark(row["as_of"]) if row and row["as_of"] is not None else None
+        snapshot = later(counted_at(row), whole)
         delta = -taken[sku]
         # A source that excludes work in progress does not say when goods left: on hand still holds them here.
-        effect = delta if means != Means.ON_HAND else movement_effect(delta, Mark(at), snapshot)
+        inside = reserved and means != Means.ON_HAND
+        effect = delta if inside else movement_effect(delta, Mark(at), snapshot)
         if effect:
             case.stock.append(StockChange(sku, location, on_hand=effect))
             if row is not None:

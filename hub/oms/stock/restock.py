@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from hub.domain.stock import Mark, movement_effect
+from hub.domain.stock import Mark, later, movement_effect
 from hub.domain.writeset import StockChange
 from hub.oms.desk.load import Case
 from hub.oms.stock.goods import journal
+from hub.oms.stock.stock import complete_mark, counted_at
 
 ON_HAND, QUARANTINE, DAMAGED = "on_hand", "quarantine", "damaged"
 
@@ -28,7 +29,7 @@ def put_into_stock(
     row = case.snapshot.row("stock", {"sku": sku, "location": location})
     effect = units
     if bucket == ON_HAND:
-        counted = Mark(row["as_of"]) if row is not None and row["as_of"] is not None else None
+        counted = later(counted_at(row), complete_mark(case.snapshot, location))
         effect = movement_effect(units, Mark(at), counted)
         if effect and row is not None:
             # A count that is applied meanwhile may hold these goods already: then it is decided anew.

@@ -1,7 +1,7 @@
 """Stock counts: a snapshot replaces what was on hand as of its time, and movements after it stay on top.
 
-A feed that is empty, shorter than it says, or negative in every row is a broken feed, not an empty warehouse: it is
-refused as a whole. One location has one authority; counts of others are kept as drift observations only.
+A feed that is empty, shorter than it says, or complete with far less than there was is a broken feed, not an empty
+warehouse: it is refused as a whole. One location has one authority; counts of others are kept as drift observations.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ from hub.oms.promise.supply import location_called
 
 ZERO = Decimal(0)
 CHUNK = 500
+PAGE = 10_000
+USUAL_SHRINK = Decimal("0.5")
+MANY_SKUS = 20
+"""So many SKUs in stock are never gone by half between two counts: what is sold and moved is known already."""
+MOST = 1_000_000
+"""SKUs of a location: those that a complete count does not list have none, however many they are."""
 A_MOMENT = dt.timedelta(seconds=1)
 MOVES = ("shipment", "movement", "adjustment", "return")
 """Kinds of entries in the journal of stock that are no counts."""
@@ -74,16 +80,22 @@ def _broken(record: dict[str, Any]) -> str | None:
 
 
 def _shrunken(snapshot: Snapshot, rule: LocationRule, record: dict[str, Any], rows: dict[str, Decimal]) -> str | None:
-    """A complete count of far less than what is known was cut off, whatever it says of itself; the policy says how far
-    it may shrink."""
-    if not record.get("complete") or rule.shrink_limit >= 1:
+    """A complete count of far less than what is known was cut off, whatever it says of itself."""
+    if not record.get("complete") or rule.shrink_limit == 1:
         return None
-    known = sum((max(row["on_hand"], ZERO) for row in snapshot.rows("stock", {"location": rule.id})), ZERO)
+    there = [row["on_hand"] for row in snapshot.rows("stock", {"location": rule.id}, limit=MOST) if row["on_hand"] > 0]
+    limit = rule.shrink_limit
+    if limit is None:
+        limit = USUAL_SHRINK if len(there) >= MANY_SKUS else Decimal(1)
+    known = sum(there, ZERO)
     counted = sum((max(units, ZERO) for units in rows.values()), ZERO)
-    if counted >= known * (1 - rule.shrink_limit):
+    if counted >= known * (1 - limit):
         return None
-    allowed = f"by more than {decimal_text(rule.shrink_limit)} of it"
-    return f"the feed counts {decimal_text(counted)} units where {decimal_text(known)} are known: it shrinks {allowed}"
+    allowed = f"by more than {decimal_text(limit)} of it"
+    return (
+        f"the feed counts {decimal_text(counted)} units where {decimal_text(known)} are known: it shrinks {allowed}; "
+        f"where that is true, raise shrink_limit of {rule.id} and retry this exception"
+    )
 
 
 def _refuse(incoming: Incoming, rule: LocationRule, why: str) -> Decision:
@@ -132,7 +144,7 @@ def _apply(
     listed, marks = dict(rows), False
     whole = complete_mark(snapshot, rule.id)
     if record.get("complete"):
-        for held in snapshot.rows("stock", {"location": rule.id}):
+        for held in snapshot.rows("stock", {"location": rule.id}, limit=MOST):
             listed.setdefault(held["sku"], ZERO)
         marks = _remember(decision, rule, mark, whole, now)
     skus = sorted(listed)
@@ -187,14 +199,24 @@ def _moved_since(
     moved: dict[str, Decimal] = {}
     unclear: set[str] = set()
     skew = rule.clock_skew if mark.sequence is None else dt.timedelta(0)
-    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": MOVES}
-    for event in snapshot.rows("stock_events", where, order_by=("-sequence",), limit=10_000):
+    for event in _movements(snapshot, rule, skus, mark):
         when = relation(Mark(event["source_time"], event.get("source_sequence")), mark, skew)
         if when is Order.UNCLEAR:
             unclear.add(event["sku"])
         elif when is Order.AFTER:
             moved[event["sku"]] = moved.get(event["sku"], ZERO) + event["delta"]
     return moved, unclear
+
+
+def _movements(snapshot: Snapshot, rule: LocationRule, skus: tuple[str, ...], mark: Mark) -> list[dict[str, Any]]:
+    """The newest movements by arrival, at least all that arrived after the mark: nothing older happened after it."""
+    where = {"sku": skus, "location": rule.id, "bucket": "on_hand", "kind": MOVES}
+    limit = PAGE if len(skus) > 1 else MOST
+    found = snapshot.rows("stock_events", where, order_by=("-sequence",), limit=limit)
+    if len(found) < limit or str(found[-1]["sequence"]) < mark.at.isoformat():
+        return found
+    half = len(skus) // 2
+    return _movements(snapshot, rule, skus[:half], mark) + _movements(snapshot, rule, skus[half:], mark)
 
 
 def counted_at(row: Mapping[str, Any] | None) -> Mark | None:

@@ -131,7 +131,7 @@ reservations = Table(
 pushed_stock = Table(
     "pushed_stock",
     metadata,
-    # What each channel was last told; subject = connection|sku|location on the channel.
+    # What each channel was last told; subject = connection|its name of the SKU|its name of the location.
     Column("subject", Text, primary_key=True),
     Column("connection", Text, nullable=False),
     Column("sku", Text, nullable=False),
@@ -187,4 +187,5 @@ listings = Table(
     Column("valid_to", Instant),
     Column("at", Instant, nullable=False),
     Index("ix_listings_theirs", "theirs", "connection"),
+    Index("ix_listings_ours", "ours", "connection"),
 )

@@ -74,7 +74,7 @@ _NAMES = {
     "WALES": "GB",
 }
 
-ALPHA_2 = frozenset(pair[:2] for pair in _CODES.split())
+ALPHA_2 = frozenset(pair[:2] for pair in _CODES.split()) | {"XK"}  # Kosovo, which has no code of its own in ISO 3166-1
 _LOOKUP = {**{pair[3:]: pair[:2] for pair in _CODES.split()}, **_NAMES}
 
 
