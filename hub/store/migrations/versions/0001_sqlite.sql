@@ -446,6 +446,8 @@ CREATE TABLE listings (
     CONSTRAINT pk_listings PRIMARY KEY (id)
 );
 
+CREATE INDEX ix_listings_ours ON listings (ours, connection);
+
 CREATE INDEX ix_listings_theirs ON listings (theirs, connection);
 
 CREATE TABLE location_days (
