@@ -107,13 +107,6 @@ RETURNS: tuple[Held, ...] = (
         " || '/return/' || s.id)",
     ),
     Held(
-        "credits_posted",
-        "Every credit note in the books of money was asked for",
-        "SELECT m.id AS subject, 'credited, and no call tells anybody' AS detail FROM money_moves m"
-        " WHERE m.kind = 'credited' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = m.order_id"
-        " AND d.capability = 'post_credit_note')",
-    ),
-    Held(
         "returns_explained",
         "Every open return has something that moves it: a task, a call or an exception",
         "SELECT r.id AS subject, 'is ' || r.state || ' and nothing moves it' AS detail FROM returns r"

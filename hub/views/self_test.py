@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from hub.store.reading import open_reading
 from hub.store.tables import metadata
+from hub.views.book_promises import BOOK_CORRUPTIONS
 from hub.views.money_promises import MONEY_CORRUPTIONS
 from hub.views.return_promises import CORRUPTIONS as OF_RETURNS
 from hub.views.verify import verify
@@ -95,7 +96,7 @@ _WAITS = (
 )
 
 CORRUPTIONS: tuple[Corruption, ...] = (
-    *(Corruption(*one) for one in MONEY_CORRUPTIONS),
+    *(Corruption(*one) for one in (*MONEY_CORRUPTIONS, *BOOK_CORRUPTIONS)),
     Corruption(
         "an order is linked to one that does not exist",
         "links_whole",

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from hub.store.values import exact_from_database
+from hub.views.book_promises import books_hold
 from hub.views.promises import MAX_OFFENDERS, PROMISES
 
 Finding = dict[str, Any]
@@ -18,7 +20,13 @@ Finding = dict[str, Any]
 
 def verify(connection: Connection) -> list[Finding]:
     """One row a broken promise and subject: {promise, says, subject, detail}. Empty = every promise holds."""
-    return [*_queries(connection), *_bodies(connection), *_shipped(connection), *_sources(connection)]
+    return [
+        *_queries(connection),
+        *_bodies(connection),
+        *_shipped(connection),
+        *_sources(connection),
+        *_books(connection),
+    ]
 
 
 def summary(connection: Connection) -> dict[str, int]:
@@ -40,6 +48,11 @@ def _queries(connection: Connection) -> Iterator[Finding]:
     for promise in PROMISES:
         for row in connection.execute(text(promise.sql)).fetchmany(MAX_OFFENDERS):
             yield {"promise": promise.name, "says": promise.says, "subject": row[0], "detail": row[1]}
+
+
+def _books(connection: Connection) -> Iterator[Finding]:
+    for promise, says, subject, detail in islice(books_hold(connection), MAX_OFFENDERS):
+        yield {"promise": promise, "says": says, "subject": subject, "detail": detail}
 
 
 def _bodies(connection: Connection) -> Iterator[Finding]:

@@ -17,10 +17,9 @@ from hub.domain.totals import line_value
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.pay import give_back, manages_money, of_order
+from hub.oms.money.whole import CONCEDED
 
 ZERO = Decimal(0)
-CONCEDED = "conceded"
-"""Order fact: by how much goods that left in place of others are charged less than the ordered ones, in all."""
 
 
 def is_substitute(line: OrderLine, sku: str) -> bool:
@@ -64,7 +63,3 @@ def give_back_what_was_paid(
     paid = sum((payment.refundable for payment in of_order(case)), ZERO)
     if min(conceded, paid) > 0:
         give_back(case, min(conceded, paid), key, "another article at a lower price", lines)
-
-
-def conceded_so_far(case: Case) -> Decimal:
-    return Decimal(case.order.facts.get(CONCEDED, "0"))

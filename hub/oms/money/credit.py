@@ -14,7 +14,8 @@ from hub.domain.money import decimal_text
 from hub.domain.payment import CallState, Purpose, Refund
 from hub.oms.desk.load import Case
 from hub.oms.money.pay import manages_money, of_order, owed
-from hub.oms.money.posting import BEFORE, CREDITED, post_credit_note
+from hub.oms.money.posting import post_credit_note
+from hub.oms.money.whole import BEFORE, CREDITED
 
 ZERO = Decimal(0)
 EXCHANGED = "exchanged"

@@ -16,6 +16,8 @@ from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import MoneyKind
 from hub.oms.desk.load import Case
 from hub.oms.desk.times import instant_text
+from hub.oms.money.pay import manages_money
+from hub.oms.money.whole import BEFORE, CREDITED, present_total, taken_off
 from hub.oms.telling.outgoing import Record, order_key
 
 ZERO = Decimal(0)
@@ -24,13 +26,13 @@ ZERO = Decimal(0)
 def post_credit_note(
     case: Case, key: str, amount: Decimal, lines: Sequence[tuple[OrderLine, Decimal]], reason: str
 ) -> None:
-    """Tell the ERP what is owed back, in the order's currency, after it knows the order. `lines` are what it is for,
-    with the units taken back; none where it is for none in particular."""
+    """Book what is owed back, in the order's currency, and tell the ERPs that take it once they know the order. `lines`
+    are what it is for, with the units taken back; none where it is for none in particular."""
     order = case.order
     takers = case.rules.takers.get("post_credit_note", ())
-    if order.currency is None or amount <= 0 or not case.acts or not takers:
+    if order.currency is None or amount <= 0 or not case.acts or not (takers or manages_money(case)):
         return
-    _count(case, key, amount, order.currency)
+    _count(case, key, amount, order.currency, takers)
     for destination in takers:
         record: Record = {
             "key": key,
@@ -99,38 +101,19 @@ def _order_first(case: Case, destination: str) -> tuple[str, ...]:
     return (f"{destination}/submit_order/{order_key(case)}",) if known else ()
 
 
-CREDITED, BEFORE = "credited", "total_before_credit"
-
-
-def present_total(case: Case) -> Decimal | None:
-    """What the source says now that the order comes to; None where it says nothing."""
-    stated = (case.order.facts.get("totals") or {}).get("current_total")
-    return Decimal(stated) if stated is not None else case.order.total
-
-
-def taken_off(case: Case) -> Decimal:
-    """What of the credit notes the source has taken off the order's total since: channels state a total that their
-    refunds have lowered."""
-    order, total = case.order, present_total(case)
-    if BEFORE not in order.facts or total is None:
-        return ZERO
-    lowered = max(Decimal(order.facts[BEFORE]) - total, ZERO)
-    return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
-
-
 def credit_what_is_less(case: Case, amount: Decimal) -> None:
     """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
-    order, total = case.order, present_total(case)
+    order, total = case.order, present_total(case.order)
     assert total is not None
-    before = total + taken_off(case) + amount
+    before = total + taken_off(order) + amount
     post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
     order.facts = {**order.facts, BEFORE: decimal_text(before)}
 
 
-def _count(case: Case, key: str, amount: Decimal, currency: str) -> None:
+def _count(case: Case, key: str, amount: Decimal, currency: str, told: Sequence[str]) -> None:
     order = case.order
     credited = Decimal(order.facts.get(CREDITED, "0")) + amount
-    before = order.facts.get(BEFORE) or decimal_text(present_total(case) or ZERO)
+    before = order.facts.get(BEFORE) or decimal_text(present_total(order) or ZERO)
     order.facts = {**order.facts, CREDITED: decimal_text(credited), BEFORE: before}
     case.decision.writes.insert(
         "money_moves",
@@ -142,7 +125,7 @@ def _count(case: Case, key: str, amount: Decimal, currency: str) -> None:
             "currency": currency,
             "amount": amount,
             "external_id": None,
-            "document": {"key": key},
+            "document": {"key": key, "told": list(told)},
             "at": case.now,
         },
     )

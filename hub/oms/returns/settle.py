@@ -28,9 +28,9 @@ from hub.domain.returns import (
 from hub.domain.totals import line_value
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
-from hub.oms.money.invoice import whole_of
 from hub.oms.money.pay import give_back
 from hub.oms.money.posting import post_credit_note
+from hub.oms.money.whole import whole_of
 from hub.oms.returns.returns import follow, policy_of
 
 ZERO = Decimal(0)
@@ -183,7 +183,7 @@ def gave_up(case: Case, line_id: str) -> Decimal:
 
 def _basis(case: Case) -> dict[str, Any]:
     """Shares of every live line in what the order comes to, to the cent, and its shipping."""
-    order, whole = case.order, whole_of(case)
+    order, whole = case.order, whole_of(case.order)
     assert order.currency is not None
     lines = [line for line in order.lines if line.live > 0]
     included = bool(order.facts.get("taxes_included"))

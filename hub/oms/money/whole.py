@@ -1,0 +1,70 @@
+"""What an order comes to: the source's total, without what was cancelled here, divided into its parts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hub.domain.money import apportion, decimal_text, smallest_amount
+from hub.domain.order import Order, OrderLine, edits_effect
+from hub.domain.payment import Charge
+from hub.domain.totals import line_value
+
+ZERO = Decimal(0)
+CONCEDED = "conceded"
+"""Order fact: by how much goods that left in place of others are charged less than the ordered ones, in all."""
+CREDITED, BEFORE = "credited", "total_before_credit"
+
+
+def present_total(order: Order) -> Decimal | None:
+    """What the source says now that the order comes to; None where it says nothing."""
+    stated = (order.facts.get("totals") or {}).get("current_total")
+    return Decimal(stated) if stated is not None else order.total
+
+
+def taken_off(order: Order) -> Decimal:
+    """What of the credit notes the source has taken off the order's total since: channels state a total that their
+    refunds have lowered."""
+    total = present_total(order)
+    if BEFORE not in order.facts or total is None:
+        return ZERO
+    lowered = max(Decimal(order.facts[BEFORE]) - total, ZERO)
+    return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
+
+
+def whole_of(order: Order) -> Charge:
+    """What all shipments together charge: the source's current total where it states one, divided by its own terms."""
+    totals = order.facts.get("totals") or {}
+    stated = totals.get("current_total", totals.get("total"))
+    conceded = Decimal(order.facts.get(CONCEDED, "0"))
+    goods = sum((value_of_units(line, line.live) for line in order.lines if not line.is_kit), ZERO) - conceded
+    shipping = Decimal(totals.get("shipping", "0"))
+    edited = edits_effect(order)
+    tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
+    if stated is None:
+        return Charge(goods, shipping, tax, ZERO)
+    before = Decimal(stated) + edited.amount + taken_off(order)
+    total, tax = _without_cancelled(order, before, shipping, tax)
+    discounts = goods + shipping + tax - (total - conceded)
+    return Charge(goods, shipping, tax, discounts)
+
+
+def _without_cancelled(order: Order, total: Decimal, shipping: Decimal, tax: Decimal) -> tuple[Decimal, Decimal]:
+    """The source's total and its tax without what was cancelled here and the source still counts: goods with their
+    share of tax and discounts. Its shipping stays."""
+    lines = [line for line in order.lines if not line.is_kit]
+    here = sum((value_of_units(line, max(line.wish - line.live, ZERO)) for line in lines), ZERO)
+    if here <= 0 or order.currency is None:
+        return total, tax
+    stays = sum((value_of_units(line, line.live) for line in lines), ZERO)
+    totals = order.facts.get("totals") or {}
+    step, goods = smallest_amount(order.currency), total - shipping
+    less = apportion(goods, [stays, here], step)[1]
+    if Decimal(totals.get("current_total", totals["total"])) < Decimal(totals.get("total", "0")):
+        # It lowers its total by itself and may have done so for these goods: what stays is charged at least.
+        less = min(less, max(goods - tax - stays, ZERO))
+    return total - max(less, ZERO), tax - apportion(tax, [stays, here], step)[1]
+
+
+def value_of_units(line: OrderLine, units: Decimal) -> Decimal:
+    """Units of a line at its price."""
+    return line_value({**line.details, "quantity": decimal_text(line.ledger.ordered)}, units)
