@@ -29,12 +29,16 @@ TOLD = "Every credit note in the books of money was asked for"
 
 TROUBLE = frozenset(
     {
+        "cancel_too_late",
+        "cancelled_shipped",
         "capture_failed",
         "capture_short",
         "capture_undone",
         "collect_at_channel",
         "collect_failed",
+        "dispute_lost",
         "invoiced_above_total",
+        "less_wanted",
         "over_captured",
         "refund_at_channel",
         "refund_failed",
@@ -42,7 +46,7 @@ TROUBLE = frozenset(
         "refund_too_high",
     }
 )
-"""Kinds of exceptions by which a person was told that the money of an order is not as it should be."""
+"""Kinds of exceptions by which a person was told that goods or money of an order are not as they should be."""
 _OPEN = tuple(state.value for state in CallState if state.open)
 _ENDED = (OrderStatus.CLOSED.value, OrderStatus.CANCELLED.value)
 

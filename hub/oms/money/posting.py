@@ -16,7 +16,6 @@ from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import MoneyKind
 from hub.oms.desk.load import Case
 from hub.oms.desk.times import instant_text
-from hub.oms.money.pay import manages_money
 from hub.oms.money.whole import BEFORE, CREDITED, present_total, taken_off
 from hub.oms.telling.outgoing import Record, order_key
 
@@ -30,7 +29,7 @@ def post_credit_note(
     are what it is for, with the units taken back; none where it is for none in particular."""
     order = case.order
     takers = case.rules.takers.get("post_credit_note", ())
-    if order.currency is None or amount <= 0 or not case.acts or not (takers or manages_money(case)):
+    if order.currency is None or amount <= 0 or not case.acts or not (takers or "invoiced" in order.facts):
         return
     _count(case, key, amount, order.currency, takers)
     for destination in takers:
