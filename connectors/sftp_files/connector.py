@@ -327,6 +327,15 @@ class SftpFiles:
     def push_shipment(self, effect: Effect) -> Reply:
         return self._write(Capability.PUSH_SHIPMENT, effect)
 
+    def order_response(self, effect: Effect) -> Reply:
+        return self._write(Capability.ORDER_RESPONSE, effect)
+
+    def change_response(self, effect: Effect) -> Reply:
+        return self._write(Capability.CHANGE_RESPONSE, effect)
+
+    def push_invoice(self, effect: Effect) -> Reply:
+        return self._write(Capability.PUSH_INVOICE, effect)
+
     def push_inventory(self, effect: Effect) -> Reply:
         return self._write(Capability.PUSH_INVENTORY, effect)
 

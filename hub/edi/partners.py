@@ -40,7 +40,8 @@ class Partner:
     """`usage`: test | production, what ISA15 says of all that is sent; received tests of a production partner are
     captured without effects. `documents_in` None expects every set that a stream takes; `ignored` are taken note of
     only. `versions`: GS08 by document, with `version` for the others. `acknowledges`: they send a 997 for ours.
-    `parks_reuse`: a control number that comes again with other content parks what it carries."""
+    `change_quantities`: what the quantity of an increase or decrease (860: QI, QD) is, total | difference |
+    difference_in_poc04. `parks_reuse`: a control number that comes again with other content parks what it carries."""
 
     id: str
     name: str = ""
@@ -63,6 +64,7 @@ class Partner:
     acknowledges: bool = True
     acknowledges_within: dt.timedelta = dt.timedelta(hours=2)
     sku_from: str = ""
+    change_quantities: str = "total"
     locations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     file_name: str = "{document}-{control}.x12"
 
@@ -82,6 +84,7 @@ class Partner:
             "currency": self.currency or None,
             "usage": self.usage,
             "sku_from": self.sku_from or None,
+            "change_quantities": self.change_quantities,
             "locations": {code: dict(address) for code, address in self.locations.items()},
         }
 
@@ -126,6 +129,7 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
         acknowledges=acknowledge.get("expect", True),
         acknowledges_within=parse_duration(acknowledge.get("within", "2h")),
         sku_from=tree.get("sku_from", ""),
+        change_quantities=tree.get("change_quantities", "total"),
         locations=tree.get("locations", {}),
         file_name=tree.get("file_name", "{document}-{control}.x12"),
     )

@@ -59,6 +59,7 @@ PAYLOAD: dict[Capability, str] = {
     Capability.PUSH_CANCELLATION: "CancellationPush",
     Capability.PUSH_REFUND: "RefundPush",
     Capability.PUSH_RETURN: "ReturnPush",
+    Capability.CHANGE_RESPONSE: "ChangeResponse",
     Capability.NOTIFY: "Notification",
     Capability.ACKNOWLEDGE: "GroupAcknowledgement",
     Capability.SUBMIT_ORDER: "PostedOrder",

@@ -22,6 +22,7 @@ from hub.domain.writeset import Update
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.pay import collect, give_back, manages_money, of_order
+from hub.oms.telling.change_response import Decided, change_response
 from hub.oms.telling.outgoing import update_order
 from hub.oms.telling.tell import push_cancellation
 
@@ -36,13 +37,17 @@ OPEN = "changes_open"
 @dataclass(slots=True)
 class Change:
     """A change that is being decided. `lines`: line id -> (quantity wanted before, wanted by it). `requests`: cancel
-    requests by which goods come back for another address. `overlays`: decided here, over what the channel states."""
+    requests by which goods come back for another address. `overlays`: decided here, over what the channel states.
+    `answer`: what the channel asked, where it is to hear what became of it (hub.oms.telling.change_response);
+    `problems`: what of that was declined at once."""
 
     id: str
     lines: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     by: str = ""
     overlays: bool = True
+    answer: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -62,7 +67,7 @@ def outcome(case: Case, change: Change) -> Outcome | None:
         return None
     if case.order.cancelled:
         return Outcome(ChangeState.DECLINED, "the order was cancelled meanwhile")
-    kept, why = {}, []
+    kept, why = {}, list(change.problems)
     done = not change.lines and not change.requests
     for line_id, (before, _) in change.lines.items():
         line = case.order.line(line_id)
@@ -100,6 +105,7 @@ def settle_changes(case: Case) -> None:
         }
         case.decision.writes.update("changes", {"id": change_id}, values)
         tell_change(case, change_id, found.state)
+        answer_change(case, change, found)
         if found.readdressed:
             update_order(case)
 
@@ -217,6 +223,12 @@ def priced_quantity(line: OrderLine) -> Decimal:
     return Decimal(str(stated)) if stated is not None else line.ledger.ordered
 
 
+def answer_change(case: Case, change: Change, found: Outcome) -> None:
+    """The channel asked for the change: it hears what became of it."""
+    if "lines" in change.answer:
+        change_response(case, change.id, change.answer, Decided(found.state, found.why, change.lines, found.kept))
+
+
 def tell_change(case: Case, change_id: str, state: ChangeState) -> None:
     fact = {
         ChangeState.REQUESTED: Fact.CHANGE_REQUESTED,
@@ -254,9 +266,12 @@ def _forget(case: Case, change_id: str) -> None:
 
 def _to_json(change: Change) -> dict[str, Any]:
     lines = {line: [decimal_text(before), decimal_text(to)] for line, (before, to) in change.lines.items()}
-    return {"lines": lines, "requests": change.requests, "by": change.by, "overlays": change.overlays}
+    kept = {"lines": lines, "requests": change.requests, "by": change.by, "overlays": change.overlays}
+    beside = {"answer": change.answer, "problems": change.problems}
+    return {**kept, **{name: value for name, value in beside.items() if value}}
 
 
 def _from_json(change_id: str, kept: Mapping[str, Any]) -> Change:
     lines = {line: (Decimal(before), Decimal(to)) for line, (before, to) in kept["lines"].items()}
-    return Change(change_id, lines, list(kept["requests"]), kept["by"], kept["overlays"])
+    answer, problems = dict(kept.get("answer", {})), list(kept.get("problems", ()))
+    return Change(change_id, lines, list(kept["requests"]), kept["by"], kept["overlays"], answer, problems)

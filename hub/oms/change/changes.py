@@ -26,6 +26,8 @@ from hub.oms.change.change_answers import (
     ASKED_ADDRESS,
     STATED_ADDRESS,
     Change,
+    Outcome,
+    answer_change,
     drop_edit,
     keep_open,
     outcome,
@@ -128,8 +130,34 @@ def keep_change(
     }
     case.decision.writes.insert("changes", row)
     tell_change(case, change.id, state)
+    if found is not None:
+        answer_change(case, change, found)
     case.decision.message = f"change {change.id} is {state}" + (f": {why}" if why else "")
     return state
+
+
+def decline_change(case: Case, change: Change, who: str, reason: str, why: str) -> None:
+    """Write a change of which nothing was done."""
+    row = {
+        "id": change.id,
+        "order_id": case.order.id,
+        "version": case.order.version,
+        "state": ChangeState.DECLINED.value,
+        "asked_by": who,
+        "reason": reason,
+        "request": {},
+        "delta": {"lines": [], "cancel_requests": []},
+        "currency": case.order.currency,
+        "price_effect": ZERO,
+        "beside_total": ZERO,
+        "why": why,
+        "at": case.now,
+        "settled_at": case.now,
+    }
+    case.decision.writes.insert("changes", row)
+    tell_change(case, change.id, ChangeState.DECLINED)
+    answer_change(case, change, Outcome(ChangeState.DECLINED, why))
+    case.decision.message = f"change {change.id} is declined: {why}"
 
 
 def ask_for_readdress(case: Case, reason: str) -> list[str]:

@@ -1,7 +1,9 @@
-"""Changes that a channel tells as such (an X12 860, a change request), beside or instead of restates.
+"""Changes that a channel tells as such (an X12 860, an ORDCHG, a change request), beside or instead of restates.
 
 They go the way of every edit: done before confirmation, asked for after it. They are the channel's own word, so a later
-restate that says something else is no conflict.
+restate that says something else is no conflict. Where the channel takes the capability `change_response` it hears once
+what became of each line, so what makes no sense is declined by itself; elsewhere nothing is done of a change of which
+one part makes none.
 """
 
 from __future__ import annotations
@@ -24,18 +26,23 @@ from hub.oms.change.changes import (
     after_change,
     ask_for_readdress,
     change_order,
+    decline_change,
     keep_change,
     may_be_edited,
 )
 from hub.oms.change.reconcile import reconcile
 from hub.oms.desk.load import Case, find_case, order_key
 from hub.oms.desk.save import save
+from hub.oms.intake.asked_lines import Asked, AskedLine, asked_of
 from hub.oms.intake.kits import explode
 from hub.oms.intake.listings import LISTING, translated
 from hub.oms.ports import Rules
+from hub.oms.telling.change_response import hears_of_changes
 
 ZERO = Decimal(0)
 _DETAILS = ("title", "unit", "unit_price", LISTING)
+_PLACE = ("name", "company", "lines", "locality", "admin_area_code", "postal_code", "country", "phone", "email")
+_ANY = Edit(as_channel=True)
 
 
 def handle_order_change(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
@@ -43,68 +50,98 @@ def handle_order_change(rules: Rules) -> Callable[[Incoming, Snapshot, dt.dateti
 
     def apply_change(incoming: Incoming, snapshot: Snapshot, now: dt.datetime) -> Decision:
         record = incoming.record
-        external_id, scope = str(record["order_external_id"]), str(record.get("scope", incoming.scope))
-        case = find_case(snapshot, rules, now, incoming.id, incoming.connection, scope, external_id)
+        case = _find(incoming, snapshot, rules, now)
         if case is None or not case.order.known:
-            waits_for = order_key(incoming.connection, scope, external_id)
+            scope = str(record.get("scope", incoming.scope))
+            waits_for = order_key(incoming.connection, scope, str(record["order_external_id"]))
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known yet")
+        order = case.order
         if case.channel is not None:
-            record = translated(record, snapshot, case.channel, case.order.placed_at)
+            record = translated(record, snapshot, case.channel, order.placed_at)
         reason = case.discreet(str(record.get("reason", "")))
-        change = Change(case.new_id("ch", case.order.id), by=case.order.channel)
-        try:
-            request = _take(case, change, record)
-        except NotPossible as error:
-            untouched = find_case(snapshot, rules, now, incoming.id, incoming.connection, scope, external_id)
-            assert untouched is not None, "it was found a moment ago, in the same snapshot"
-            _too_late(untouched, str(error))
-            return save(untouched)
-        explode(case)
-        reconcile(case, reason or "changed by its channel")
-        if case.contacts.get(ASKED_ADDRESS):
-            change.requests = ask_for_readdress(case, reason or "another address")
-        keep_change(case, change, case.order.channel, reason, request)
-        after_change(case, reason)
+        change = Change(case.new_id("ch", order.id), by=order.channel, answer=_answer(record))
+        asked = asked_of(case, record)
+        change.answer["lines"] = [one.answer() for one in asked.lines]
+        if not (record.get("cancel") and order.cancelled):
+            try:
+                may_be_edited(case, _ANY)
+            except NotPossible as error:
+                decline_change(case, change, order.channel, reason, str(error))
+                _too_late(case, [str(error)])
+                return save(case)
+        _apply(case, change, asked, record, reason)
         return save(case)
 
     return apply_change
 
 
-def _take(case: Case, change: Change, record: Mapping[str, Any]) -> dict[str, Any]:
-    order = case.order
-    known: list[tuple[OrderLine, Mapping[str, Any]]] = []
-    added: list[Mapping[str, Any]] = []
-    for said in record.get("lines") or ():
-        line = order.external_line(str(said["external_line_id"]))
-        if line is None:
-            added.append(said)
-        else:
-            known.append((line, said))
+def _find(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.datetime) -> Case | None:
+    """The order; where the change does not say whose number it is, the only one of that number."""
+    record, channel = incoming.record, incoming.connection
+    external_id, scope = str(record["order_external_id"]), str(record.get("scope", incoming.scope))
+    if not scope:
+        rows = snapshot.rows("orders", {"channel": channel, "external_id": external_id}, limit=2)
+        scope = str(rows[0]["scope"]) if len(rows) == 1 else ""
+    return find_case(snapshot, rules, now, incoming.id, channel, scope, external_id)
+
+
+def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {"reference": record.get("reference"), "cancel": record.get("cancel")}
+    return {name: value for name, value in kept.items() if value}
+
+
+def _apply(case: Case, change: Change, asked: Asked, record: Mapping[str, Any], reason: str) -> None:
+    channel, problems = case.order.channel, asked.problems
+    in_parts = hears_of_changes(case)
+    request: dict[str, Any] = {}
     address = record.get("ship_to") or {}
-    edit = Edit(
-        lines=[LineEdit(line.id, Decimal(str(said["quantity"]))) for line, said in known],
-        ship_to={} if address == case.contacts.get("ship_to") else address,
-        whole_address=True,
-    )
-    if not added or not edit.empty:
-        may_be_edited(case, edit)
-    else:
-        may_be_edited(case, Edit(as_channel=True))
-    request = change_order(case, change, edit)
-    for said in added:
-        line = _new_line(case, said)
+    if address and not _is_there(address, case.contacts.get("ship_to", {})) and (in_parts or not problems):
+        try:
+            request |= change_order(case, change, Edit(ship_to=address, whole_address=True))
+        except NotPossible as error:
+            problems.append(str(error))
+    if problems and not in_parts:
+        _too_late(case, problems)
+        decline_change(case, change, channel, reason, "; ".join(problems))
+        return
+    edits = [LineEdit(line_id, quantity) for line_id, quantity in asked.changed.items()]
+    if edits:
+        request |= change_order(case, change, Edit(lines=edits))
+    for one in asked.further:
+        line = _further_line(case, one)
         change.lines[line.id] = (ZERO, line.wish)
         row = {"line": line.id, "sku": line.sku or "", "quantity": decimal_text(line.wish)}
         request.setdefault("additions", []).append(row)
-    return request
+    change.problems = problems
+    if problems:
+        _too_late(case, problems)
+    if problems and not request:
+        decline_change(case, change, channel, reason, "; ".join(problems))
+        return
+    explode(case)
+    reconcile(case, reason or "changed by its channel")
+    if case.contacts.get(ASKED_ADDRESS):
+        change.requests = ask_for_readdress(case, reason or "another address")
+    keep_change(case, change, channel, reason, request)
+    if request:
+        after_change(case, reason)
 
 
-def _new_line(case: Case, said: Mapping[str, Any]) -> OrderLine:
+def _is_there(address: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
+    """The same place as the order's, whatever was found out about that since."""
+    return all(_plain(address.get(name)) == _plain(present.get(name)) for name in _PLACE if name in address)
+
+
+def _plain(value: object) -> str:
+    parts = value if isinstance(value, list) else [value]
+    return " ".join(str(part) for part in parts if part not in (None, "")).casefold()
+
+
+def _further_line(case: Case, asked: AskedLine) -> OrderLine:
     """A line of the channel's own, of which no restate has told yet."""
-    order, external_id = case.order, str(said["external_line_id"])
-    quantity = Decimal(str(said["quantity"]))
-    if not said.get("sku") or quantity <= 0:
-        raise NotPossible(f"the further line {external_id} needs a SKU and a quantity above zero")
+    order, said = case.order, asked.said
+    external_id, quantity = str(said["external_line_id"]), asked.quantity
+    assert quantity is not None, "a further line without a quantity is declined"
     line = OrderLine(
         id=derived_id("ln", order.id, external_id),
         order_id=order.id,
@@ -120,12 +157,14 @@ def _new_line(case: Case, said: Mapping[str, Any]) -> OrderLine:
     return line
 
 
-def _too_late(case: Case, why: str) -> None:
+def _too_late(case: Case, problems: list[str]) -> None:
     case.raise_exception(
         f"change-not-possible/{case.order.id}",
         "change_not_possible",
-        "A channel wants a change that cannot be made any more",
-        f"{why}.",
-        "Agree with the customer: cancel, return, or leave it as it is. Then tell the channel.",
+        "A channel wants a change that cannot be made here",
+        f"{'; '.join(problems)}.",
+        "The channel is told so. Agree with the customer: cancel, return, or leave it as it is."
+        if hears_of_changes(case)
+        else "Agree with the customer: cancel, return, or leave it as it is. Then tell the channel.",
         f"hub orders show {case.order.id}",
     )

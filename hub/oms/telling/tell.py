@@ -83,7 +83,7 @@ def push_order_status(case: Case, status: str, key: str, lines: Quantities = (),
     promise_moved, delayed. `key` names the fact; `data` may name location, fulfilment_order, promised_at, note."""
     record: Record = {**_of_order(case), "status": status, "occurred_at": instant_text(case.now), **data}
     record["lines"] = _lines(lines)
-    _push(case, "push_order_status", f"status/{key}/{status}", "status", record)
+    push(case, "push_order_status", f"status/{key}/{status}", "status", record)
 
 
 def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> None:
@@ -97,7 +97,7 @@ def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> N
     whole = all(line.live <= 0 for line in case.order.lines)
     record: Record = {**_of_order(case), "whole": whole, "reason": reason, "lines": _lines(lines)}
     record["refund"] = case.channel is not None and case.channel.money == "channel"
-    _push(case, "push_cancellation", f"cancellation/{key}", "money", record)
+    push(case, "push_cancellation", f"cancellation/{key}", "money", record)
 
 
 TOLD, BY_CHANNEL = "cancelled_told", "cancelled_there"
@@ -187,13 +187,13 @@ def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, 
     record["paid"] = any(one.id == refund_id and one.state is CallState.SUCCEEDED for one in case.refunds)
     if order.currency:
         record["currency"] = order.currency
-    _push(case, "push_refund", f"refund/{refund_id}", "money", record, echo="RefundEvent", refs={"refund": refund_id})
+    push(case, "push_refund", f"refund/{refund_id}", "money", record, echo="RefundEvent", refs={"refund": refund_id})
 
 
 def push_return(case: Case, return_id: str, status: str, lines: Quantities) -> None:
     """Tell the channel how a return stands: requested, approved, refused, received, settled, closed, cancelled."""
     record: Record = {**_of_order(case), "return": return_id, "status": status, "lines": _lines(lines)}
-    _push(
+    push(
         case,
         "push_return",
         f"return/{return_id}/{status}",
@@ -204,7 +204,7 @@ def push_return(case: Case, return_id: str, status: str, lines: Quantities) -> N
     )
 
 
-def _push(
+def push(
     case: Case,
     capability: str,
     key: str,
@@ -214,6 +214,7 @@ def _push(
     echo: str = "",
     refs: dict[str, str] | None = None,
 ) -> None:
+    """Ask the order's channel for a capability, where it takes it and the hub acts for the order."""
     channel = case.channel
     if channel is None or capability not in channel.capabilities or not case.acts or case.order.made_here:
         return
