@@ -5,18 +5,20 @@ is controlled only; its status tells `sftp_host`, `sftp_port` and `host_key`.
 
 Configuration: `folder` (default: beside the ledger), `sftp_port` (0 = a free one), `username`, `password`,
 `public_key`, `partner_qualifier`, `partner_id`, `hub_qualifier`, `hub_id`, `hub_group`, `usage`, `buyer`, `currency`,
-`acknowledge` ("off": our 856 gets no 997), `order_prefix`.
+`acknowledge` ("off": our documents get no 997), `order_prefix`.
 
 Controls: `place` {po?, lines: [{sku, quantity, price, unit?, title?}], ship_to?, currency?, name?} drops an 850 and
-answers {id, name, total_price}; `inbox` lists what the hub has put; `files` {directory} and `read` {path}; `put`
-{directory, name, text, age_seconds?} drops any file; `orders`; `fault` {operation, kind, times?} plans faults of the
+answers {id, name, total_price}; `change` {po, lines?: [{line, code, quantity?, unit?, price?, sku?}], sequence?} drops
+an 860, without lines one that cancels all; `inbox` lists what the hub has put; `files` {directory} and `read` {path};
+`put` {directory, name, text, age_seconds?} drops any file; `orders`; `fault` {operation, kind, times?} plans faults of the
 next calls of an operation (login, list, read, write, rename, remove); `drop` ends all sessions; `allow` {path, mode}
 changes a file's mode.
 
 Faults beside the common ones: refuse_login, permission_denied, partial_file (half of it, then the line is cut),
 drop_before. A late_commit is a cut line without the work.
 
-Ledger: order_placed (PO), acknowledgement (group), shipment_notice (PO/package), acknowledged (group), file_written,
+Ledger: order_placed (PO), order_changed (PO/change), acknowledgement (group), shipment_notice (PO/package),
+change_answer (PO/change), acknowledged (group), file_written,
 file_taken, repeated_interchange, unreadable.
 """
 
@@ -114,6 +116,7 @@ class PartnerEmulator(Emulator):
         return {
             "address": lambda _: dict(self.details()),
             "place": self._place,
+            "change": self._change,
             "inbox": lambda _: {"files": self._inbox()},
             "orders": lambda _: {"orders": [json.loads(data) for *_, data in self.ledger.entries("order_placed")]},
             "files": lambda asked: {"files": self._listed(str(asked["directory"]))},
@@ -143,6 +146,17 @@ class PartnerEmulator(Emulator):
         self._write(posixpath.join(OUT, name), text.encode("ascii"))
         told = {"id": po, "name": name, "total_price": total, "currency": order["currency"], "control": control}
         self.ledger.add(now, "order_placed", po, name, json.dumps({**told, "lines": lines}))
+        return told
+
+    def _change(self, asked: Mapping[str, Any]) -> object:
+        control, po = self._next_control(), str(asked["po"])
+        lines = [{name: str(value) for name, value in line.items()} for line in asked.get("lines", ())]
+        sequence, now = str(asked.get("sequence") or control), self.clock.now()
+        body = paper.purchase_order_change(po, lines, sequence, now)
+        name = str(asked.get("name") or f"{po}-{control:09d}.860")
+        self._write(posixpath.join(OUT, name), paper.interchange(self._names, "PC", body, control, now).encode("ascii"))
+        told = {"id": po, "change": sequence, "name": name, "control": control}
+        self.ledger.add(now, "order_changed", f"{po}/{sequence}", name, json.dumps({**told, "lines": lines}))
         return told
 
     def _inbox(self) -> list[dict[str, object]]:
@@ -204,7 +218,7 @@ class PartnerEmulator(Emulator):
                 self.ledger.add(now, "file_read", path, "", "{}")
 
     def _arrived(self, path: str) -> None:
-        """A whole file of the hub: note what it says, and answer a notice with a 997."""
+        """A whole file of the hub: note what it says, and answer a document with a 997."""
         now, body = self.clock.now(), self._real(path).read_bytes()
         name = posixpath.basename(path)
         received = paper.read(body.decode("latin-1"))
@@ -216,17 +230,20 @@ class PartnerEmulator(Emulator):
             self.ledger.add(now, "repeated_interchange", received.control, name, "{}")
             return
         self.ledger.remember(f"interchange|{received.control}", name)
-        notices = False
+        answered = False
         for one in paper.told(received):
             data = json.dumps({"name": name, **one})
             if one["set"] == "997":
                 self.ledger.add(now, "acknowledgement", str(one["answers"]), name, data)
             elif one["set"] == "856":
-                notices = True
+                answered = True
                 self.ledger.add(now, "shipment_notice", f"{one['po']}/{one['package']}", name, data)
+            elif one["set"] == "865":
+                answered = True
+                self.ledger.add(now, "change_answer", f"{one['po']}/{one['change']}", name, data)
             else:
                 self.ledger.add(now, "document", f"{one['set']}/{received.control}", name, data)
-        if notices and self.config.get("acknowledge", "on") != "off":
+        if answered and self.config.get("acknowledge", "on") != "off":
             control = self._next_control()
             text = paper.interchange(self._names, "FA", paper.acknowledgement(received), control, now)
             answer = f"ack-{control:09d}.997"

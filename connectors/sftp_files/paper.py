@@ -60,7 +60,7 @@ def first(segments: Iterable[Segment], tag: str, element: int) -> str:
 def interchange(names: Names, functional_id: str, body: Sequence[str], control: int, now: dt.datetime) -> str:
     """One interchange with one group with one set; `body` holds what stands between ST and SE."""
     day, minute = now.strftime("%Y%m%d"), now.strftime("%H%M")
-    set_id = {"PO": "850", "FA": "997"}[functional_id]
+    set_id = {"PO": "850", "PC": "860", "FA": "997"}[functional_id]
     theirs, ours = names.partner.ljust(15), names.hub.ljust(15)
     parties = f"{names.partner_qualifier}*{theirs}*{names.hub_qualifier}*{ours}"
     segments = [
@@ -97,6 +97,18 @@ def purchase_order(order: Mapping[str, object], lines: Sequence[Mapping[str, str
     return [*body, f"CTT*{len(lines)}", f"AMT*TT*{total}"]
 
 
+def purchase_order_change(po: str, lines: Sequence[Mapping[str, str]], sequence: str, now: dt.datetime) -> list[str]:
+    """The body of an 860; without lines all is cancelled. Lines have line and code (data element 670), and may have
+    quantity, unit, price and sku."""
+    body = [f"BCH*{'04' if lines else '01'}*SA*{po}**{sequence}*{now:%Y%m%d}*****{now:%Y%m%d}"]
+    for line in lines:
+        quantity = line.get("quantity", "")
+        elements = ["POC", line["line"], line["code"], quantity, "", line.get("unit", "EA") if quantity else ""]
+        elements += [line.get("price", ""), "", *(("VN", line["sku"]) if line.get("sku") else ())]
+        body.append("*".join(elements).rstrip("*"))
+    return [*body, f"CTT*{len(lines)}"]
+
+
 def total_of(lines: Sequence[Mapping[str, str]]) -> Decimal:
     total = sum((Decimal(line["quantity"]) * Decimal(line["price"]) for line in lines), Decimal(0))
     return total.quantize(Decimal("0.01"))
@@ -124,6 +136,11 @@ def told(paper: Paper) -> list[dict[str, object]]:
             entry["package"] = first(segments, "BSN", 2)
             entry["tracking"] = first(segments, "REF", 2)
             entry["lines"] = _shipped(segments)
+        elif set_id == "865":
+            entry["po"] = first(segments, "BCA", 3)
+            entry["change"] = first(segments, "BCA", 5)
+            entry["verdict"] = first(segments, "BCA", 2)
+            entry["lines"] = _decided(segments)
         found.append(entry)
     return found
 
@@ -135,4 +152,14 @@ def _shipped(segments: Iterable[Segment]) -> list[dict[str, str]]:
             lines.append({"line": segment[1], "sku": segment[3] if len(segment) > 3 else "", "quantity": "0"})
         elif segment[0] == "SN1" and lines:
             lines[-1]["quantity"] = segment[2]
+    return lines
+
+
+def _decided(segments: Iterable[Segment]) -> list[dict[str, str]]:
+    lines: list[dict[str, str]] = []
+    for segment in segments:
+        if segment[0] == "POC":
+            lines.append({"line": segment[1], "code": segment[2], "quantity": segment[3] if len(segment) > 3 else ""})
+        elif segment[0] == "ACK" and lines:
+            lines[-1]["verdict"] = segment[1]
     return lines

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from hub.demo.goods import EAST, SHOP_LOCATIONS, STORE
 from hub.demo.seen import SeenOrder
-from hub.demo.story import HUB, STORY, Json, Step, Tale, placed, shipped
-from hub.demo.systems import CALL_CENTRE, WMS
+from hub.demo.story import HUB, STORY, Json, Step, Tale, acknowledged, placed, shipped
+from hub.demo.systems import CALL_CENTRE, PARTNER, WMS
 
 _TOLD: dict[str, str] = {
     "split": "split",
@@ -102,6 +102,27 @@ _OWN: dict[str, Tale] = {
             ),
         ),
         worth_typing=True,
+    ),
+    "buyer-change": Tale(
+        "buyer-change",
+        "a chain's purchase order, made smaller by an 860 while the warehouse has it; an 865 answers it",
+        placed(("HAMMOCK", 3)),
+        {"shipped": 1, "cancelled": 2},
+        channel=PARTNER,
+        steps=(
+            Step(
+                PARTNER,
+                "change",
+                {"po": "$order", "lines": [{"line": "1", "code": "QD", "quantity": "1"}]},
+                acknowledged,
+            ),
+            Step(
+                WMS,
+                "act",
+                {"client_order_id": "$work", "do": "ship"},
+                lambda order: order.units("cancelled") == 2 and not order.open_calls(),
+            ),
+        ),
     ),
     "kit": Tale(
         "kit",

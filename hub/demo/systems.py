@@ -221,9 +221,11 @@ SYSTEMS: tuple[System, ...] = (
         ("DEMO_SFTP_PASSWORD",),
         {
             "order_placed": "purchase orders",
+            "order_changed": "changes of them",
             "acknowledgement": "997 taken",
             "shipment_notice": "856 taken",
-            "acknowledged": "856 acknowledged",
+            "change_answer": "865 taken",
+            "acknowledged": "documents acknowledged",
         },
         tells={"DEMO_SFTP_HOST": "sftp_host", "DEMO_SFTP_PORT": "sftp_port", "DEMO_SFTP_KEY": "host_key"},
     ),

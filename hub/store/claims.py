@@ -59,10 +59,11 @@ def claim_receipts(tx: Transaction, limit: int) -> list[str]:
 
 # --- messages ---
 
+# A change that waits or is parked holds back later changes, which build on it, and not the restate it may wait for.
 _FIRST_OF_ENTITY = (
     "NOT EXISTS (SELECT 1 FROM messages e WHERE e.entity_key = m.entity_key AND e.sequence < m.sequence"
     " AND e.state IN ('stored', 'claimed', 'retry', 'waiting', 'parked')"
-    " AND (e.state IN ('stored', 'claimed', 'retry') OR e.kind = 'delta'))"
+    " AND (e.state IN ('stored', 'claimed', 'retry') OR (e.kind = 'delta' AND m.kind = 'delta')))"
 )
 _OPEN_CONNECTIONS = (
     "WITH RECURSIVE c(connection) AS ("

@@ -30,8 +30,8 @@ connector: edi_stub
 codec: x12
 partner: bigbox
 config: {{ folder: {folder} }}
-streams: {{ orders: {{ start_from: always, poll: {{ every: 5m }} }} }}
-effects_out: {{ acknowledge: {{}}, push_shipment: {{}} }}
+streams: {{ orders: {{ start_from: always, poll: {{ every: 5m }} }}, order_changes: {{}} }}
+effects_out: {{ acknowledge: {{}}, push_shipment: {{}}, change_response: {{}} }}
 """
 HUB = """
 seller: { name: Acme, default_entity: acme, base_currency: USD, entities: { acme: { legal_name: Acme } } }

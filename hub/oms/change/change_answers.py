@@ -65,7 +65,7 @@ def outcome(case: Case, change: Change) -> Outcome | None:
     requests = {one.id: one for work in case.work for one in work.cancel_requests if one.id in change.requests}
     if any(request.waiting > 0 for request in requests.values()) or _waits(case, change):
         return None
-    if case.order.cancelled:
+    if case.order.cancelled and not change.answer.get("cancel"):
         return Outcome(ChangeState.DECLINED, "the order was cancelled meanwhile")
     kept, why = {}, list(change.problems)
     done = not change.lines and not change.requests

@@ -1,4 +1,4 @@
-"""What a channel's change says of single lines, held against the order: what can be done of it, and why not the rest."""
+"""What a channel's change says of single lines, held against the order: what can be done of it, and why not more."""
 
 from __future__ import annotations
 

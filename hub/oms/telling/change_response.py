@@ -53,7 +53,7 @@ def change_response(case: Case, change_id: str, asked: Mapping[str, Any], decide
         "why": decided.why,
         "lines": lines,
     }
-    push(case, "change_response", f"change/{change_id}", "change", record, refs={"change": change_id})
+    push(case, "change_response", f"change/{change_id}", f"change/{change_id}", record, refs={"change": change_id})
 
 
 def _verdict(decided: Decided, lines: list[dict[str, Any]]) -> str:

@@ -39,6 +39,15 @@ class Folder:
     def push_shipment(self, effect: Effect) -> Reply:
         return self._write(effect)
 
+    def order_response(self, effect: Effect) -> Reply:
+        return self._write(effect)
+
+    def change_response(self, effect: Effect) -> Reply:
+        return self._write(effect)
+
+    def push_invoice(self, effect: Effect) -> Reply:
+        return self._write(effect)
+
     def _write(self, effect: Effect) -> Reply:
         payload = cast("dict[str, Any]", effect.payload)
         path = self._folder / payload["name"]
