@@ -10,9 +10,9 @@ Configuration: `folder` (default: beside the ledger), `sftp_port` (0 = a free on
 Controls: `place` {po?, lines: [{sku, quantity, price, unit?, title?}], ship_to?, currency?, name?} drops an 850 and
 answers {id, name, total_price}; `change` {po, lines?: [{line, code, quantity?, unit?, price?, sku?}], sequence?} drops
 an 860, without lines one that cancels all; `inbox` lists what the hub has put; `files` {directory} and `read` {path};
-`put` {directory, name, text, age_seconds?} drops any file; `orders`; `fault` {operation, kind, times?} plans faults of the
-next calls of an operation (login, list, read, write, rename, remove); `drop` ends all sessions; `allow` {path, mode}
-changes a file's mode.
+`put` {directory, name, text, age_seconds?} drops any file; `orders`; `fault` {operation, kind, times?} plans faults of
+the next calls of an operation (login, list, read, write, rename, remove); `drop` ends all sessions; `allow`
+{path, mode} changes a file's mode.
 
 Faults beside the common ones: refuse_login, permission_denied, partial_file (half of it, then the line is cut),
 drop_before. A late_commit is a cut line without the work.
