@@ -59,7 +59,12 @@ class BatchSnapshot(Snapshot, Protocol):
         where: Mapping[str, Any] | None = None,
         order_by: Sequence[str] = (),
     ) -> None:
-        """Read at once what `rows(table, {column: value, **where}, order_by=...)` will be asked for each value."""
+        """Read at once what `rows(table, {column: value, **where}, order_by=...)` will be asked for each value, or,
+        where no order is asked for, for several of them together."""
+        ...
+
+    def ahead_of(self, table: str, column: str) -> list[str]:
+        """What stands in a column of text of the rows that were read ahead, each once."""
         ...
 
     def prefetch_bodies(self, body_ids: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from hub.domain.decision import (
     TaskRequest,
 )
 from hub.domain.ids import IdSource, derived_id
-from hub.domain.snapshot import Snapshot
+from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.domain.writeset import Update, WriteSet
 from hub.exchange.connections import Connections, Rendered, Renderer
 from hub.exchange.exceptions import clear_rows, raise_rows
@@ -40,6 +40,12 @@ class Writer:
     ids: IdSource
     now: dt.datetime
     cause: str
+
+
+def read_ahead(snapshot: BatchSnapshot, decisions: Sequence[Decision]) -> None:
+    """What `decision_rows` will ask for these, at once."""
+    keys = dict.fromkeys(business_key(request) for decision in decisions for request in decision.effects)
+    snapshot.prefetch("deliveries", "business_key", list(keys))
 
 
 def decision_rows(decision: Decision, writer: Writer) -> WriteSet:

@@ -14,7 +14,7 @@ from hub.domain.snapshot import Coming, Snapshot
 from hub.domain.writeset import Applied, Update, WriteSet
 from hub.exchange.backoff import backoff_seconds
 from hub.exchange.connections import Connections, Renderer
-from hub.exchange.decisions import Writer, decision_rows
+from hub.exchange.decisions import Writer, decision_rows, read_ahead
 from hub.exchange.defaults import DEFAULTS, Defaults
 from hub.exchange.exceptions import raise_rows
 from hub.exchange.ports import ClaimedTask, Preload, Store, StoreUnavailable, preload_nothing
@@ -95,7 +95,9 @@ def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
             return
         with tasks.store.read() as snapshot:
             tasks.preload(snapshot, [Coming(task.kind, task.subject) for task in waiting])
-            sets = [_decided(tasks, task, snapshot) for task in waiting]
+            decided = [(task, *_decided(tasks, task, snapshot)) for task in waiting]
+            read_ahead(snapshot, [decision for _, decision, _ in decided if isinstance(decision, Decision)])
+            sets = [_rows(tasks, task, decision, writer) for task, decision, writer in decided]
         outcomes = tasks.store.apply(sets)
         waiting = [task for task, outcome in zip(waiting, outcomes, strict=True) if outcome.applied is Applied.CONFLICT]
     for task in waiting:
@@ -103,7 +105,8 @@ def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
         tasks.store.apply([_again(tasks, task, 1.0)])
 
 
-def _decided(tasks: Tasks, task: ClaimedTask, snapshot: Snapshot) -> WriteSet:
+def _decided(tasks: Tasks, task: ClaimedTask, snapshot: Snapshot) -> tuple[Decision | Exception, Writer]:
+    """What the task decides, or why it cannot, and what turns that into rows."""
     now = tasks.clock.now()
     writer = Writer(snapshot, tasks.connections, tasks.renderer, tasks.ids, now, task.id)
     try:
@@ -111,18 +114,27 @@ def _decided(tasks: Tasks, task: ClaimedTask, snapshot: Snapshot) -> WriteSet:
             raise TaskFailed("it was begun five times and never finished")
         own, handler = tasks.own.get(task.kind), tasks.handlers.get(task.kind)
         if own is not None:
-            decision = own(_due(task), writer)
-        elif handler is not None:
-            decision = handler(_due(task), snapshot, now)
-        else:
-            raise TaskFailed(f"nothing here does {task.kind}")
-        if decision.verdict is Verdict.WAITING:
-            return _again(tasks, task, ASKS_AGAIN_SECONDS)
-        writes = decision_rows(decision, writer)
+            return own(_due(task), writer), writer
+        if handler is not None:
+            return handler(_due(task), snapshot, now), writer
+        raise TaskFailed(f"nothing here does {task.kind}")
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - one task that fails must not stop the others
-        return _failed(tasks, task, error, snapshot)
+        return error, writer
+
+
+def _rows(tasks: Tasks, task: ClaimedTask, decided: Decision | Exception, writer: Writer) -> WriteSet:
+    if isinstance(decided, Exception):
+        return _failed(tasks, task, decided, writer.snapshot)
+    if decided.verdict is Verdict.WAITING:
+        return _again(tasks, task, ASKS_AGAIN_SECONDS)
+    try:
+        writes = decision_rows(decided, writer)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(tasks, task, error, writer.snapshot)
     writes.extend(_ended(tasks, task))
     return writes
 

@@ -68,12 +68,33 @@ class SqlSnapshot:
         self, table: str, where: Mapping[str, Any], *, order_by: Sequence[str] = (), limit: int = 10_000
     ) -> list[dict[str, Any]]:
         shape = table_shape(table)
-        ahead = self._ahead.get(_asked(table, tuple(order_by), where)) if self._ahead else None
+        ahead = self._known(table, tuple(order_by), where) if self._ahead else None
         if ahead is not None:
             return [shape.row(values) for values in ahead[:limit]]
         sql = select_sql(table, condition_of(where), tuple(order_by))
         found = self._transaction.fetch(sql, (*condition_params(shape, where), limit))
         return [shape.row(values) for values in found]
+
+    def _known(self, table: str, order: tuple[str, ...], where: Mapping[str, Any]) -> list[SqlRow] | None:
+        """What was read ahead for this question, or for each of the values of its one list; None if not all was."""
+        found = self._ahead.get(_asked(table, order, where))
+        if found is not None:
+            return found
+        lists = [column for column, value in where.items() if value.__class__ is tuple]
+        for column in lists:
+            values = dict.fromkeys(where[column])
+            if len(values) > 1 and order:
+                continue  # the values' rows would stand one after the other
+            parts = [self._ahead.get(_asked(table, order, {**where, column: value})) for value in values]
+            if parts and all(part is not None for part in parts):
+                return [row for part in parts for row in part or ()]
+        return None
+
+    def ahead_of(self, table: str, column: str) -> list[str]:
+        """What stands in a column of text of the rows that were read ahead, each once."""
+        position = table_shape(table).columns.index(column)
+        asked = (rows for (name, *_), rows in self._ahead.items() if name == table)
+        return list(dict.fromkeys(row[position] for rows in asked for row in rows if row[position] is not None))
 
     def row(self, table: str, where: Mapping[str, Any]) -> dict[str, Any] | None:
         found = self.rows(table, where, limit=2)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import flow, intake, mapping, sourcing
+from tests.bench import flow, intake, mapping, sourcing, statements
 
 ORDERS_PER_SECOND = 60.0
 """What two processors can take beside load, sinks and the rest of the machine; --per-second says otherwise."""
-USUAL = {"intake": 5000, "flow": 2000, "flow-four": 2000, "mapping": 5000, "sourcing": 200}
+USUAL = {"intake": 5000, "flow": 2000, "flow-four": 2000, "mapping": 5000, "sourcing": 200, "statements": 200}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "flow-four": lambda folder, orders: flow.run(folder, orders, given.per_second * 3 / 4, 4),
         "mapping": mapping.run,
         "sourcing": sourcing.run,
+        "statements": statements.run,
     }
     items = []
     for name in given.names or USUAL:
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _words(item: dict[str, Any]) -> str:
     if item["name"] == "sourcing":
         return sourcing.words(item)
+    if item["name"] == "statements":
+        return statements.words(item)
     p99 = f", p99 {item['p99_ms']} ms" if "p99_ms" in item else ""
     return (
         f"{item['name']}: {item['cpu_us_per_item']:g} us an item, floor {item['floor_cpu_us_per_item']:g}, "

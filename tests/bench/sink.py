@@ -13,6 +13,8 @@ import asyncio
 import itertools
 import json
 import re
+from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
@@ -42,14 +44,15 @@ class Sink:
                 first, *lines = head.decode("latin-1").split("\r\n")
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
                 body = await reader.readexactly(int(headers.get("content-length") or 0))
-                writer.write(self._answer(target, first.split()[1], headers, body))
+                writer.write(_http(*self.answer(target, first.split()[1], headers, body)))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _answer(self, target: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+    def answer(self, target: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """(status, content type, body)"""
         if path == "/count":
-            return _http("200 OK", "application/json", json.dumps({"calls": self.calls}).encode())
+            return 200, "application/json", json.dumps({"calls": self.calls}).encode()
         self.calls += 1
         if self._record is not None:
             kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
@@ -58,7 +61,7 @@ class Sink:
             self._record.flush()
         if body.startswith(b"<"):
             found = _REFERENCE.search(body)
-            return _http("200 OK", "text/xml; charset=utf-8", _SOAP % (next(self._numbers), found[1] if found else b""))
+            return 200, "text/xml; charset=utf-8", _SOAP % (next(self._numbers), found[1] if found else b"")
         request = json.loads(body)
         document = {
             "id": f"FR-{next(self._numbers):06d}",
@@ -66,11 +69,12 @@ class Sink:
             "request": request,
             "lines": [{"reference": line["line_reference"], "ordered": line["quantity"]} for line in request["lines"]],
         }
-        return _http("201 Created", "application/json", json.dumps(document, separators=(",", ":")).encode())
+        return 201, "application/json", json.dumps(document, separators=(",", ":")).encode()
 
 
-def _http(status: str, content_type: str, body: bytes) -> bytes:
-    return f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+def _http(status: int, content_type: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {content_type}\r\n"
+    return head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
 async def run(targets: list[str], record: IO[str] | None) -> None:

@@ -92,31 +92,36 @@ def write_flow_site(folder: Path, ports: Mapping[str, int], calls_per_order: int
 
 def furnish(hub_port: int, calls_per_order: int) -> None:
     """Each warehouse counts its shelves and tells the hub, as it would: by a signed webhook."""
-    for name, skus in warehouses(calls_per_order).items():
-        rows = [{"sku": sku, "quantity": str(UNITS), "condition": "sellable"} for sku in skus]
-        event = {
-            "id": f"ev-{name}",
-            "type": "stock.snapshot",
-            "warehouse": name,
-            "occurred_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "data": {"snapshot": 1, "complete": True, "row_count": len(rows), "rows": rows},
-        }
-        body = json.dumps({"events": [event]}).encode()
-        stamp = str(int(time.time()))
-        signature = hmac.new(WAREHOUSE_SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": event["id"],
-            "webhook-timestamp": stamp,
-            "webhook-signature": f"v1={signature}",
-            "webhook-topic": "stock.snapshot",
-        }
+    for name in warehouses(calls_per_order):
+        headers, body = counted_shelves(name)
         connection = http.client.HTTPConnection("127.0.0.1", hub_port, timeout=10)
-        connection.request("POST", f"/in/{name}", body, {key: str(value) for key, value in headers.items()})
+        connection.request("POST", f"/in/{name}", body, headers)
         status = connection.getresponse().status
         connection.close()
         if status != 202:
             raise RuntimeError(f"the hub answered {status} to a count of {name}")
+
+
+def counted_shelves(name: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the webhook by which a warehouse tells what it counted."""
+    rows = [{"sku": sku, "quantity": str(UNITS), "condition": "sellable"} for sku in WAREHOUSES[name]]
+    event = {
+        "id": f"ev-{name}",
+        "type": "stock.snapshot",
+        "warehouse": name,
+        "occurred_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "data": {"snapshot": 1, "complete": True, "row_count": len(rows), "rows": rows},
+    }
+    body = json.dumps({"events": [event]}).encode()
+    stamp = str(int(time.time()))
+    signature = hmac.new(WAREHOUSE_SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {
+        "content-type": "application/json",
+        "webhook-id": f"ev-{name}",
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1={signature}",
+        "webhook-topic": "stock.snapshot",
+    }, body
 
 
 def _hub(folder: Path) -> None:

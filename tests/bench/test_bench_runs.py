@@ -78,6 +78,17 @@ def test_an_unknown_name_is_a_usage_error() -> None:
     assert ended.value.code == 2
 
 
+def test_an_order_takes_few_statements(capsys: pytest.CaptureFixture[str]) -> None:
+    """The bound is what it takes, with room for little: a read an order that a batch could do at once is found here."""
+    assert main(["statements", "--items", "32", "--json"]) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    kinds = {one["kind"]: one for one in item["kinds"]}
+    assert 15 < item["statements_per_order"] < 26
+    for name in ("items", "stock", "contacts", "reservations", "order_lines", "orders", "bodies"):
+        assert kinds[f"read {name}"]["statements"] < 1, name
+    assert kinds["write quantity_moves"]["rows"] == 9
+
+
 def test_sourcing_measures_four_sizes_and_what_is_saved_on_a_synthetic_network(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -70,3 +70,38 @@ def test_bodies_are_read_ahead_too(store: SqlStore, orders: list[str], monkeypat
         forbid_reading(snapshot, monkeypatch)
         assert [snapshot.body(one) for one in ("bd-0", "bd-2", "bd-none")] == [b"0", b"2", None]
     assert other == b"1"
+
+
+def test_several_values_are_answered_by_what_was_read_ahead_of_each(
+    store: SqlStore, orders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"id": ("or-0", "or-2", "or-unknown"), "channel": "shop"}
+    with store.read() as snapshot:
+        wanted = snapshot.rows("orders", asked)
+        wanted_in_order = snapshot.rows("orders", asked, order_by=("-id",))
+    with store.read() as snapshot:
+        snapshot.prefetch("orders", "id", orders, where={"channel": "shop"})
+        snapshot.prefetch("orders", "id", orders, where={"channel": "shop"}, order_by=("-id",))
+        # An order over several values is the database's to make.
+        assert snapshot.rows("orders", asked, order_by=("-id",)) == wanted_in_order
+        assert [row["id"] for row in wanted_in_order] == ["or-2", "or-0"]
+        forbid_reading(snapshot, monkeypatch)
+        assert (
+            {row["id"] for row in snapshot.rows("orders", asked)} == {row["id"] for row in wanted} == {"or-0", "or-2"}
+        )
+        assert len(snapshot.rows("orders", {**asked, "id": ("or-0", "or-0")})) == 1
+        (one,) = snapshot.rows("orders", {**asked, "id": ("or-2",)}, order_by=("-id",))
+        assert one["id"] == "or-2"
+
+
+def test_a_value_that_was_not_read_ahead_has_all_of_them_read(store: SqlStore, orders: list[str]) -> None:
+    with store.read() as snapshot:
+        snapshot.prefetch("orders", "id", ["or-0"])
+        assert {row["id"] for row in snapshot.rows("orders", {"id": ("or-0", "or-1")})} == {"or-0", "or-1"}
+
+
+def test_what_was_read_ahead_tells_what_to_read_next(store: SqlStore, orders: list[str]) -> None:
+    with store.read() as snapshot:
+        assert snapshot.ahead_of("order_lines", "order_id") == []
+        snapshot.prefetch("order_lines", "order_id", ["or-1", "or-2"])
+        assert sorted(snapshot.ahead_of("order_lines", "order_id")) == ["or-1", "or-2"]

@@ -8,9 +8,12 @@ from hub.domain.snapshot import BatchSnapshot, Coming
 from hub.oms.desk.load import preload
 from hub.oms.ports import Rules
 from hub.oms.promise import publish
+from hub.oms.stock.reserve import UNASSIGNED
 
 BY_ORDER = ("orders", "cancel_requests", "refunds")
 """Streams whose records name the order as its channel does."""
+SOURCING = ("allocate", "resource")
+"""Tasks that ask where the goods of their orders are."""
 
 
 def reading_ahead(rules: Rules) -> Callable[[BatchSnapshot, Sequence[Coming]], None]:
@@ -30,10 +33,24 @@ def reading_ahead(rules: Rules) -> Callable[[BatchSnapshot, Sequence[Coming]], N
                 named.setdefault(one.connection, {}).update(dict.fromkeys(said))
         for connection, theirs in named.items():
             snapshot.prefetch("listings", "theirs", list(theirs), where={"connection": connection}, order_by=("id",))
-        skus = dict.fromkeys(one.subject for one in coming if one.kind == publish.PUSH_STOCK)
-        publish.preload(snapshot, rules, list(skus))
+        skus = [sku for theirs in named.values() for sku in theirs]
+        snapshot.prefetch("items", "sku", list(dict.fromkeys([*skus, *snapshot.ahead_of("listings", "ours")])))
+        _for_sourcing(snapshot, [one.subject for one in coming if one.kind in SOURCING])
+        pushed = dict.fromkeys(one.subject for one in coming if one.kind == publish.PUSH_STOCK)
+        publish.preload(snapshot, rules, list(pushed))
 
     return read
+
+
+def _for_sourcing(snapshot: BatchSnapshot, orders: Sequence[str]) -> None:
+    """What is asked of the SKUs of orders that are about to be sourced, and where the goods are to go."""
+    if not orders:
+        return
+    snapshot.prefetch("contacts", "order_id", orders, order_by=("id",))
+    skus = snapshot.ahead_of("order_lines", "sku")
+    snapshot.prefetch("items", "sku", skus)
+    snapshot.prefetch("stock", "sku", skus)
+    snapshot.prefetch("reservations", "sku", skus, where=UNASSIGNED, order_by=("place", "id"))
 
 
 def _by_channel(snapshot: BatchSnapshot, coming: Sequence[Coming]) -> list[str]:

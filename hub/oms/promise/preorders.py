@@ -38,9 +38,8 @@ Row = Mapping[str, Any]
 
 def not_before(case: Case, lines: Sequence[OrderLine]) -> dict[str, dt.datetime]:
     """Line -> the day before which its item may not be sent; only those whose day is to come."""
-    skus = tuple(sorted({line.sku for line in lines if line.sku}))
-    found = case.snapshot.rows("items", {"sku": skus}) if skus else []
-    days = {row["sku"]: instant(row["document"].get("available_from")) for row in found}
+    known = case.items([line.sku for line in lines if line.sku])
+    days = {sku: instant(document.get("available_from")) for sku, document in known.items()}
     return {line.id: day for line in lines if line.sku and (day := days.get(line.sku)) is not None and day > case.now}
 
 

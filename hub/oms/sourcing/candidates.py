@@ -45,8 +45,7 @@ Items = Mapping[str, Mapping[str, Any]]
 
 def items_of(case: Case, lines: Sequence[OrderLine]) -> Items:
     """What is known of the lines' SKUs."""
-    skus = tuple(sorted({line.sku for line in lines if line.sku}))
-    return {row["sku"]: row["document"] for row in case.snapshot.rows("items", {"sku": skus})} if skus else {}
+    return case.items([line.sku for line in lines if line.sku])
 
 
 def demands_of(lines: Sequence[OrderLine], pool: Mapping[str, Decimal], items: Items) -> tuple[Demand, ...]:
@@ -172,8 +171,9 @@ def _free(
     for change in case.stock:  # decided a moment ago, such as for another group of lines: no row knows it yet
         key = (change.sku, change.location)
         own[key] = own.get(key, ZERO) + change.on_hand - change.soft - change.firm
-    where = {"sku": tuple(demand.sku for demand in demands), "location": tuple(asked)}
-    stock = {(row["sku"], row["location"]): row for row in case.snapshot.rows("stock", where)} if asked else {}
+    where = {"sku": tuple(demand.sku for demand in demands)}
+    rows = case.snapshot.rows("stock", where) if asked else []
+    stock = {(row["sku"], row["location"]): row for row in rows if row["location"] in asked}
     stock = leave_to_earlier(case, stock)
     found: dict[str, dict[str, Decimal]] = {}
     for location in asked:
