@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.money import decimal_text
+from hub.domain.money import CURRENCIES, decimal_text
 from hub.domain.postal import missing_parts, wrong_admin_area, wrong_country, wrong_postal_code
 from hub.domain.totals import check_totals
 
@@ -119,6 +119,10 @@ def _values(facts: Facts) -> Iterator[Finding]:
     """Values that have the right form and cannot be meant."""
     if facts.policy.values == ACCEPT:
         return
+    currency = str(facts.record.get("currency") or "")
+    if currency and currency not in CURRENCIES:
+        hint = f"{currency} is no currency (ISO 4217); correct it at the source"
+        yield Finding(Rule.VALUES, "currency", hint)
     for position, line in enumerate(facts.lines):
         line_id, whole = str(line["external_line_id"]), facts.policy.values == HOLD_ORDER
         if Decimal(str(line.get("quantity", "1"))) < 0:

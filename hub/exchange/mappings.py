@@ -27,6 +27,7 @@ ENTITY_FIELD: dict[str, str] = {
 }
 """The field that names the entity of a stream's records, where it is not `external_id`."""
 
+ORDER = "Order"
 _FURTHER = ("scope", "source_version", "fact_key")
 
 
@@ -90,8 +91,12 @@ class MappedStream:
 
     def run(self, tree: Any) -> Mapped:
         mapped = self._mapping.run(tree, context=self._context)
-        holds = tuple(MappingHold(hold.field, hold.rule, hold.hint) for hold in mapped.holds)
-        return Mapped(mapped.record, holds, tuple(mapped.notes))
+        holds = [MappingHold(hold.field, hold.rule, hold.hint) for hold in mapped.holds]
+        record = mapped.record
+        if self._mapping.target == ORDER:
+            record, twice = _told_apart(record)
+            holds += twice
+        return Mapped(record, tuple(holds), tuple(mapped.notes))
 
 
 class MappedShapes:
@@ -113,6 +118,30 @@ class MappedShapes:
                 if field in tree:
                     return shape
         return self._usual
+
+
+def _told_apart(record: dict[str, Any]) -> tuple[dict[str, Any], list[MappingHold]]:
+    """Lines of an order that have one id are different lines all the same: none of them is lost, and a person sees to
+    the source."""
+    lines = record.get("lines") or ()
+    ids = [str(line.get("external_line_id", "")) for line in lines]
+    if len(set(ids)) == len(ids):
+        return record, []
+    taken, seen, told, hints = set(ids), set[str](), [], []
+    for line, line_id in zip(lines, ids, strict=True):
+        if line_id not in seen:
+            seen.add(line_id)
+            told.append(line)
+            continue
+        number = 2
+        while f"{line_id}#{number}" in taken:
+            number += 1
+        own = f"{line_id}#{number}"
+        taken.add(own)
+        told.append({**line, "external_line_id": own})
+        hints.append(f"{line_id} again (kept as {own})")
+    hint = f"several lines have one id: {', '.join(hints)}; give each line an id of its own at the source"
+    return {**record, "lines": told}, [MappingHold("lines", "line_ids", hint)]
 
 
 def _text(value: object) -> str | None:

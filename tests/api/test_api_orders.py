@@ -69,6 +69,25 @@ def test_the_same_order_again_changes_nothing_and_another_word_changes_it(servic
     assert service.get(f"/v1/orders/{first['order']}")["lines"][0]["ordered"] == "5"
 
 
+def test_two_lines_of_one_id_are_both_kept_and_a_person_is_told(service: Service) -> None:
+    line = an_order()["lines"][0]
+    made = service.write(an_order(lines=[line, {**line, "sku": "SKU-002"}, {**line, "sku": "SKU-003"}]))
+    assert made["held"]
+    found = service.get(f"/v1/orders/{made['order']}")
+    assert [one["sku"] for one in found["lines"]] == [line["sku"], "SKU-002", "SKU-003"]
+    assert "several lines have one id" in " ".join(hold["hint"] for hold in found["holds"])
+    mended = [{**line, "external_line_id": str(number)} for number in (1, 2, 3)]
+    service.write(an_order(lines=mended))
+    found = service.get(f"/v1/orders/{made['order']}")
+    assert not [hold for hold in found["holds"] if hold["rule"] == "mapping" and "released_at" not in hold]
+
+
+def test_money_that_there_is_not_holds_the_order(service: Service) -> None:
+    made = service.write(an_order(currency="XXZ"))
+    holds = service.get(f"/v1/orders/{made['order']}")["holds"]
+    assert ("values", "currency") in [(hold["rule"], hold["path"]) for hold in holds]
+
+
 def test_an_older_statement_changes_nothing(service: Service) -> None:
     service.write(an_order(source_version="2026-11-20T10:00:00Z"))
     late = service.write(an_order(source_version="2026-11-20T09:00:00Z", number="OLD"))

@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.domain.decision import Verdict
 from hub.domain.promise import Pool
 from hub.domain.writeset import Insert, Update, WriteSet
 from hub.oms.ports import SkuPool
 from hub.oms.promise.availability import explain_availability
-from hub.oms.promise.promise import promise_by_place
+from hub.oms.promise.promise import promises
 from tests.property.memory_store import Bench, channel, location, rules
 
 D = Decimal
@@ -32,7 +34,7 @@ def bench_of(units: int | str, *, seller: dict[str, Any] | None = None, at: dict
 
 
 def sellable(bench: Bench, sku: str = "TEE", at: dt.datetime | None = None) -> Decimal:
-    ((_, found),) = promise_by_place(bench.store, bench.rules, bench.rules.channels["shop"], sku, bench.now, at)
+    (found,) = promises(bench.store, bench.rules, bench.rules.channels["shop"], sku, bench.now, at).values()
     assert sum((term.amount for term in found.terms), D(0)) == found.quantity
     return found.quantity
 
@@ -72,8 +74,8 @@ def test_the_last_units_are_kept_for_the_channel_of_their_pool() -> None:
         channels={"shop": channel(), "market": channel(id="market", share=D("0.5"))},
         pools=(SkuPool("TEE", Pool("shop", D(4))),),
     )
-    ((_, own),) = promise_by_place(bench.store, bench.rules, bench.rules.channels["shop"], "TEE", bench.now)
-    ((_, other),) = promise_by_place(bench.store, bench.rules, bench.rules.channels["market"], "TEE", bench.now)
+    (own,) = promises(bench.store, bench.rules, bench.rules.channels["shop"], "TEE", bench.now).values()
+    (other,) = promises(bench.store, bench.rules, bench.rules.channels["market"], "TEE", bench.now).values()
     assert (own.quantity, other.quantity) == (D(10), D(3))
     assert ("kept for shop", D(-4)) in [(term.name, term.amount) for term in other.terms]
 
@@ -118,3 +120,29 @@ def test_every_number_behind_a_promise_is_told() -> None:
     assert [term["name"] for term in told["terms"]] == ["free at east", "supply PO-1", "threshold of the channel"]
     assert found["supply"][0]["to_come"] == "10"
     assert explain_availability(bench.store, bench.rules, "NOTHING", bench.now) is None
+
+
+@given(
+    stock=st.lists(st.integers(0, 20), min_size=2, max_size=4),
+    waits=st.integers(0, 60),
+    pool=st.integers(0, 30),
+    mine=st.booleans(),
+)
+def test_what_waits_and_what_is_kept_counts_once_however_many_places_a_channel_knows(
+    stock: list[int], waits: int, pool: int, mine: bool
+) -> None:
+    names = [f"l{number}" for number in range(len(stock))]
+    shop = channel(location_map={f"place-{name}": name for name in names})
+    kept = SkuPool("TEE", Pool("shop" if mine else "market", D(pool)))
+    bench = Bench(rules(*(location(name) for name in names), channels={"shop": shop}, pools=(kept,)))
+    for name, units in zip(names, stock, strict=True):
+        bench.stock("TEE", name, units)
+    demand = {"id": "r", "sku": "TEE", "order_id": "o", "line_id": "l", "location": "", "quantity": D(waits)}
+    row = {**demand, "state": "unassigned", "fulfilment_order_id": None, "expires_at": None, "created_at": bench.now}
+    bench.store.apply(WriteSet([Insert("reservations", row)]))
+    found = promises(bench.store, bench.rules, shop, "TEE", bench.now)
+    left = max(0, sum(stock) - waits)
+    assert sum(one.quantity for one in found.values()) == (left if mine else max(0, left - pool))
+    for one, units in zip(found.values(), stock, strict=True):
+        assert one.quantity <= units
+        assert one.quantity == sum(term.amount for term in one.terms)

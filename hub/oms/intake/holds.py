@@ -83,6 +83,7 @@ def record_of(case: Case) -> dict[str, Any]:
     order = case.order
     facts = ("method", "sold_at", "payment_state", "totals", "adjustments", "shipping_charges", "taxes_included")
     record: dict[str, Any] = {name: order.facts[name] for name in facts if name in order.facts}
+    record |= {"currency": order.currency} if order.currency else {}
     record |= {"placed_at": instant_text(order.placed_at)} if order.placed_at else {}
     record |= {role: case.contacts[role] for role in ("buyer", "ship_to") if case.contacts.get(role)}
     record["lines"] = [_stated_line(line) for line in sorted(order.lines, key=lambda line: line.number) if not line.kit]

@@ -15,7 +15,7 @@ from hub.domain.supply import to_come
 from hub.oms.desk.times import instant_text
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import names_of
-from hub.oms.promise.promise import at_location, places_of, promise_by_place
+from hub.oms.promise.promise import at_location, places_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
 ZERO = Decimal(0)
@@ -107,7 +107,7 @@ def _promises(
     snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime, at: dt.datetime | None
 ) -> list[Tree]:
     shown = []
-    for theirs, promise in promise_by_place(snapshot, rules, channel, sku, now, at):
+    for theirs, promise in promises(snapshot, rules, channel, sku, now, at).items():
         one: Tree = {"channel": channel.id, **_of(promise)}
         if theirs:
             one["place"] = theirs

@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from hub.domain.decision import Decision, TaskRequest
 from hub.domain.money import decimal_text
+from hub.domain.promise import Promise
 from hub.domain.snapshot import Snapshot
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import means
-from hub.oms.promise.promise import places_of, promise
+from hub.oms.promise.promise import places_of, promises
 
 OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
 """States of a push that may still change what the channel shows."""
@@ -51,6 +52,7 @@ def compare_levels(
     shows less of it may have sold. Levels told since `read_at` and calls under way are left alone."""
     decision, found = Decision(subject=channel.id), Compared()
     places = places_of(rules, channel)
+    known: dict[str, dict[str, Promise]] = {}
     for level in shown:
         found.looked_at += 1
         theirs = next((place for place in level.places if place in places), None)
@@ -63,7 +65,9 @@ def compare_levels(
         if told is not None and (told["updated_at"] >= read_at or _under_way(snapshot, channel, subject)):
             found.under_way += 1
             continue
-        may = promise(snapshot, rules, channel, sku, sorted(places[theirs]), now).quantity
+        if sku not in known:
+            known[sku] = promises(snapshot, rules, channel, sku, now)
+        may = known[sku][theirs].quantity
         if level.available == may and told is not None and told["quantity"] == level.available:
             found.equal += 1
             continue

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.kit import components_of
-from hub.domain.promise import ONE, AtLocation, DatedSupply, Promise, available_to_promise, kit_promise
+from hub.domain.money import apportion
+from hub.domain.promise import ONE, AtLocation, DatedSupply, Pool, Promise, available_to_promise, kit_promise
 from hub.domain.snapshot import Snapshot
 from hub.domain.supply import to_come
 from hub.oms.desk.times import instant_text
@@ -21,40 +22,27 @@ MOST = 1_000_000
 Row = Mapping[str, Any]
 
 
-def promise(
-    snapshot: Snapshot,
-    rules: Rules,
-    channel: Channel,
-    sku: str,
-    locations: Sequence[str],
-    now: dt.datetime,
-    at: dt.datetime | None = None,
-) -> Promise:
-    """What a channel may sell of a SKU from these locations, explained; a kit is as many as its components make.
+def promises(
+    snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime, at: dt.datetime | None = None
+) -> dict[str, Promise]:
+    """What a channel may sell of a SKU, explained, by its name of each place; "" where it knows none apart. A kit is as
+    many as its components make.
 
     `at`: supply that is expected until then counts; None: as far ahead as the channel sells by its policy.
     """
     until = at if at is not None else now + channel.supply_within
     item = _item(snapshot, sku)
     parts = components_of(item)
-
-    def one(of: str, increment: Decimal) -> Promise:
-        return _promise(snapshot, rules, channel, of, locations, now, until, increment)
-
     if not parts:
-        return one(sku, _increment(item))
-    made = [(part.sku, part.quantity, one(part.sku, _increment(_item(snapshot, part.sku)))) for part in parts]
-    return kit_promise(made, _increment(item))
-
-
-def promise_by_place(
-    snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime, at: dt.datetime | None = None
-) -> list[tuple[str, Promise]]:
-    """As `promise`, for each place that the channel knows; "" where it knows none apart."""
-    places = places_of(rules, channel)
-    return [
-        (theirs, promise(snapshot, rules, channel, sku, sorted(places[theirs]), now, at)) for theirs in sorted(places)
-    ]
+        return _promises(snapshot, rules, channel, sku, now, until, _increment(item))
+    made = {
+        part.sku: _promises(snapshot, rules, channel, part.sku, now, until, _increment(_item(snapshot, part.sku)))
+        for part in parts
+    }
+    return {
+        place: kit_promise([(part.sku, part.quantity, made[part.sku][place]) for part in parts], _increment(item))
+        for place in sorted(places_of(rules, channel))
+    }
 
 
 def places_of(rules: Rules, channel: Channel) -> dict[str, list[str]]:
@@ -78,31 +66,56 @@ def _increment(item: Row) -> Decimal:
     return Decimal(str(item["increment"])) if item.get("increment") else ONE
 
 
-def _promise(
+def _promises(
     snapshot: Snapshot,
     rules: Rules,
     channel: Channel,
     sku: str,
-    locations: Sequence[str],
     now: dt.datetime,
     until: dt.datetime,
     increment: Decimal,
-) -> Promise:
+) -> dict[str, Promise]:
+    """Demand without a location and pools count once: they are taken from the places by what each has."""
+    there = {
+        place: _there(snapshot, rules, sku, sorted(ours), now, until)
+        for place, ours in sorted(places_of(rules, channel).items())
+    }
+    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)
+    unassigned = sum((row["quantity"] for row in waiting), ZERO)
+    has = [
+        sum((one.free for one in places), ZERO) + sum((one.quantity for one in supply), ZERO)
+        for places, supply in there.values()
+    ]
+    waits = _divided(unassigned, has, increment)
+    left = [max(ZERO, units - part) for units, part in zip(has, waits, strict=True)]
+    pools = [(one.pool, _divided(one.pool.quantity, left, increment)) for one in rules.pools if one.sku == sku]
+    return {
+        place: available_to_promise(
+            places,
+            share=channel.share,
+            threshold=channel.threshold,
+            supply=supply,
+            unassigned=waits[number],
+            pools=[Pool(pool.channel, parts[number]) for pool, parts in pools],
+            channel=channel.id,
+            increment=increment,
+        )
+        for number, (place, (places, supply)) in enumerate(there.items())
+    }
+
+
+def _divided(units: Decimal, by: Sequence[Decimal], increment: Decimal) -> list[Decimal]:
+    return [units] if len(by) == 1 else apportion(units, by, increment)
+
+
+def _there(
+    snapshot: Snapshot, rules: Rules, sku: str, locations: Sequence[str], now: dt.datetime, until: dt.datetime
+) -> tuple[list[AtLocation], Sequence[DatedSupply]]:
+    """What is at a place's locations, and what is to come to them until then."""
     where = {"sku": sku, "location": tuple(locations)}
     stock = {row["location"]: row for row in snapshot.rows("stock", where)} if locations else {}
     places = [at_location(stock[location], rules.locations.get(location), now) for location in sorted(stock)]
-    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)
-    unassigned = sum((row["quantity"] for row in waiting), ZERO)
-    return available_to_promise(
-        places,
-        share=channel.share,
-        threshold=channel.threshold,
-        supply=_dated(snapshot, sku, locations, until) if until > now else (),
-        unassigned=unassigned,
-        pools=[one.pool for one in rules.pools if one.sku == sku],
-        channel=channel.id,
-        increment=increment,
-    )
+    return places, _dated(snapshot, sku, locations, until) if until > now else ()
 
 
 def at_location(row: Row, rule: LocationRule | None, now: dt.datetime) -> AtLocation:

@@ -14,7 +14,7 @@ from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.desk.save import push_tasks
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import names_of, read_ahead
-from hub.oms.promise.promise import places_of, promise
+from hub.oms.promise.promise import places_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
 PUSH_STOCK = "push_stock"
@@ -140,11 +140,12 @@ def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel
     """True if something must wait until the channel's orders have been read."""
     names = names_of(snapshot, channel, sku, now)
     places = places_of(rules, channel)
+    may = promises(snapshot, rules, channel, sku, now) if names.now else {}
     waits = False
     for theirs in sorted(places):
         ours = sorted(places[theirs])
         for name in names.now:
-            level = Level(channel, sku, name, theirs, ours, promise(snapshot, rules, channel, sku, ours, now).quantity)
+            level = Level(channel, sku, name, theirs, ours, may[theirs].quantity)
             waits |= _push_level(decision, snapshot, level, now, alone=len(names.now) == 1)
         for name in names.gone:
             waits |= _push_level(decision, snapshot, Level(channel, sku, name, theirs, ours, ZERO), now)

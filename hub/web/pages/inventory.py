@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.oms.promise.availability import explain_availability
-from hub.oms.promise.promise import promise_by_place
+from hub.oms.promise.promise import promises
 from hub.runtime.control import ActionRefused
 from hub.views import dashboard
 from hub.views.work import list_stock
@@ -73,7 +73,7 @@ def _promises(request: Request, sku: str) -> list[dict[str, Any]]:
             channel = rules.channels.get(connection)
             if channel is None:
                 continue
-            for place, promise in promise_by_place(snapshot, rules, channel, sku, request.hub.clock.now()):
+            for place, promise in promises(snapshot, rules, channel, sku, request.hub.clock.now()).items():
                 found.append({"channel": connection, "place": place, "promise": promise})
     return found
 
