@@ -477,6 +477,17 @@ FIELDS = ("cause_key", "kind", "title", "detail", "next_step", "hint")
 """Of an ExceptionRequest, and of the OMS's way to raise one about an order, in their order."""
 
 
+def events() -> str:
+    from hub.domain.events import FACT_MEANINGS, Fact
+
+    head = (
+        "# Events\n\nWhat happened, as [CloudEvents 1.0](https://cloudevents.io): `hub events list`, and for programs"
+        " `GET /v1/events`, see [](../how-to/follow-events.md). An event's `id` follows from the fact; its `data` hold"
+        " ids, states and amounts, never personal data.\n\n"
+    )
+    return head + table(("type", "has happened"), [(code(fact), FACT_MEANINGS[fact]) for fact in Fact])
+
+
 def exceptions() -> str:
     from hub.exchange.settlement import _TEXTS as OF_DELIVERIES
 
@@ -716,6 +727,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "records.md": records,
     "streams.md": streams,
     "states.md": states,
+    "events.md": events,
     "exceptions.md": exceptions,
     "metrics.md": metrics,
     "mapping-functions.md": mapping_functions,

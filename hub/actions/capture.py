@@ -11,7 +11,7 @@ from hub.exchange.decisions import Writer
 from hub.exchange.exceptions import audit
 from hub.exchange.ports import NewReceipt
 from hub.exchange.verbs import Refused
-from hub.exchange.written import Written, written
+from hub.exchange.written import NotTaken, Written, written
 from hub.runtime.hub import Hub
 
 CONNECTOR = "api"
@@ -60,6 +60,14 @@ def create(
 
     hub.commit(compute, ids[1])
     return answer
+
+
+def write(hub: Hub, who: str, text: str, channel: str | None = None) -> dict[str, Any]:
+    """`create` for a person at the command line: `text` is the order in canonical form, as JSON."""
+    try:
+        return create(hub, who, channel, text.encode(), {})
+    except NotTaken as error:
+        raise Refused(f"{error.field or 'the order'}: {error.message}") from error
 
 
 def _channel(hub: Hub, channel: str | None) -> ConnectionView:

@@ -39,6 +39,7 @@ ACTIONS: dict[str, Action] = {
     "import.finish": imports.finish,
     "jobs.cancel": imports.cancel,
     "orders.create": capture.create,
+    "orders.write": capture.write,
     "orders.hold": orders.hold,
     "orders.reroute": orders.reroute,
     "orders.where_else": orders.where_else,

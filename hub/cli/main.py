@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("hub.cli.orders:orders", "List orders, show one and why it went where it went"),
     "returns": ("hub.cli.returns:returns", "Goods that come back: ask, receive, inspect, refund"),
     "reports": ("hub.cli.reports:reports", "The accounting journal, as CSV or JSON"),
+    "events": ("hub.cli.events:events", "What happened, as others can follow it"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
@@ -58,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 REMOTE = frozenset(
     {
         "orders",
+        "events",
         "exceptions",
         "deliveries",
         "inventory",

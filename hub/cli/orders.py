@@ -126,6 +126,19 @@ KINDS = click.Choice(["manual", "validation", "address", "payment", "fraud"])
 reason_option = click.option("--reason", required=True, help="Kept with the change, for whoever reads it later")
 
 
+@orders.command("create")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--channel", help="A connection with `connector: api`; needed where there are several")
+@json_option
+@click.pass_obj
+def create(place: Place, file: Any, channel: str | None, as_json: bool) -> None:
+    """Write an order from a FILE of JSON in canonical form (- for standard input), as POST /v1/orders takes it. One
+    that its channel has stated before is changed by the difference."""
+    done = act(place, "orders.write", text=file.read(), channel=channel)
+    words = f"{done['order']}: {done['outcome']}" + (", held" if done["held"] else "")
+    emit_result({**done, "message": done["message"] or words}, as_json=as_json)
+
+
 @orders.command("hold")
 @click.argument("reference")
 @reason_option

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.views.events import list_events, settled
 from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
 from hub.views.money import list_payments, list_payouts, show_payout, unmatched_lines
@@ -43,6 +44,11 @@ def _at_risk(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return list_at_risk(connection, dt.datetime.now(dt.UTC), limit)
 
 
+def _events(connection: Connection, order: str | None, **filters: Any) -> list[dict[str, Any]]:
+    until = None if order else settled(dt.datetime.now(dt.UTC))
+    return list_events(connection, order=order, until=until, **filters)
+
+
 QUERIES: Mapping[str, Callable[..., Any]] = {
     "orders.list": list_orders,
     "orders.find": find_order,
@@ -50,6 +56,7 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "orders.at_risk": _at_risk,
     "deliveries.list": list_deliveries,
     "deliveries.get": show_delivery,
+    "events.list": _events,
     "exceptions.list": list_exceptions,
     "exceptions.get": show_exception,
     "inventory.list": list_stock,

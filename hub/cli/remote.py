@@ -195,6 +195,7 @@ LOOKS: Mapping[str, Look] = {
     "orders.get": lambda client, order: client.get(f"/v1/orders/{quote(order, safe='')}"),
     "deliveries.list": _deliveries,
     "deliveries.get": _delivery,
+    "events.list": lambda client, limit, **filters: client.rows("/v1/events", limit, **filters),
     "exceptions.list": _exceptions,
     "exceptions.get": lambda client, exception: client.get(f"/v1/exceptions/{quote(exception, safe='')}"),
     "inventory.list": _stock,
@@ -238,6 +239,10 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         order = _one(_find(client, str(given["reference"])), f"order {given['reference']!r}")
         words = {name: given[name] for name in ORDER_WORDS if name in given}
         return client.post(f"/v1/orders/{order}/{verb}", {"reason": given["reason"], **words})
+    if action == "orders.write":
+        return _written(client, given)
+    if action in ("orders.reroute", "orders.where_else"):
+        return _elsewhere(client, verb, given)
     if action == "orders.edit":
         order = _one(_find(client, str(given.pop("reference"))), "such order")
         headers = {"If-Match": f'"{given.pop("version")}"'}
@@ -286,6 +291,27 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
     if action == "keys.revoke":
         return client.post(f"/v1/keys/{quote(_key(client, str(given['key'])), safe='')}/revoke", {})
     raise Failure("This works only on the machine of the hub: leave --url and HUB_URL out.", REFUSED)
+
+
+def _written(client: Client, given: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        order = json.loads(given["text"], parse_float=str)
+    except ValueError as error:
+        raise Failure(f"The order is no JSON: {error}", FAILED) from error
+    if not isinstance(order, dict):
+        raise Failure("The order is no JSON object", FAILED)
+    channel = f"?channel={quote(str(given['channel']), safe='')}" if "channel" in given else ""
+    return client.post(f"/v1/orders{channel}", order, _unique())
+
+
+def _elsewhere(client: Client, verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    order = _one(_find(client, str(given["reference"])), f"order {given['reference']!r}")
+    leaving = given.get("leaving") or None
+    if verb == "where_else":
+        return dict(client.get(f"/v1/orders/{order}/reroute", leaving=leaving))
+    more = {"more_shipments": given["more_shipments"]} if given.get("more_shipments") else {}
+    body = {"reason": given["reason"], **({"from": leaving} if leaving else {}), **more}
+    return client.post(f"/v1/orders/{order}/reroute", body)
 
 
 OF_ORDERS = {"request": "returns", "replace": "replacements", "ship_again": "ship-again", "give_up": "give-up"}

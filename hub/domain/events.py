@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 
 class Fact(enum.StrEnum):
@@ -54,6 +55,8 @@ class Fact(enum.StrEnum):
     PACKAGE_VOID_REFUSED = "hub.package.void_refused.v1"
     PACKAGE_SCANNED = "hub.package.scanned.v1"
     PACKAGE_DELIVERED = "hub.package.delivered.v1"
+    PACKAGE_LOST = "hub.package.lost.v1"
+    PACKAGE_RETURNED = "hub.package.returned.v1"
     TRANSFER_SHIPPED = "hub.transfer.shipped.v1"
     TRANSFER_RECEIVED = "hub.transfer.received.v1"
     TRANSFER_LOST = "hub.transfer.lost.v1"
@@ -76,3 +79,80 @@ class Fact(enum.StrEnum):
     SUPPLY_STATED = "hub.supply.stated.v1"
     LINE_PROMISED = "hub.order.promised.v1"
     PROMISE_CHANGED = "hub.order.promise_changed.v1"
+
+
+FACT_MEANINGS: Mapping[Fact, str] = {
+    Fact.ORDER_CAPTURED: "the hub has the order",
+    Fact.ORDER_CHANGED: "what is wanted of it, or how, is another",
+    Fact.ORDER_HELD: "something must be settled before it goes on",
+    Fact.ORDER_RELEASED: "a hold ended",
+    Fact.ORDER_ALLOCATED: "all of what was sourced has a location; `locations`",
+    Fact.ORDER_BACKORDERED: "some of what was sourced has none and waits",
+    Fact.ORDER_CONFIRMED: "nothing is in its way any more; locations and the ERP are told",
+    Fact.ORDER_CANCELLED: "nothing of it is wanted any more",
+    Fact.ORDER_CLOSED: "all of it has left, was handed over or was cancelled",
+    Fact.ORDER_POSTED: "the ERP has it",
+    Fact.ORDER_REFUNDED: "money was given back, as others told",
+    Fact.ORDER_SOLD: "it was sold over a counter",
+    Fact.ORDER_AT_RISK: "it must leave soon",
+    Fact.ORDER_LINKED: "another order replaces it, or came of it",
+    Fact.PAYMENT_AUTHORISED: "an amount may be charged",
+    Fact.PAYMENT_CAPTURE_ASKED: "the provider was asked to charge",
+    Fact.PAYMENT_CAPTURED: "an amount was charged",
+    Fact.PAYMENT_CAPTURE_FAILED: "the provider refused to charge",
+    Fact.PAYMENT_VOIDED: "what was authorised is let go",
+    Fact.PAYMENT_EXPIRED: "what was authorised has lapsed",
+    Fact.PAYMENT_FAILED: "the provider refused to authorise",
+    Fact.PAYMENT_DISPUTED: "the buyer disputes a charge",
+    Fact.PAYMENT_DISPUTE_ENDED: "a dispute was won or lost",
+    Fact.REFUND_ASKED: "provider or channel was asked to give back",
+    Fact.REFUND_SUCCEEDED: "an amount was given back",
+    Fact.REFUND_FAILED: "giving back was refused",
+    Fact.PAYOUT_RECEIVED: "a payout file was read",
+    Fact.CHANGE_REQUESTED: "somebody wants an order changed",
+    Fact.CHANGE_ACCEPTED: "the change stands",
+    Fact.CHANGE_DECLINED: "the change does not stand",
+    Fact.WORK_PLANNED: "a location is to do it",
+    Fact.WORK_SENT: "its location was asked",
+    Fact.WORK_REPORTED: "its location said how it stands; `status`",
+    Fact.WORK_SHORT: "its location has less than it was asked for",
+    Fact.WORK_REJECTED: "its location gave it back",
+    Fact.WORK_READY: "it stands ready for its buyer",
+    Fact.WORK_BUYER_ARRIVED: "the buyer waits outside",
+    Fact.WORK_HANDED_OVER: "its buyer has it",
+    Fact.WORK_NOT_COLLECTED: "nobody came, and the goods are put back",
+    Fact.WORK_SUBSTITUTED: "another article left in place of the one that was ordered",
+    Fact.WORK_CANCEL_ASKED: "its location was asked not to send something",
+    Fact.WORK_CANCEL_ANSWERED: "its location answered that",
+    Fact.SHIPMENT_SHIPPED: "goods have left a location for their buyer",
+    Fact.PACKAGE_LABELLED: "a label was bought; `cost`",
+    Fact.PACKAGE_VOIDED: "a label was given back; `refunded`",
+    Fact.PACKAGE_VOID_REFUSED: "its carrier keeps the price; `cost`",
+    Fact.PACKAGE_SCANNED: "its carrier scanned it; `status`",
+    Fact.PACKAGE_DELIVERED: "it was delivered",
+    Fact.PACKAGE_LOST: "its carrier has lost it",
+    Fact.PACKAGE_RETURNED: "it comes back undelivered",
+    Fact.TRANSFER_SHIPPED: "goods left for another location of ours",
+    Fact.TRANSFER_RECEIVED: "they came there",
+    Fact.TRANSFER_LOST: "they will not come",
+    Fact.RETURN_REQUESTED: "a buyer wants to send something back",
+    Fact.RETURN_APPROVED: "it may come back",
+    Fact.RETURN_REFUSED: "it may not",
+    Fact.RETURN_EXPIRED: "it did not come in time",
+    Fact.RETURN_CANCELLED: "it will not come",
+    Fact.RETURN_LABELLED: "its label was bought",
+    Fact.RETURN_MOVED: "its carrier scanned it",
+    Fact.RETURN_RECEIVED: "it came to a location",
+    Fact.RETURN_INSPECTED: "it was graded",
+    Fact.RETURN_SETTLED: "what the buyer gets for it is decided",
+    Fact.RETURN_CLOSED: "nothing is left to do for it",
+    Fact.STOCK_COUNTED: "a location counted",
+    Fact.STOCK_ADJUSTED: "a person changed what is on hand",
+    Fact.STOCK_MOVED: "goods came or went",
+    Fact.STOCK_LOW: "less is there than the threshold",
+    Fact.STOCK_HIGH: "more is there than the threshold",
+    Fact.SUPPLY_STATED: "goods are to come, or not any more",
+    Fact.LINE_PROMISED: "a date was promised",
+    Fact.PROMISE_CHANGED: "the promised date moved",
+}
+"""What each says has happened; names in backticks are fields of its data."""

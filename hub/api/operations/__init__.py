@@ -8,6 +8,7 @@ from typing import Any
 from hub.api.operations import (
     connections,
     deliveries,
+    events,
     exceptions,
     hub,
     intake,
@@ -32,6 +33,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "orders.cancel": orders.cancel,
     "orders.arrived": work.arrived,
     "orders.collect_elsewhere": work.elsewhere,
+    "events.list": events.list_,
     "fulfilment_orders.list": work.list_,
     "fulfilment_orders.get": work.get,
     "fulfilment_orders.report": work.report,

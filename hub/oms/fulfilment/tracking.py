@@ -26,6 +26,12 @@ from hub.oms.ports import Rules
 NOTE = "note"
 """A scan that says nothing of where the package is."""
 
+_ENDED = {
+    PackageState.DELIVERED: Fact.PACKAGE_DELIVERED,
+    PackageState.LOST: Fact.PACKAGE_LOST,
+    PackageState.RETURNED_TO_SENDER: Fact.PACKAGE_RETURNED,
+}
+
 _TROUBLE: dict[PackageState, tuple[str, str, str]] = {
     PackageState.EXCEPTION: (
         "package_exception",
@@ -137,10 +143,11 @@ def _leave(case: Case, package: CarriedPackage, left: Package, shipment: Shipmen
 def follow(case: Case, package: CarriedPackage) -> None:
     """Bring ledger, timeline and exceptions in step with a package's state."""
     trouble = _settle(case, package)
-    if package.state is PackageState.DELIVERED:
+    fact = _ENDED.get(package.state)
+    if fact is not None:
         # Its key is the fact: told once, however many scans say so.
         told = {"package": package.id, "tracking_number": package.tracking_number}
-        tell(case, Fact.PACKAGE_DELIVERED, package.id, **told)
+        tell(case, fact, package.id, **told)
     _show_trouble(case, package, trouble)
 
 
