@@ -90,7 +90,8 @@ def spread(kit: OrderLine, parts: Sequence[OrderLine]) -> None:
         part.ledger.grow(kit.ledger.ordered * part.per_kit)
         part.wanted = kit.wish * part.per_kit
         part.cancelled_by_facts = kit.cancelled_by_facts * part.per_kit
-        part.refunded_beside = kit.refunded_beside * part.per_kit
+        # A component that came back alone was paid back alone.
+        part.refunded_beside = max(part.refunded_beside, kit.refunded_beside * part.per_kit)
         part.channel_shipped = kit.channel_shipped * part.per_kit
         part.stated_shipped = kit.stated_shipped * part.per_kit
 

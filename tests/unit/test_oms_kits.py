@@ -12,6 +12,7 @@ from hub.domain.decision import Verdict
 from hub.oms.change.cancel_by_hand import cancel_lines
 from hub.oms.change.changes import edit_order
 from hub.oms.people import cancel_order
+from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 
 D = Decimal
@@ -256,3 +257,87 @@ def test_a_component_never_becomes_a_kit_itself_whichever_was_told_first() -> No
     assert "component of SET" in refused.message
     bench.restate("items", {**SET, "components": [{"sku": "CAP", "quantity": "1"}]}, connection="erp")
     assert bench.restate("items", inner, connection="erp").verdict is Verdict.APPLIED
+
+
+def returning(amount: str = "20") -> Bench:
+    """Three kits of two TEE and a CAP each, sold for an amount in all, that have left; a shop and an ERP that hear."""
+    takers = dict.fromkeys(("submit_order", "post_invoice", "post_credit_note", "post_goods_movement"), ("erp",))
+    told = channel(capabilities=frozenset({"push_shipment", "push_refund", "push_return"}))
+    east = location("east", can=frozenset({"ship", "receive_returns"}))
+    bench = Bench(rules(east, channels={"shop": told}, takers=takers))
+    bench.stock("TEE", "east", 20)
+    bench.stock("CAP", "east", 20)
+    bench.restate("items", SET, connection="erp")
+    totals = {"lines": amount, "shipping": "4", "total": str(D(amount) + 4)}
+    line = {"external_line_id": "L1", "sku": "SET", "quantity": "3", "total": amount}
+    bench.order(order_record(("L1", "SET", 3), totals=totals, lines=[line]))
+    bench.run()
+    ship(bench, ("TEE", 6), ("CAP", 3))
+    return bench
+
+
+def asked(bench: Bench, line: str, quantity: str) -> str:
+    lines = [{"line": line, "quantity": quantity}]
+    order, cause = bench.the_order()["id"], f"ac_{len(bench.decisions)}"
+    made = return_desk.request(bench.store, bench.rules, bench.now, cause, order, "api", lines, "unwanted")
+    bench.commit(made)
+    return made.message
+
+
+def arrived(bench: Bench, key: str, *lines: Row) -> None:
+    (*_, one) = bench.store.rows("returns", {}, order_by=("created_at", "number"))
+    record = {"fact_key": key, "status": "received", "location": "EAST", "return": one["id"], "lines": list(lines)}
+    bench.fact("returns", record, connection="wms-east")
+
+
+def test_a_kit_comes_back_by_its_own_line_as_all_of_its_components_and_is_paid_back_to_the_cent() -> None:
+    bench = returning("20")
+    asked(bench, "L1", "1")
+    claimed = {row["sku"]: row["claimed"] for row in bench.store.rows("return_lines", {})}
+    assert claimed == {"TEE": D(2), "CAP": D(1)}
+    arrived(bench, "r-1", {"sku": "SET", "quantity": "1", "grade": "A"})
+    on_hand = {row["sku"]: row["on_hand"] for row in bench.store.rows("stock", {})}
+    assert on_hand == {"TEE": D(16), "CAP": D(18)}
+    (refund,) = bench.sent("push_refund")
+    assert [(line["external_line_id"], line["quantity"]) for line in refund.record["lines"]] == [("L1", "1")]
+    assert [line["external_line_id"] for line in bench.sent("push_return")[0].record["lines"]] == ["L1"]
+    asked(bench, "L1", "2")
+    arrived(bench, "r-2", {"sku": "SET", "quantity": "2", "grade": "A"})
+    assert sum(D(one.record["amount"]) for one in bench.sent("push_refund")) == D(24), "with its shipping"
+    assert sum(D(one.record["amount"]) for one in bench.sent("post_credit_note")) == D(24)
+    assert "0 can come back" in asked(bench, "L1", "1")
+
+
+def test_a_component_may_come_back_alone_at_its_part_and_no_kit_of_it_after() -> None:
+    bench = returning("20")
+    named = next(row["id"] for row in bench.store.rows("order_lines", {}) if row["sku"] == "CAP")
+    asked(bench, named, "1")
+    arrived(bench, "r-1", {"sku": "CAP", "quantity": "1", "grade": "A"})
+    (refund,) = bench.sent("push_refund")
+    assert (refund.record["amount"], refund.record.get("lines")) == ("1.67", []), "a quarter of a third of 20"
+    assert "3 of CAP asked for, 2 can come back" in asked(bench, "L1", "3")
+    assert "name whole ones" in asked(bench, "L1", "0.5")
+    asked(bench, "L1", "2")
+    arrived(bench, "r-2")
+    lines = [{"line": named, "quantity": "1", "disposition": "scrap"}]
+    (_, one) = bench.store.rows("returns", {}, order_by=("number",))
+    kits = [{"line": "L1", "quantity": "2", "disposition": "restock"}]
+    done = return_desk.inspect_return(bench.store, bench.rules, bench.now, "ac_x", one["id"], "ada", kits)
+    bench.commit(done)
+    again = return_desk.inspect_return(bench.store, bench.rules, bench.now, "ac_y", one["id"], "ada", lines)
+    assert "there is nothing to be inspected" in again.message
+    # Of the first kit its two TEE stay: three quarters of its third.
+    assert sum(D(one.record["amount"]) for one in bench.sent("push_refund")) == D("15.00")
+
+
+def test_a_shop_that_wants_fewer_kits_for_those_that_came_back_cancels_nothing() -> None:
+    bench = returning("30")
+    asked(bench, "L1", "1")
+    arrived(bench, "r-1", {"sku": "SET", "quantity": "1", "grade": "A"})
+    line = {"external_line_id": "L1", "sku": "SET", "quantity": "3", "current_quantity": "2", "total": "30"}
+    totals = {"lines": "30", "shipping": "4", "total": "34", "current_total": "24"}
+    bench.order(order_record(("L1", "SET", 3), source_version="2026-11-09T09:00:00Z", totals=totals, lines=[line]))
+    bench.run()
+    assert where(bench) == {"SET": {"shipped": D(3)}, "TEE": {"shipped": D(6)}, "CAP": {"shipped": D(3)}}
+    assert bench.raised() == []
+    assert sum(D(note.record["amount"]) for note in bench.sent("post_credit_note")) == D(10)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import ROUND_FLOOR, Decimal
 
 from hub.domain.ids import derived_id
 from hub.domain.kit import Component, components_of, follow, share_price, spread, whole_kits, wrong_with
@@ -56,6 +57,19 @@ def kits_of(order: Order) -> list[tuple[OrderLine, list[OrderLine]]]:
 
 def components(order: Order, kit: OrderLine) -> list[OrderLine]:
     return [line for line in order.lines if line.kit == kit.id]
+
+
+def as_sold(order: Order, lines: Iterable[tuple[OrderLine, Decimal]]) -> list[tuple[OrderLine, Decimal]]:
+    """The lines as their channel knows them: whole kits instead of their components, nothing for what makes none."""
+    given = list(lines)
+    units = {line.id: amount for line, amount in given}
+    found = [(line, amount) for line, amount in given if line.kit is None]
+    for kit, parts in kits_of(order):
+        least = min((units.get(part.id, ZERO) / part.per_kit for part in parts), default=ZERO)
+        kits = least.to_integral_value(rounding=ROUND_FLOOR)
+        if kits > 0:
+            found.append((kit, kits))
+    return found
 
 
 def newly_whole(order: Order, kit: OrderLine) -> Decimal:

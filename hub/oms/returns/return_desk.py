@@ -19,6 +19,7 @@ from hub.oms.desk.save import save
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
 from hub.oms.returns.exchange import Wanted, exchange, replace
+from hub.oms.returns.kit_returns import named_parts, parts_of, whole
 from hub.oms.returns.receive import Arrival, inspect, receive
 from hub.oms.returns.returns import approve, cancel, close, find_line, refuse, request_return, wishes_of
 from hub.oms.returns.settle import everything_back, settle
@@ -108,7 +109,7 @@ def receive_return(
             able = sorted(rule.id for rule in rules.locations.values() if "receive_returns" in rule.can)
             raise IllegalReturn(f"{location} does not receive returns; these do: {', '.join(able) or 'none'}")
         arrivals = []
-        for said in _texts(lines):
+        for said in _by_component(case, lines):
             line = find_line(case, said)
             sku = said.get("sku") or (line.sku if line else "") or ""
             if not sku:
@@ -129,7 +130,7 @@ def inspect_return(
     """What received goods turned out to be. `lines` are {line | sku, quantity, disposition, grade, location}."""
 
     def verb(case: Case, one: Return) -> str:
-        for said in _texts(lines):
+        for said in _by_component(case, lines):
             part = _part(case, one, said)
             if not said.get("disposition"):
                 raise IllegalReturn(f"{part.sku}: say what becomes of it: restock, quarantine or scrap")
@@ -155,7 +156,7 @@ def settle_return(
     """Refund, credit or nothing, for all that arrived or for `lines` ({line | sku, quantity}, arrived or not)."""
 
     def verb(case: Case, one: Return) -> str:
-        ready = [(_part(case, one, said), _units(said)) for said in _texts(lines)] or everything_back(one)
+        ready = [(_part(case, one, said), _units(said)) for said in _by_component(case, lines)] or everything_back(one)
         if not ready:
             raise IllegalReturn("nothing of it has arrived that is not settled; name lines to settle them before")
         given = settle(case, one, kind, ready, reason, Decimal(amount) if amount else None, reference)
@@ -179,7 +180,7 @@ def exchange_return(
     """Other goods ({sku, quantity, price}) for what arrived, or for `lines`; a difference is charged or given back."""
 
     def verb(case: Case, one: Return) -> str:
-        ready = [(_part(case, one, said), _units(said)) for said in _texts(lines)] or everything_back(one)
+        ready = [(_part(case, one, said), _units(said)) for said in _by_component(case, lines)] or everything_back(one)
         goods = [Wanted(said["sku"], _units(said), _price(said)) for said in _texts(wanted) if said.get("sku")]
         other, difference = exchange(case, one, ready, goods, reason)
         case.clear_exception(f"return-unexpected/{one.id}", "decided")
@@ -217,7 +218,7 @@ def ship_goods_again(
     """Ship again what was lost or came back undelivered."""
 
     def verb(case: Case) -> str:
-        ship_again(case, _quantities(case, lines))
+        ship_again(case, _parts(case, lines))
         return "what did not arrive is shipped again"
 
     return _of_order(snapshot, rules, now, cause, order_id, verb)
@@ -229,7 +230,7 @@ def give_goods_up(
     """Cancel and pay back what was lost or came back undelivered."""
 
     def verb(case: Case) -> str:
-        amount = give_up(case, _quantities(case, lines), reason)
+        amount = give_up(case, _parts(case, lines), reason)
         return f"what did not arrive is cancelled, {money_text(amount, case.order.currency)} given back"
 
     return _of_order(snapshot, rules, now, cause, order_id, verb)
@@ -252,6 +253,10 @@ def _quantities(case: Case, lines: Sequence[Line]) -> list[tuple[OrderLine, Deci
     if not found:
         raise IllegalReturn("name at least one line")
     return found
+
+
+def _parts(case: Case, lines: Sequence[Line]) -> list[tuple[OrderLine, Decimal]]:
+    return [part for line, units in _quantities(case, lines) for part in parts_of(case, line, whole(line, units))]
 
 
 def _price(said: Mapping[str, str]) -> Decimal | None:
@@ -287,6 +292,17 @@ def _decided(case: Case, verb: Callable[[], str]) -> Decision:
 
 def _missing(what: str, name: str) -> Decision:
     return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no {what} {name}")
+
+
+def _by_component(case: Case, lines: Sequence[Line]) -> list[dict[str, str]]:
+    """The lines as texts, kits by their components. Raises IllegalReturn for a part of a kit."""
+    found = []
+    for said in _texts(lines):
+        line = find_line(case, said)
+        if line is not None:
+            whole(line, _units(said))
+        found += named_parts(case, said, line)
+    return found
 
 
 def _texts(lines: Sequence[Line]) -> list[dict[str, str]]:

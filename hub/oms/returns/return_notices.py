@@ -19,6 +19,7 @@ from hub.oms.desk.load import Case, find_case, open_case, order_key, tracking_ke
 from hub.oms.desk.save import save
 from hub.oms.desk.times import instant
 from hub.oms.ports import Rules
+from hub.oms.returns.kit_returns import named_parts, parts_of
 from hub.oms.returns.receive import Arrival, inspect, receive
 from hub.oms.returns.returns import (
     Wish,
@@ -147,7 +148,7 @@ def _by_name(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str, nam
 
 def _awaited(case: Case, lines: Sequence[Mapping[str, Any]]) -> Return | None:
     """The return that waits for such goods, oldest first."""
-    named = {line.id for said in lines if (line := find_line(case, said)) is not None}
+    named = {line.id for said in _by_component(case, lines) if (line := find_line(case, said)) is not None}
     for one in case.returns:
         waiting = {part.line_id for part in one.lines if part.sum(OUTSTANDING) > 0}
         if one.open and waiting & named:
@@ -171,7 +172,8 @@ def _wishes(case: Case, lines: Sequence[Mapping[str, Any]]) -> list[Wish]:
     for said in lines:
         line = find_line(case, said)
         assert line is not None, "every line was found before"
-        wishes.append(Wish(line, max(Decimal(str(said["quantity"])), ZERO), str(said.get("reason", ""))))
+        units, reason = max(Decimal(str(said["quantity"])), ZERO), str(said.get("reason", ""))
+        wishes += [Wish(part, wanted, reason) for part, wanted in parts_of(case, line, units)]
     return wishes
 
 
@@ -194,7 +196,7 @@ def _told(case: Case, one: Return, status: str, incoming: Incoming) -> None:
 def _arrived(case: Case, one: Return | None, incoming: Incoming, location: str) -> None:
     record = incoming.record
     at = instant(record.get("occurred_at")) or case.now
-    lines = [dict(said) for said in record.get("lines") or ()]
+    lines = _by_component(case, record.get("lines") or ())
     if one is None:
         lines = _undelivered(case, incoming, lines, location, at)
         if not lines and record.get("lines"):
@@ -224,6 +226,10 @@ def _arrived(case: Case, one: Return | None, incoming: Incoming, location: str) 
                 arrivals.append(Arrival(line, part.sku, part.sum(OUTSTANDING)))
     if arrivals:
         receive(case, one, location, arrivals, at, incoming.connection)
+
+
+def _by_component(case: Case, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [part for said in lines for part in named_parts(case, said, find_line(case, said))]
 
 
 def _undelivered(

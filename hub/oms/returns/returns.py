@@ -38,6 +38,7 @@ from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant_text
 from hub.oms.ports import Rules
+from hub.oms.returns.kit_returns import parts_of, whole
 from hub.oms.returns.return_label import drop_label, want_label
 from hub.oms.telling.tell import push_return
 
@@ -414,7 +415,9 @@ def wishes_of(case: Case, lines: Sequence[Mapping[str, str]]) -> list[Wish]:
         line = find_line(case, said)
         if line is None:
             raise IllegalReturn(f"the order has no line {said.get('line') or said.get('sku') or '?'}")
-        wishes.append(Wish(line, Decimal(str(said.get("quantity", "1"))), str(said.get("reason", ""))))
+        units = whole(line, Decimal(str(said.get("quantity", "1"))))
+        reason = str(said.get("reason", ""))
+        wishes += [Wish(part, wanted, reason) for part, wanted in parts_of(case, line, units)]
     return wishes
 
 

@@ -31,6 +31,7 @@ from hub.oms.desk.save import tell
 from hub.oms.money.pay import give_back
 from hub.oms.money.posting import post_credit_note
 from hub.oms.money.whole import whole_of
+from hub.oms.returns.kit_returns import count_settled_kits
 from hub.oms.returns.returns import follow, policy_of
 
 ZERO = Decimal(0)
@@ -107,6 +108,7 @@ def settle(
         share.part.settled += share.units
         # A channel that lowers what it wants for it takes nothing back that has not left.
         share.line.refunded_beside += share.units
+    count_settled_kits(case, [share.line for share in worth.shares])
     if worth.shipping:
         case.order.facts = {**case.order.facts, "shipping_refunded": True}
     settlement = case.new_id("rs", one.id)
@@ -149,7 +151,7 @@ def worth_of(case: Case, one: Return, ready: Sequence[tuple[ReturnLine, Decimal]
     shipping = ZERO
     if shares and policy.refund_shipping == "when_all_returned" and not case.order.facts.get("shipping_refunded"):
         settled = {line.id: settled_of(case.returns, line.id) for line in case.order.lines} | before
-        if all(settled[line.id] >= line.live for line in case.order.lines if line.live > 0):
+        if all(settled[line.id] >= line.live for line in case.order.lines if line.live > 0 and not line.is_kit):
             shipping = Decimal(case.order.facts.get(BASIS, {}).get("shipping", "0"))
     return Worth(tuple(shares), shipping)
 
@@ -185,7 +187,7 @@ def _basis(case: Case) -> dict[str, Any]:
     """Shares of every live line in what the order comes to, to the cent, and its shipping."""
     order, whole = case.order, whole_of(case.order)
     assert order.currency is not None
-    lines = [line for line in order.lines if line.live > 0]
+    lines = [line for line in order.lines if line.live > 0 and not line.is_kit]
     included = bool(order.facts.get("taxes_included"))
     weights = [max(_weight(line, included), ZERO) for line in lines]
     parts = apportion(whole.amount - whole.shipping, weights, smallest_amount(order.currency)) if lines else []

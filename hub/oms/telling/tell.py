@@ -18,6 +18,7 @@ from hub.domain.payment import CallState
 from hub.domain.quantity import LEFT, Bucket
 from hub.oms.desk.load import Case
 from hub.oms.desk.times import instant_text
+from hub.oms.intake.kits import as_sold
 from hub.oms.telling.outgoing import request
 
 Record = dict[str, Any]
@@ -183,7 +184,7 @@ def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, 
     """Have the channel pay back an amount in the order's currency, or tell it that we have. `lines` say what for."""
     order = case.order
     record: Record = {**_of_order(case), "refund": refund_id, "amount": decimal_text(amount), "reason": reason}
-    record["lines"] = _lines(lines)
+    record["lines"] = _lines(as_sold(order, lines))
     record["paid"] = any(one.id == refund_id and one.state is CallState.SUCCEEDED for one in case.refunds)
     if order.currency:
         record["currency"] = order.currency
@@ -192,7 +193,8 @@ def push_refund(case: Case, refund_id: str, amount: Decimal, lines: Quantities, 
 
 def push_return(case: Case, return_id: str, status: str, lines: Quantities) -> None:
     """Tell the channel how a return stands: requested, approved, refused, received, settled, closed, cancelled."""
-    record: Record = {**_of_order(case), "return": return_id, "status": status, "lines": _lines(lines)}
+    record: Record = {**_of_order(case), "return": return_id, "status": status}
+    record["lines"] = _lines(as_sold(case.order, lines))
     push(
         case,
         "push_return",
