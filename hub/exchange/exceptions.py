@@ -18,8 +18,8 @@ from hub.domain.writeset import Insert, Update, WriteSet
 
 Row = dict[str, Any]
 
-RETRY_THIS = "hub exceptions retry EXCEPTION"
-"""A hint may say so; its id is known only once it is raised."""
+ITSELF = " EXCEPTION"
+"""How the hint of an exception names it; its id is known only once it is raised."""
 
 
 def raise_rows(
@@ -67,7 +67,7 @@ def _row(exception_id: str, request: ExceptionRequest, count: int, now: dt.datet
         "title": request.title,
         "detail": request.detail,
         "next_step": request.next_step,
-        "hint": request.hint.replace(RETRY_THIS, f"{RETRY_THIS.rpartition(' ')[0]} {exception_id}"),
+        "hint": request.hint.replace(ITSELF, f" {exception_id}"),
         "owner": request.owner,
         "state": "open",
         "count": count,

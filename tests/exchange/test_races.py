@@ -13,6 +13,7 @@ from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Decision
 from hub.domain.writeset import Applied, WriteSet
 from hub.exchange.decisions import Writer, decision_rows
+from hub.exchange.exceptions import resolve
 from hub.oms.change.changes import edit_order
 from hub.oms.money.payment_actions import refund_order
 from hub.oms.people import cancel_order
@@ -277,3 +278,36 @@ def test_our_own_refund_that_comes_back_before_its_answer_is_one_refund(hub: Who
     assert hub.shop.count(call["business_key"]) == 1
     assert hub.rows("deliveries", capability="refund")[0]["state"] == "acknowledged"
     assert hub.exceptions() == []
+
+
+def test_edits_that_only_the_channel_can_charge_are_one_exception_with_their_sum(hub: Whole) -> None:
+    hub.change_rules(replace(hub.rules, channels={"shop": channel(grace_seconds=GRACE)}))
+    hub.restate(("L1", "TEE", 2))
+    hub.settle()
+    order, causes = hub.the_order()["id"], iter(("ac-1", "ac-2", "ac-3", "ac-4", "ac-5"))
+
+    def edit(units: int) -> None:
+        hub.clock.advance(1)
+        wanted, now, cause = Edit(lines=[LineEdit("L1", Decimal(units))]), hub.clock.now(), next(causes)
+        hub.commit(
+            lambda writer: decision_rows(
+                edit_order(writer.snapshot, hub.rules, now, cause, order, "jo", "asked", wanted), writer
+            )
+        )
+
+    def edited(units: int) -> dict[str, Any]:
+        edit(units)
+        return exception(hub, "collect_at_channel")
+
+    first = edited(3)
+    assert first["detail"] == "10.00 USD for an edit of the order."
+    assert first["hint"] == f"hub exceptions resolve {first['id']} --reason WHY"
+    second = edited(5)
+    words = "30.00 USD in all: 10.00 USD for an edit of the order, 20.00 USD for an edit of the order."
+    assert (second["id"], second["detail"]) == (first["id"], words)
+    assert edited(4)["detail"].startswith("20.00 USD in all: ")
+    hub.commit(lambda writer: resolve(writer.snapshot, first["id"], "jo", "charged", hub.clock.now()))
+    assert edited(5)["detail"] == "10.00 USD for an edit of the order.", "the others were charged"
+    edit(4)
+    assert hub.rows("exceptions", kind="collect_at_channel", state="open") == []
+    assert hub.rows("refunds") == [], "what nobody charged is not given back"

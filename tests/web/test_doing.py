@@ -302,9 +302,9 @@ def test_a_return_goes_its_whole_way_on_pages(own_floor: Floor) -> None:
 
 def test_what_a_payout_pays_for_is_shown_and_what_nobody_knows_with_its_age(own_floor: Floor) -> None:
     now = own_floor.hub.clock.now()
-    writes = WriteSet()
+    writes, kept = WriteSet(), {"document": {}, "created_at": now}
     paid = {"id": "po_1", "connection": "payment", "external_id": "PAYOUT-7", "currency": "EUR", "paid_at": now}
-    writes.insert("payouts", {**paid, "amount": Decimal("1200.5"), "lines_amount": Decimal(1201), "document": {}})
+    writes.insert("payouts", {**paid, "amount": Decimal("1200.5"), "lines_amount": Decimal(1201), **kept})
     line = {"id": "po_1/1", "payout_id": "po_1", "number": 1, "type": "charge", "currency": "EUR", "matched": "nothing"}
     amounts = {"gross": Decimal(1210), "fee": Decimal(9), "net": Decimal(1201)}
     named = {"reference": HOSTILE, "order_reference": "4711", "order_id": None, "internal_id": None}

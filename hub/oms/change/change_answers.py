@@ -21,6 +21,7 @@ from hub.domain.order import OrderLine, edits_effect
 from hub.domain.writeset import Update
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
+from hub.oms.money.collect_there import collect_less
 from hub.oms.money.pay import collect, give_back, manages_money, of_order
 from hub.oms.telling.change_response import Decided, change_response
 from hub.oms.telling.outgoing import update_order
@@ -114,7 +115,7 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
     """Bring the order in line with what a change has come to; returns what it adds to the order's total."""
     order = case.order
     edits: dict[str, Any] = {name: dict(edit) for name, edit in order.facts.get("edits", {}).items()}
-    whole, less = Effect(), []
+    whole, beyond, less = Effect(), Effect(), []
     for line_id, (before, wanted) in change.lines.items():
         line = order.line(line_id)
         if line is None or not change.overlays:
@@ -123,16 +124,12 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
         if found.state is ChangeState.DECLINED:
             final = before
         line.edited = final
-        if final < before and not line.added_here:
-            less.append((line, before - final))
-        effect = price_effect(
-            line.details,
-            priced_quantity(line),
-            final - before,
-            order.currency,
-            bool(order.facts.get("taxes_included")),
-        )
+        known = ZERO if line.added_here else line.wanted
+        if final < min(before, known):
+            less.append((line, min(before, known) - final))
+        effect = _effect(case, line, final - before)
         whole += effect
+        beyond += _effect(case, line, max(final, known) - max(before, known))
         edit = edits.setdefault(line_id, {})
         edit |= {"was": "" if line.added_here else decimal_text(line.wanted), "by": change.by}
         if effect.amount:
@@ -151,14 +148,22 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
     if found.readdressed or change.requests:
         case.clear_exception(f"address-changed/{order.id}", "the locations have answered")
     if change.by != order.channel:
-        _settle_money(case, change.id, whole.amount, less)
+        _settle_money(case, change.id, whole.amount, beyond.amount, less)
     return whole
 
 
-def _settle_money(case: Case, change_id: str, amount: Decimal, less: Sequence[tuple[OrderLine, Decimal]]) -> None:
+def _effect(case: Case, line: OrderLine, units: Decimal) -> Effect:
+    taxes_included = bool(case.order.facts.get("taxes_included"))
+    return price_effect(line.details, priced_quantity(line), units, case.order.currency, taxes_included)
+
+
+def _settle_money(
+    case: Case, change_id: str, amount: Decimal, beyond: Decimal, less: Sequence[tuple[OrderLine, Decimal]]
+) -> None:
     """Charge or give back what an edit made here comes to. Where the hub manages the money, shipments charge the
     order's total as it is then, so only what was taken in advance is given back; a channel gives back itself what it
-    cancels, and is asked for the rest."""
+    cancels, and is asked for the rest. `beyond`: what of the amount is for goods that the channel does not know to be
+    wanted; as long as nobody has charged them, nothing is given back for them."""
     key, reason = f"change/{change_id}", "an edit of the order"
     if manages_money(case):
         taken = sum((one.captured + one.capturing - one.refunded - one.refunding for one in of_order(case)), ZERO)
@@ -167,6 +172,8 @@ def _settle_money(case: Case, change_id: str, amount: Decimal, less: Sequence[tu
             give_back(case, min(-amount, taken - present), key, reason, less)
     elif amount > 0:
         collect(case, amount, key, reason)
+    elif beyond < 0:
+        amount += collect_less(case, -beyond, key, reason)
     if less and case.channel is not None and "push_cancellation" in case.channel.capabilities:
         push_cancellation(case, less, reason, key)
     elif amount < 0 and not manages_money(case):

@@ -21,6 +21,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import tell
 from hub.oms.desk.times import instant_text
+from hub.oms.money.collect_there import ask_channel_to_charge
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import push_refund
 
@@ -73,14 +74,7 @@ def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
     if amount <= 0 or not case.acts or key in owed(case):
         return
     if not manages_money(case) or not case.payments:
-        case.raise_exception(
-            f"collect-at-channel/{case.order.id}/{key}",
-            "collect_at_channel",
-            "The customer owes a difference that only the channel can charge",
-            f"{money_text(amount, case.order.currency)} for {reason}.",
-            "Have the channel charge it, then resolve this.",
-            "hub exceptions resolve EXCEPTION --reason WHY",
-        )
+        ask_channel_to_charge(case, amount, key, reason)
         return
     _owe(case, key, amount)
     short = _capture_due(case, key, {"reason": reason})
