@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.writeset import Update, WriteSet
-from hub.oms.ports import Backorders
+from hub.oms.ports import Backorders, NotifyRule
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal
@@ -84,6 +84,39 @@ def test_a_purchase_order_that_moves_moves_the_promises_and_says_so() -> None:
     assert pushed.record["status"] == "promise_moved"
     assert pushed.record["promised_at"] == "2026-11-27T08:00:00Z"
     consistent(bench)
+
+
+def letters(bench: Bench) -> list[tuple[str, str]]:
+    return [
+        (effect.record["template"], effect.record["data"].get("promised_at", "")[:10])
+        for effect in bench.sent("notify")
+    ]
+
+
+def test_buyers_hear_of_a_delay_once_a_new_date_and_of_nothing_within_a_day() -> None:
+    rule = NotifyRule(frozenset({"promise_moved", "delayed"}))
+    bench = shop(takers={"notify": ("mail",)}, notify={"shop": rule})
+    supply(bench, "5", "2026-11-20")
+    order(bench, "1", 4, buyer={"email": "buyer@example.com"})
+    supply(bench, "5", "2026-11-20", expected_at="2026-11-20T19:00:00Z")
+    assert letters(bench) == []
+    supply(bench, "5", "2026-11-27")
+    assert letters(bench) == [("delayed", "2026-11-27")]
+    supply(bench, "5", "2026-11-23")
+    assert letters(bench)[1:] == [("promise_moved", "2026-11-23")]
+    supply(bench, "5", "2026-11-27")
+    assert letters(bench)[2:] == [], "of that date they have heard"
+    supply(bench, "5", "2026-11-27", status="cancelled")
+    assert letters(bench)[-1] == ("delayed", "")
+
+
+def test_a_channel_without_the_letter_of_delays_has_the_one_of_moves() -> None:
+    rule = NotifyRule(frozenset({"promise_moved"}))
+    bench = shop(takers={"notify": ("mail",)}, notify={"shop": rule})
+    supply(bench, "5", "2026-11-20")
+    order(bench, "1", 4, buyer={"email": "buyer@example.com"})
+    supply(bench, "5", "2026-11-27")
+    assert letters(bench) == [("promise_moved", "2026-11-27")]
 
 
 def test_when_a_purchase_order_shrinks_the_last_in_the_queue_loses_the_date() -> None:

@@ -26,13 +26,16 @@ from hub.oms.ports import Rules
 from hub.oms.promise.place import place_of
 from hub.oms.returns.claims import change_claim, claims_of, redeal_soon, settle_claims
 from hub.oms.stock.reserve import UNASSIGNED
-from hub.oms.telling.tell import notify, push_order_status
+from hub.oms.telling.tell import notify, push_order_status, writes
 
 ZERO = Decimal(0)
 NOT_BEFORE = "not before "
 """How the turn of demand begins whose item is not released yet."""
 REPROMISE = "repromise"
 """Kind of the task that gives the lines of an order the dates that the deal of now has for them."""
+DELAYS_TOLD = "delays_told"
+"""Where an order keeps, by line, the dates whose delay its buyer was written about."""
+DAY = len("2026-12-01")
 Row = Mapping[str, Any]
 
 
@@ -181,8 +184,37 @@ def _tell(
     key = f"{line.id}/{case.cause}"
     data = {"promised_at": max(now)} if now and sum(now.values(), ZERO) >= waits else {}
     push_order_status(case, "promise_moved", key, [(line, waits)], **data)
+    if _by_the_day(before) == _by_the_day(now):
+        return  # buyers are told days
+    if _later(before, now, waits) and writes(case, "delayed"):
+        _tell_delay(case, line, waits, data)
+        return
     shown = {"sku": line.sku or "", "line": str(line.number), "before": said["before"], "now": said["now"], **data}
     notify(case, "promise_moved", key, **shown)
+
+
+def _tell_delay(case: Case, line: OrderLine, waits: Decimal, data: Mapping[str, str]) -> None:
+    """Once a new date, however often supply moves there and back."""
+    day = data.get("promised_at", "no date")[:DAY]
+    known = case.order.facts.get(DELAYS_TOLD, {})
+    if day in known.get(line.id, ()):
+        return
+    case.order.facts = {**case.order.facts, DELAYS_TOLD: {**known, line.id: [*known.get(line.id, ()), day]}}
+    notify(case, "delayed", f"{line.id}/{day}", [(line, waits)], **data)
+
+
+def _by_the_day(dates: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for at, units in dates.items():
+        found[at[:DAY]] = found.get(at[:DAY], ZERO) + units
+    return found
+
+
+def _later(before: Mapping[str, Decimal], now: Mapping[str, Decimal], waits: Decimal) -> bool:
+    """The last of it comes on a later day than was said, or nobody knows any more when."""
+    if sum(now.values(), ZERO) < min(waits, sum(before.values(), ZERO)):
+        return True
+    return max(now)[:DAY] > max(before)[:DAY]
 
 
 def _words(dates: Mapping[str, Decimal]) -> str:

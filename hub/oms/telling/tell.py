@@ -28,6 +28,12 @@ ONE_DAY_SECONDS = 86_400.0
 """A notification that could not be sent for so long is no news any more."""
 
 
+def writes(case: Case, template: str) -> bool:
+    """Whether buyers of the order's channel are sent this letter."""
+    rule = case.rules.notify.get(case.order.channel)
+    return bool(case.rules.takers.get("notify")) and rule is not None and template in rule.templates and case.acts
+
+
 def notify(
     case: Case,
     template: str,
@@ -44,9 +50,8 @@ def notify(
     them is one of ours, shown by its name and address. `lines` are what it is about, None for all that is not
     cancelled; `attach` are files of name, content_type and content in base64.
     """
-    takers = case.rules.takers.get("notify", ())
     rule = case.rules.notify.get(case.order.channel)
-    if not takers or rule is None or template not in rule.templates or not case.acts:
+    if rule is None or not writes(case, template):
         return
     buyer = case.contacts.get("buyer", {})
     address = buyer.get("email")
@@ -72,7 +77,7 @@ def notify(
         attachments=[dict(one) for one in attach] or None,
         data={name: value for name, value in sorted(_said(case, data).items()) if value},
     )
-    for destination in takers[:1]:
+    for destination in case.rules.takers["notify"][:1]:
         request(
             case,
             _effect(case, destination, "notify", business_key, "notify", record, give_up_after_seconds=ONE_DAY_SECONDS),
