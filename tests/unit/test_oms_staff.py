@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from hub.domain.decision import Decision, Verdict
 from hub.oms.fulfilment.staff import buyer_arrived, collect_elsewhere, report_work
 from hub.oms.stock.move_stock import transfer_stock
@@ -33,6 +35,32 @@ def test_a_pickup_is_picked_packed_put_ready_and_handed_over_by_hand() -> None:
     assert say(bench, "handed_over", proof="code 12").verdict is Verdict.APPLIED
     assert bench.the_order()["status"] == "closed"
     assert on_hand(bench, "store-14") == (8, 0)
+
+
+@pytest.mark.parametrize("lines", [(), (("L1", "2"),), (("L1", "1"), ("L1", "1"))], ids=["whole", "named", "parts"])
+def test_what_a_person_handed_over_and_the_stores_system_reports_is_one_handover(lines: Sequence[Any]) -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    say(bench, "handed_over", proof="code 12")
+    before = (bench.lines(), on_hand(bench, "store-14"), len(bench.effects))
+    report(bench, "handed_over", lines)
+    assert (bench.lines(), on_hand(bench, "store-14"), len(bench.effects)) == before
+    assert bench.raised() == []
+    report(bench, "handed_over", lines)
+    assert bench.raised() == ["unexpected_report"], "once more is another one"
+
+
+def test_a_system_that_reports_more_than_a_person_handed_over_tells_the_rest() -> None:
+    bench = bench_of()
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    say(bench, "handed_over", [("TEE", "1")])
+    report(bench, "handed_over", [("L1", "2")])
+    assert bench.lines() == {"L1": {"handed_over": Decimal(2)}}
+    assert (on_hand(bench, "store-14"), bench.raised()) == ((8, 0), [])
+    report(bench, "handed_over", [("L1", "1")])
+    assert bench.raised() == ["unexpected_report"]
 
 
 def test_a_store_ships_with_a_number_of_its_carrier() -> None:

@@ -2,6 +2,7 @@
 
 A package is known by its tracking number and what is in it. Without a number, the same package of the same units is
 taken for the same one only where nothing of them is left that it could have sent since; then a person compares.
+What a person at a counter said and the store's own system reports afterwards is the same handover, once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,54 @@ from hub.oms.fulfilment.work import line_meant, unexpected
 Stated = Mapping[str, Any]
 Content = tuple[tuple[str, Decimal], ...]
 ZERO = Decimal(0)
+
+
+BY_HAND = "by_hand"
+"""Field of a report that a person made here; and the fact of an order that keeps, by work and line, what people handed
+over that no system has reported yet."""
+
+
+def remember_by_hand(case: Case, work: FulfilmentOrder, stated: Sequence[Stated]) -> None:
+    known = _by_hand(case, work)
+    for said in stated:
+        line = str(said["line"])
+        known[line] = known.get(line, ZERO) + Decimal(str(said["quantity"]))
+    _keep_by_hand(case, work, known)
+
+
+def beyond_by_hand(
+    case: Case, work: FulfilmentOrder, stated: Sequence[Stated], *, whole: bool
+) -> tuple[list[Stated], bool]:
+    """What of a system's handover no person has told of before, and whether a person told of some. Only what the
+    location does not have any more can be that. `whole`: it names no lines and means everything."""
+    known = _by_hand(case, work)
+    if not known:
+        return list(stated), False
+    news: list[Stated] = []
+    for said in stated:
+        units, part = Decimal(str(said["quantity"])), work.line(str(said["line"]))
+        same = units - (part.at_location if part is not None else ZERO)
+        if not ZERO < same <= known.get(str(said["line"]), ZERO):
+            news.append(said)
+            continue
+        known[str(said["line"])] -= same
+        if units > same:
+            news.append({**said, "quantity": decimal_text(units - same)})
+    _keep_by_hand(case, work, {} if whole else known)
+    return news, True
+
+
+def _by_hand(case: Case, work: FulfilmentOrder) -> dict[str, Decimal]:
+    kept = case.order.facts.get(BY_HAND, {}).get(work.id, {})
+    return {line: Decimal(units) for line, units in kept.items()}
+
+
+def _keep_by_hand(case: Case, work: FulfilmentOrder, known: Mapping[str, Decimal]) -> None:
+    others = {name: lines for name, lines in case.order.facts.get(BY_HAND, {}).items() if name != work.id}
+    mine = {line: decimal_text(units) for line, units in known.items() if units > 0}
+    kept = {**others, work.id: mine} if mine else others
+    facts = {name: value for name, value in case.order.facts.items() if name != BY_HAND}
+    case.order.facts = {**facts, BY_HAND: kept} if kept else facts
 
 
 def news_of(case: Case, work: FulfilmentOrder, packages: Sequence[Stated]) -> list[Stated]:

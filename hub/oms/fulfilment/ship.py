@@ -24,7 +24,7 @@ from hub.oms.desk.load import Case, find_case, order_key, work_key
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant
 from hub.oms.fulfilment.label import drop_unneeded
-from hub.oms.fulfilment.said_before import news_of, told_again
+from hub.oms.fulfilment.said_before import BY_HAND, beyond_by_hand, news_of, remember_by_hand, told_again
 from hub.oms.fulfilment.substitute import give_back_what_was_paid, is_substitute, substitute
 from hub.oms.fulfilment.tracking import carried, depart
 from hub.oms.fulfilment.transfer import depart as depart_for
@@ -74,6 +74,12 @@ def hand_over(case: Case, work: FulfilmentOrder, record: dict[str, Any]) -> None
         for part in work.lines
         if part.at_location > 0
     ]
+    if record.get(BY_HAND):
+        remember_by_hand(case, work, stated)
+    else:
+        stated, known = beyond_by_hand(case, work, stated, whole=not record.get("lines"))
+        if known and not stated:
+            return
     repeated = [said for said in stated if _handed_over_before(work, said)]
     if repeated or not stated:
         told_again(case, work, [(str(said.get("sku") or said["line"]), said["quantity"]) for said in repeated])

@@ -21,6 +21,7 @@ from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant_text
 from hub.oms.fulfilment.fulfil import RETURNABLE, report
+from hub.oms.fulfilment.said_before import BY_HAND
 from hub.oms.fulfilment.ship import leave
 from hub.oms.fulfilment.transfer import depart, lose, receive, under_way
 from hub.oms.fulfilment.work import is_pickup, open_work
@@ -71,7 +72,7 @@ def report_work(
     wrong = _wrong(case, work, said, record)
     if wrong:
         return Decision(Verdict.IGNORED, subject=case.order.id, code=NOT_POSSIBLE, message=wrong)
-    full = {"fact_key": cause, "occurred_at": instant_text(now), **record}
+    full = {"fact_key": cause, "occurred_at": instant_text(now), **record, BY_HAND: True}
     if said == "shipped":
         _send(case, work, full)
     elif said == "received":
