@@ -18,7 +18,7 @@ Faults beside the common ones: refuse_login, permission_denied, partial_file (ha
 drop_before. A late_commit is a cut line without the work.
 
 Ledger: order_placed (PO), order_changed (PO/change), acknowledgement (group), shipment_notice (PO/package),
-change_answer (PO/change), acknowledged (group), file_written,
+order_answer (PO), change_answer (PO/change), invoice (PO/number), acknowledged (group), file_written,
 file_taken, repeated_interchange, unreadable.
 """
 
@@ -54,6 +54,16 @@ SHIP_TO = {
     "postal_code": "92501",
     "country": "US",
 }
+
+
+_DOCUMENTS: Mapping[str, tuple[str, str]] = {
+    "997": ("acknowledgement", "{answers}"),
+    "856": ("shipment_notice", "{po}/{package}"),
+    "855": ("order_answer", "{po}"),
+    "865": ("change_answer", "{po}/{change}"),
+    "810": ("invoice", "{po}/{invoice}"),
+}
+"""What is taken of the hub, by its set: how the ledger calls it, and its key there."""
 
 
 class PartnerEmulator(Emulator):
@@ -233,16 +243,9 @@ class PartnerEmulator(Emulator):
         answered = False
         for one in paper.told(received):
             data = json.dumps({"name": name, **one})
-            if one["set"] == "997":
-                self.ledger.add(now, "acknowledgement", str(one["answers"]), name, data)
-            elif one["set"] == "856":
-                answered = True
-                self.ledger.add(now, "shipment_notice", f"{one['po']}/{one['package']}", name, data)
-            elif one["set"] == "865":
-                answered = True
-                self.ledger.add(now, "change_answer", f"{one['po']}/{one['change']}", name, data)
-            else:
-                self.ledger.add(now, "document", f"{one['set']}/{received.control}", name, data)
+            kind, key = _DOCUMENTS.get(str(one["set"]), ("document", "{set}/{control}"))
+            answered = answered or kind not in ("acknowledgement", "document")
+            self.ledger.add(now, kind, key.format(**one), name, data)
         if answered and self.config.get("acknowledge", "on") != "off":
             control = self._next_control()
             text = paper.interchange(self._names, "FA", paper.acknowledgement(received), control, now)

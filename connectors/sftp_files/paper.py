@@ -136,6 +136,13 @@ def told(paper: Paper) -> list[dict[str, object]]:
             entry["package"] = first(segments, "BSN", 2)
             entry["tracking"] = first(segments, "REF", 2)
             entry["lines"] = _shipped(segments)
+        elif set_id == "855":
+            entry["po"] = first(segments, "BAK", 3)
+            entry["verdict"] = first(segments, "BAK", 2)
+        elif set_id == "810":
+            entry["po"] = first(segments, "BIG", 4)
+            entry["invoice"] = first(segments, "BIG", 2)
+            entry["total"] = first(segments, "TDS", 1)
         elif set_id == "865":
             entry["po"] = first(segments, "BCA", 3)
             entry["change"] = first(segments, "BCA", 5)

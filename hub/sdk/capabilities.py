@@ -59,6 +59,8 @@ PAYLOAD: dict[Capability, str] = {
     Capability.PUSH_CANCELLATION: "CancellationPush",
     Capability.PUSH_REFUND: "RefundPush",
     Capability.PUSH_RETURN: "ReturnPush",
+    Capability.PUSH_INVOICE: "Invoice",
+    Capability.ORDER_RESPONSE: "OrderResponse",
     Capability.CHANGE_RESPONSE: "ChangeResponse",
     Capability.NOTIFY: "Notification",
     Capability.ACKNOWLEDGE: "GroupAcknowledgement",

@@ -31,7 +31,7 @@ codec: x12
 partner: bigbox
 config: {{ folder: {folder} }}
 streams: {{ orders: {{ start_from: always, poll: {{ every: 5m }} }}, order_changes: {{}} }}
-effects_out: {{ acknowledge: {{}}, push_shipment: {{}}, change_response: {{}} }}
+effects_out: {{ acknowledge: {{}}, push_shipment: {{}}, change_response: {{}}{more} }}
 """
 HUB = """
 seller: { name: Acme, default_entity: acme, base_currency: USD, entities: { acme: { legal_name: Acme } } }
@@ -43,9 +43,11 @@ SENDER = "049351117"
 
 
 class PartnerSite:
-    """`out` is the folder that the partner would fetch from."""
+    """`out` is the folder that the partner would fetch from; `more` are further effects of the connection."""
 
-    def __init__(self, folder: Path, store: SqlStore, clock: SettableClock, partner: str = PARTNER) -> None:
+    def __init__(
+        self, folder: Path, store: SqlStore, clock: SettableClock, partner: str = PARTNER, more: str = ""
+    ) -> None:
         self.folder, self.out, self.clock, self.store = folder, folder / "out", clock, store
         self.out.mkdir()
         config = folder / "config"
@@ -53,7 +55,7 @@ class PartnerSite:
             "hub.yaml": HUB,
             "routing.yaml": ROUTING,
             "policies.yaml": POLICIES,
-            "connections/edi-acme.yaml": CONNECTION.format(folder=self.out),
+            "connections/edi-acme.yaml": CONNECTION.format(folder=self.out, more=more),
             "partners/bigbox.yaml": partner,
         }
         for name, text in files.items():

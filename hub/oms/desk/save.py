@@ -22,6 +22,7 @@ from hub.oms.intake.kits import follow_components
 from hub.oms.ports import Rules
 from hub.oms.returns.claims import settle_claims
 from hub.oms.sourcing.deadlines import watch_deadlines
+from hub.oms.telling.order_response import decline_order
 from hub.oms.telling.tell import watch_cancellations
 
 ZERO = Decimal(0)
@@ -47,6 +48,7 @@ def save(case: Case) -> Decision:
     _source_what_is_less(case)
     settle_claims(case)
     watch_cancellations(case)
+    decline_order(case)
     watch_deadlines(case)
     _count_returns(case)
     row = rows.order_row(order)

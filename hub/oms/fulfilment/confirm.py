@@ -17,6 +17,7 @@ from hub.oms.intake.customer import upsert_customer
 from hub.oms.intake.groups import COLLECTED, DeliveryGroup, group_of
 from hub.oms.sourcing.capacity import claim_day
 from hub.oms.stock.reserve import make_firm, soft
+from hub.oms.telling.order_response import order_response
 from hub.oms.telling.outgoing import send_work, submit_order
 from hub.oms.telling.tell import notify
 
@@ -34,6 +35,7 @@ def confirm_when_due(case: Case) -> bool:
     submit_order(case)
     charge_counter_sale(case)
     plan_work(case)
+    order_response(case)
     notify(case, "order_confirmed", case.order.id)
     return True
 

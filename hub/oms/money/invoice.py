@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from hub.oms.money.credit import credit_what_went_back
 from hub.oms.money.pay import manages_money
 from hub.oms.money.posting import credit_what_is_less
 from hub.oms.money.whole import present_total, taken_off, value_of_units, whole_of
+from hub.oms.telling.channel_invoice import tell_invoice, tells_invoices
 from hub.oms.telling.outgoing import post_invoice
 
 ZERO = Decimal(0)
@@ -26,7 +28,7 @@ def invoice(case: Case, shipment: Shipment) -> None:
     """Post what this shipment is charged, and keep the ledger that makes all invoices add up to the source's total."""
     order = case.order
     posts = bool(case.rules.takers.get("post_invoice"))
-    if not (posts or manages_money(case)) or order.currency is None or not case.acts:
+    if not (posts or manages_money(case) or tells_invoices(case)) or order.currency is None or not case.acts:
         return
     value, lines = ZERO, []
     for line in order.lines:
@@ -50,9 +52,10 @@ def invoice(case: Case, shipment: Shipment) -> None:
         return
     charge = charge_for(whole, before, value, ZERO if last else max(to_come, Decimal(1)), order.currency)
     pay.charge(case, f"shipment/{shipment.id}", charge, shipment.id)
+    key = f"shipment/{shipment.id}/invoice"
     if posts:
-        post_invoice(case, f"shipment/{shipment.id}/invoice", shipment.id, shipment.shipped_at, charge, lines, last)
-    _book(case, charge, shipment.id, last)
+        post_invoice(case, key, shipment.id, shipment.shipped_at, charge, lines, last)
+    _book(case, charge, shipment.id, last, key, lines)
 
 
 def invoice_rest(case: Case) -> None:
@@ -70,11 +73,18 @@ def invoice_rest(case: Case) -> None:
     pay.charge(case, key, rest, shipment_id)
     if case.rules.takers.get("post_invoice"):
         post_invoice(case, key, shipment_id, case.now, rest, [], last=True)
-    _book(case, rest, shipment_id, last=True)
+    _book(case, rest, shipment_id, True, key, [])
 
 
-def _book(case: Case, charge: Charge, shipment_id: str, last: bool) -> None:
+def _book(
+    case: Case, charge: Charge, shipment_id: str, last: bool, key: str, lines: Sequence[Mapping[str, Any]]
+) -> None:
     order = case.order
+    document: dict[str, Any] = {"shipment": shipment_id, **_text(charge)}
+    if tells_invoices(case):
+        document |= {"key": key, "lines": [dict(line) for line in lines], "last": last}
+        if not case.rules.takers.get("post_invoice"):
+            tell_invoice(case, document, "", case.now)
     order.facts = {**order.facts, "invoiced": _text(_charged(case) + charge), "invoiced_last": last}
     case.decision.writes.insert(
         "money_moves",
@@ -86,7 +96,7 @@ def _book(case: Case, charge: Charge, shipment_id: str, last: bool) -> None:
             "currency": order.currency,
             "amount": charge.amount,
             "external_id": None,
-            "document": {"shipment": shipment_id, **_text(charge)},
+            "document": document,
             "at": case.now,
         },
     )

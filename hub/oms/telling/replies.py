@@ -21,6 +21,7 @@ from hub.oms.money import payment_answers
 from hub.oms.ports import Rules
 from hub.oms.promise.publish import publish_anew
 from hub.oms.returns import return_label
+from hub.oms.telling.channel_invoice import invoice_posted
 
 ZERO = Decimal(0)
 DONE = frozenset({"success", "duplicate"})
@@ -106,6 +107,8 @@ def _done(case: Case, capability: str, key: str, record: dict[str, Any]) -> None
             ignore=True,
         )
         shown = (record.get("reply") or {}).get("number") or number
+        if capability == "post_invoice":
+            invoice_posted(case, key, str(shown))
         if entity == "order":
             numbers = {**case.order.facts.get("numbers", {}), destination: str(shown)}
             case.order.facts = {**case.order.facts, "numbers": numbers}

@@ -174,7 +174,9 @@ def untold(case: Case, line: OrderLine) -> Decimal:
     if cancelled <= 0 or "kit_parent" in line.details or not line.as_sold:
         return ZERO
     came_back = min(line.refunded_beside, line.ledger.sum(LEFT))
-    lowered = line.ledger.ordered - min(line.wanted + came_back, line.ledger.ordered)
+    by_channel = facts.get("edits", {}).get(line.id, {}).get("by") == case.order.channel
+    wanted = min(line.wanted, line.wish) if by_channel else line.wanted
+    lowered = line.ledger.ordered - min(wanted + came_back, line.ledger.ordered)
     stated = sum((Decimal(facts.get(name, {}).get(line.id, "0")) for name in (TOLD, BY_CHANNEL)), ZERO)
     return cancelled - max(lowered, stated)
 
