@@ -40,8 +40,8 @@ PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     S.DISPUTED: frozenset({S.WON, S.LOST}),
     S.VOIDED: frozenset(),
     S.FAILED: frozenset(),
-    S.WON: frozenset(),
-    S.LOST: frozenset(),
+    S.WON: frozenset({S.DISPUTED}),
+    S.LOST: frozenset({S.WON}),
 }
 """Legal steps of a payment. Expired and given up: voided, or captured where part of it was."""
 
@@ -84,9 +84,10 @@ CALL_MOVES: Mapping[CallState, frozenset[CallState]] = {
     C.PENDING: frozenset({C.SUCCEEDED, C.FAILED, C.UNKNOWN}),
     C.UNKNOWN: frozenset({C.SUCCEEDED, C.FAILED}),
     C.FAILED: frozenset(),
-    C.SUCCEEDED: frozenset(),
+    C.SUCCEEDED: frozenset({C.FAILED}),
 }
-"""Legal steps of a capture or a refund. A person who tries again makes a new one."""
+"""Legal steps of a capture or a refund. A person who tries again makes a new one. One that had succeeded may fail yet:
+banks and card schemes refuse days after a provider's yes."""
 
 
 class Purpose(enum.StrEnum):
@@ -151,6 +152,8 @@ class Payment:
     external_id: str | None = None
     lapsed: bool = False
     dispute: PaymentState | None = None
+    undone: Decimal = ZERO
+    """Captures that failed after their yes, as far as refunds under way still stand on them."""
     facts: dict[str, Any] = field(default_factory=dict)
     moves: list[MoneyMove] = field(default_factory=list)
 
@@ -264,8 +267,23 @@ class Payment:
         self._settle_refunds(amount)
         return self.over_refunded == 0
 
+    def capture_undone(self, amount: Decimal) -> None:
+        """What was captured was not paid after all; it can be asked for again. Refunds under way are awaited first."""
+        self.undone += amount
+        self._settle_refunds(ZERO)
+
+    def refund_undone(self, amount: Decimal, external_id: str | None = None) -> None:
+        """What was given back did not arrive: we have it again."""
+        self.moves.append(MoneyMove(MoneyKind.REFUNDED, -amount, external_id))
+        self._settle_refunds(-amount)
+
     def _settle_refunds(self, more: Decimal) -> None:
         """What was given back lies within the capture as far as that goes: in whatever order both are heard of."""
+        gone = min(self.undone, self.captured - self.refunding)
+        if gone > 0:
+            self.captured -= gone
+            self.undone -= gone
+            self.moves.append(MoneyMove(MoneyKind.CAPTURED, -gone))
         whole = self.refunded + self.over_refunded + more
         self.refunded = min(whole, self.captured - self.refunding)
         self.over_refunded = whole - self.refunded

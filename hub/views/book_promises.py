@@ -44,6 +44,7 @@ TROUBLE = frozenset(
         "refund_failed",
         "refund_not_covered",
         "refund_too_high",
+        "refund_undone",
     }
 )
 """Kinds of exceptions by which a person was told that goods or money of an order are not as they should be."""

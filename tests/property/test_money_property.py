@@ -18,12 +18,9 @@ from tests.unit.test_oms_pay import provider, ship
 
 D = Decimal
 CENTS = st.integers(1, 3000).map(lambda cents: D(cents) / 100)
-STEP = st.tuples(
-    st.sampled_from(
-        ("ask_capture", "captured", "declined", "seen_captured", "voided", "expired", "again", "ask_refund", "refunded")
-    ),
-    CENTS,
-)
+ASKED = ("ask_capture", "captured", "declined", "ask_refund", "refunded")
+SEEN = ("seen_captured", "voided", "expired", "again", "capture_undone", "refund_undone")
+STEP = st.tuples(st.sampled_from((*ASKED, *SEEN)), CENTS)
 
 
 @settings(max_examples=100, deadline=None)
@@ -35,6 +32,8 @@ def test_whatever_is_asked_and_seen_the_ledger_holds_and_the_state_only_goes_for
     payment.see_authorised(whole)
     captures: list[Decimal] = []
     refunds: list[Decimal] = []
+    taken: list[Decimal] = []
+    back: list[Decimal] = []
     for step, amount in steps:
         before, proven = payment.state, payment.authorised
         try:
@@ -44,10 +43,16 @@ def test_whatever_is_asked_and_seen_the_ledger_holds_and_the_state_only_goes_for
             elif step == "captured" and captures:
                 part = captures.pop()
                 payment.see_captured(part, asked=part)
+                taken.append(part)
             elif step == "declined" and captures:
                 payment.capture_failed(captures.pop())
             elif step == "seen_captured":
                 payment.see_captured(amount)
+                taken.append(amount)
+            elif step == "capture_undone" and taken:
+                payment.capture_undone(taken.pop())
+            elif step == "refund_undone" and back:
+                payment.refund_undone(back.pop())
             elif step == "voided":
                 payment.see_voided(amount)
             elif step == "expired":
@@ -60,6 +65,7 @@ def test_whatever_is_asked_and_seen_the_ledger_holds_and_the_state_only_goes_for
             elif step == "refunded" and refunds:
                 part = refunds.pop()
                 payment.see_refunded(part, asked=part)
+                back.append(part)
         except NotCovered:
             assert payment.authorised == proven
         assert payment.captured + payment.capturing + payment.voided <= payment.authorised
@@ -68,7 +74,9 @@ def test_whatever_is_asked_and_seen_the_ledger_holds_and_the_state_only_goes_for
         assert payment.capturing == sum(captures)
         assert payment.refunding == sum(refunds)
         # Only what somebody else captured of a payment that had ended goes another way than the table says.
-        observed = step in ("seen_captured", "captured", "declined")
+        assert payment.captured - payment.undone == sum(taken)
+        assert payment.refunded + payment.over_refunded == sum(back)
+        observed = step in ("seen_captured", "captured", "declined", "capture_undone", "refunded", "refund_undone")
         assert payment.state in {before, *REACHABLE[before]} or observed, (step, before, payment.state)
     journal = {
         kind: sum((m.amount for m in payment.moves if m.kind == kind), D(0)) for kind in ("captured", "refunded")

@@ -6,6 +6,8 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from hub.domain.decision import Verdict
 from hub.oms.desk.load import open_case
 from hub.oms.desk.save import save
@@ -512,3 +514,95 @@ def test_means_of_payment_that_are_declined_hold_the_order_and_say_why() -> None
     assert bench.the_order()["status"] == "held"
     assert bench.raised() == ["payment_lost"]
     assert payment(bench)["state"] == "failed"
+
+
+def undone(bench: Bench, key: str, **said: str) -> None:
+    (capture,) = bench.sent("capture")[:1]
+    told = {"amount": capture.record["amount"], "external_id": "cap-1", "words": "the bank took it back", **said}
+    event(bench, key, "capture_failed", **told)
+
+
+def test_a_capture_that_fails_days_after_its_yes_is_owed_again_and_a_person_asks_for_it() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    bench.reply(bench.sent("capture")[0], external_id="cap-1")
+    bench.run()
+    undone(bench, "e-9")
+    undone(bench, "e-9b")
+    row = payment(bench)
+    assert (row["state"], row["captured"]) == ("authorised", D(0))
+    assert bench.raised() == ["capture_undone"]
+    assert "the bank took it back" in bench.exceptions[-1].detail
+    assert sum(move["amount"] for move in bench.store.rows("money_moves", {"kind": "captured"})) == 0
+    bench.act(capture_again, "op", "asked the customer")
+    again = bench.sent("capture")[1]
+    assert again.record["amount"] == "30"
+    bench.reply(again, external_id="cap-2")
+    assert payment(bench)["captured"] == D(30)
+    assert [clear.cause_key for one in bench.decisions for clear in one.clears if "undone" in clear.cause_key]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_the_yes_of_a_capture_that_comes_after_its_failure_takes_nothing(late: bool) -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    (capture,) = bench.sent("capture")
+    failed = {"reference": f"payment/capture/{capture.key}", "occurred_at": "2026-11-04T09:00:00.000000Z"}
+    undone(bench, "e-9", **failed)
+    if late:
+        bench.reply(capture, external_id="cap-1")
+    else:
+        yes = {"amount": "30", "external_id": "cap-1", "occurred_at": "2026-11-02T10:00:00.000000Z"}
+        event(bench, "e-8", "captured", **yes, reference=failed["reference"])
+    assert (payment(bench)["captured"], payment(bench)["capturing"]) == (D(0), D(0))
+    assert len(bench.store.rows("captures", {})) == 1
+
+
+def test_a_capture_undone_under_a_refund_that_is_under_way_waits_for_it() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    bench.reply(bench.sent("capture")[0], external_id="cap-1")
+    bench.act(refund_order, "op", "late", D(12), {})
+    undone(bench, "e-9")
+    assert (payment(bench)["captured"], payment(bench)["refunding"]) == (D(12), D(12))
+    bench.reply(bench.sent("refund")[0], external_id="re-1")
+    row = payment(bench)
+    assert (row["captured"], row["refunded"], row["over_refunded"]) == (D(0), D(0), D(12))
+
+
+def test_money_that_comes_back_after_its_refund_succeeded_can_be_given_back_again() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    ship(bench, 3)
+    bench.reply(bench.sent("capture")[0], external_id="cap-1")
+    bench.act(refund_order, "op", "late", D(12), {})
+    (refund,) = bench.sent("refund")
+    bench.reply(refund, external_id="re-1")
+    failed = {"external_id": "re-1", "payment_external_id": "pay-1", "amount": "12", "currency": "USD"}
+    for key in ("e-1", "e-2"):
+        record = {**failed, "fact_key": key, "state": "failed", "note": "account closed"}
+        bench.fact("refunds", record, connection="payment")
+    assert payment(bench)["refunded"] == 0
+    assert bench.raised() == ["refund_undone"]
+    assert sum(move["amount"] for move in bench.store.rows("money_moves", {"kind": "refunded"})) == 0
+    bench.act(refund_order, "op", "by another way", D(12), {})
+    bench.reply(bench.sent("refund")[1], external_id="re-2")
+    assert payment(bench)["refunded"] == 12
+
+
+def test_a_chargeback_may_be_reversed_and_come_a_second_time() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 1), payments=[card("10", state="captured")]))
+    told = [("disputed", "03", "disputed"), ("dispute_won", "05", "won"), ("disputed", "04", "won")]
+    for kind, day, state in [*told, ("disputed", "09", "disputed"), ("dispute_lost", "10", "lost")]:
+        event(bench, f"e-{kind}-{day}", kind, amount="10", occurred_at=f"2026-11-{day}T09:00:00.000000Z")
+        assert payment(bench)["state"] == state
+    event(bench, "e-99", "dispute_won", amount="10", occurred_at="2026-12-01T09:00:00.000000Z")
+    assert payment(bench)["state"] == "won", "the scheme decided anew"

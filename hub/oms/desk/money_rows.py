@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from hub.domain.money import decimal_text
 from hub.domain.payment import CallState, Capture, Payment, PaymentState, Purpose, Refund
 
 Row = dict[str, Any]
@@ -16,6 +18,8 @@ def payment_row(payment: Payment) -> Row:
     for name in ("failed", "lapsed"):
         if getattr(payment, name):
             document[name] = True
+    if payment.undone:
+        document["undone"] = decimal_text(payment.undone)
     if payment.dispute is not None:
         document["dispute"] = payment.dispute.value
     return {
@@ -36,7 +40,7 @@ def payment_row(payment: Payment) -> Row:
 
 def payment_from(row: Mapping[str, Any]) -> Payment:
     document = dict(row["document"])
-    dispute = document.pop("dispute", None)
+    dispute, undone = document.pop("dispute", None), document.pop("undone", "0")
     return Payment(
         id=row["id"],
         order_id=row["order_id"],
@@ -47,6 +51,7 @@ def payment_from(row: Mapping[str, Any]) -> Payment:
         currency=row["currency"],
         failed=document.pop("failed", False),
         lapsed=document.pop("lapsed", False),
+        undone=Decimal(undone),
         dispute=None if dispute is None else PaymentState(dispute),
         **{name: row[name] for name in _AMOUNTS},
         expires_at=row["expires_at"],

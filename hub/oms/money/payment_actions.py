@@ -80,7 +80,8 @@ def capture_again(
     due = sum(owed(case).values(), ZERO) - taken
     if due <= 0:
         return _not_possible(case, f"nothing is due: {_ledger(case)}")
-    case.clear_exception("capture-failed/", f"{who}: {case.discreet(reason)}")
+    for cause in ("capture-failed/", "capture-undone/"):
+        case.clear_exception(cause, f"{who}: {case.discreet(reason)}")
     capture_what_is_due(case, f"again/{cause}", {"reason": case.discreet(reason)})
     return save(case)
 

@@ -24,6 +24,8 @@ from hub.oms.telling.tell import notify
 ZERO = Decimal(0)
 CAPABILITIES = frozenset({"authorise", "reauthorise", "capture", "refund", "void"})
 DONE = frozenset({"success", "duplicate"})
+AT = "at"
+"""Of a capture: when that happened which was told of it last."""
 ENDED = frozenset({"rejected", "refused", "gone", "abandoned", "withdrawn"})
 
 
@@ -65,14 +67,18 @@ def payment_of(case: Case, payment_id: str | None) -> Payment | None:
     return next((one for one in case.payments if one.id == payment_id), None)
 
 
-def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: Decimal, external_id: str | None) -> None:
-    """The provider charged `amount` for a capture of ours."""
-    if capture.state is CallState.SUCCEEDED:
+def capture_succeeded(
+    case: Case, payment: Payment, capture: Capture, amount: Decimal, external_id: str | None, at: str = ""
+) -> None:
+    """The provider charged `amount` for a capture of ours. `at`: when, where an event tells it."""
+    if capture.state is CallState.SUCCEEDED or (capture.state is CallState.FAILED and not at and AT in capture.facts):
+        # Said again; or the yes of a call that an event has overtaken, which says how it ended.
         capture.external_id = capture.external_id or external_id
         return
     asked = capture.amount if capture.state.open else ZERO
     covered = payment.see_captured(amount, external_id, asked=asked)
     capture.state, capture.external_id, capture.amount = CallState.SUCCEEDED, external_id, amount
+    _dated(capture, at)
     case.clear_exception(f"capture-failed/{capture.id}", "it was captured")
     told = {"payment": payment.id, "capture": capture.id, "amount": decimal_text(amount)}
     tell(case, Fact.PAYMENT_CAPTURED, capture.id, currency=payment.currency, **told)
@@ -80,6 +86,16 @@ def capture_succeeded(case: Case, payment: Payment, capture: Capture, amount: De
     settle_when_ended(case)
     if not covered:
         over_captured(case, payment, amount)
+
+
+def overtaken(capture: Capture, at: str) -> bool:
+    """Something later is known of the capture than what happened `at`."""
+    return bool(at) and at < str(capture.facts.get(AT, ""))
+
+
+def _dated(capture: Capture, at: str) -> None:
+    if at:
+        capture.facts = {**capture.facts, AT: at}
 
 
 def settle_when_ended(case: Case) -> None:
@@ -100,17 +116,23 @@ def over_captured(case: Case, payment: Payment, amount: Decimal) -> None:
     )
 
 
-def capture_failed(case: Case, payment: Payment, capture: Capture, words: str) -> None:
-    """The provider did not charge it. Nothing is stopped silently: a person reads why, in the provider's words."""
-    if not capture.state.open:
+def capture_failed(case: Case, payment: Payment, capture: Capture, words: str, at: str = "") -> None:
+    """The provider did not charge it, or took its yes back. Nothing is stopped silently: a person reads why, in the
+    provider's words."""
+    undone = capture.state is CallState.SUCCEEDED
+    if capture.state is CallState.FAILED or overtaken(capture, at) or (undone and not at):
         return
-    payment.capture_failed(capture.amount)
+    if undone:
+        payment.capture_undone(capture.amount)
+    else:
+        payment.capture_failed(capture.amount)
     capture.state = CallState.FAILED
     capture.facts = {**capture.facts, "words": words}
+    _dated(capture, at)
     case.raise_exception(
-        f"capture-failed/{capture.id}",
-        "capture_failed",
-        "A payment could not be captured",
+        f"capture-{'undone' if undone else 'failed'}/{capture.id}",
+        "capture_undone" if undone else "capture_failed",
+        "A payment that was captured has failed after all" if undone else "A payment could not be captured",
         f"{money_text(capture.amount, payment.currency)} at {payment.connection}: {words}",
         "Ask the customer for another way to pay, or try again.",
         f"hub payments capture {case.order.id} --reason WHY",
@@ -136,7 +158,8 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
     seen = refund.facts.get("seen", {})
     if external_id or by not in seen:
         refund.facts = {**refund.facts, "seen": {**seen, by: external_id or seen.get(by, "")}}
-    if refund.state is CallState.SUCCEEDED:
+    if refund.state is CallState.SUCCEEDED or refund.facts.get("undone"):
+        # Said again; or the yes of a call that came to nothing, as was told before.
         return
     payment = payment_of(case, refund.payment_id)
     if payment is not None:
@@ -160,27 +183,33 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
         tell_channel(case, refund)
 
 
-def refund_failed(case: Case, refund: Refund, by: str, words: str) -> None:
-    if not refund.state.open:
+def refund_failed(case: Case, refund: Refund, by: str, words: str, *, told: bool = False) -> None:
+    """The money did not go back, or came back to us. `told`: not by the answer to our call, but later."""
+    undone = refund.state is CallState.SUCCEEDED
+    if refund.state is CallState.FAILED or (undone and not told):
         return
     payment = payment_of(case, refund.payment_id)
-    if payment is not None:
+    if undone and payment is not None:
+        payment.refund_undone(refund.amount, refund.external_id)
+    elif undone:
+        journal_refund(case, refund, refund.external_id, -refund.amount)
+    elif payment is not None:
         payment.refund_failed(refund.amount)
     refund.state = CallState.FAILED
-    refund.facts = {**refund.facts, "words": words}
+    refund.facts = {**refund.facts, "words": words} | ({"undone": True} if told else {})
     case.raise_exception(
-        f"refund-failed/{refund.id}",
-        "refund_failed",
-        "Money could not be given back",
+        f"refund-{'undone' if undone else 'failed'}/{refund.id}",
+        "refund_undone" if undone else "refund_failed",
+        "Money that was given back has come back" if undone else "Money could not be given back",
         f"{money_text(refund.amount, refund.currency)} at {by}: {words}",
         "Give it back another way, or try again.",
         f"hub orders refund {case.order.id} --amount {decimal_text(refund.amount)} --reason WHY",
     )
-    told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
-    tell(case, Fact.REFUND_FAILED, refund.id, **told)
+    data = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
+    tell(case, Fact.REFUND_FAILED, refund.id, **data)
 
 
-def journal_refund(case: Case, refund: Refund, external_id: str | None) -> None:
+def journal_refund(case: Case, refund: Refund, external_id: str | None, amount: Decimal | None = None) -> None:
     """A refund of money that no payment of the order stands for has its journal entry all the same."""
     case.decision.writes.insert(
         "money_moves",
@@ -190,7 +219,7 @@ def journal_refund(case: Case, refund: Refund, external_id: str | None) -> None:
             "payment_id": None,
             "kind": "refunded",
             "currency": refund.currency,
-            "amount": refund.amount,
+            "amount": refund.amount if amount is None else amount,
             "external_id": external_id,
             "document": {"refund": refund.id},
             "at": case.now,

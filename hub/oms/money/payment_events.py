@@ -18,9 +18,10 @@ from hub.domain.payment import CallState, Capture, Payment, PaymentState
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import save, tell
+from hub.oms.desk.times import instant, instant_text
 from hub.oms.money.authorisation import ENDED, authorised, expired, payment_lost
 from hub.oms.money.pay import open_case_of, open_payment, payment_key
-from hub.oms.money.payment_answers import capture_failed, capture_succeeded, over_captured
+from hub.oms.money.payment_answers import capture_failed, capture_succeeded, over_captured, overtaken
 from hub.oms.ports import Rules
 
 ZERO = Decimal(0)
@@ -54,6 +55,7 @@ def _apply(case: Case, payment: Payment, incoming: Incoming, named: str) -> None
     """`named` is what the provider calls a payment that only our own key told apart: it came before the answer to the
     call, which would have said so."""
     record = incoming.record
+    at = instant(record.get("occurred_at"))
     event, words = str(record["event"]), case.discreet(str(record.get("words", "no reason given")))
     amount = Decimal(str(record["amount"])) if "amount" in record else None
     if event == "authorised":
@@ -64,7 +66,7 @@ def _apply(case: Case, payment: Payment, incoming: Incoming, named: str) -> None
     elif event == "capture_failed":
         capture = _ours(case, payment, incoming, amount)
         if capture is not None:
-            capture_failed(case, payment, capture, words)
+            capture_failed(case, payment, capture, words, instant_text(at or case.now))
     elif event == "voided":
         _voided(case, payment, amount)
     elif event == "expired":
@@ -82,7 +84,9 @@ def _captured(case: Case, payment: Payment, incoming: Incoming, amount: Decimal)
     external_id = str(incoming.record.get("external_id", "")) or None
     capture = _ours(case, payment, incoming, amount)
     if capture is not None:
-        capture_succeeded(case, payment, capture, amount, external_id)
+        at = instant_text(instant(incoming.record.get("occurred_at")) or case.now)
+        if not overtaken(capture, at):
+            capture_succeeded(case, payment, capture, amount, external_id, at)
         return
     if amount <= 0:
         return
@@ -125,8 +129,13 @@ def _dispute(case: Case, payment: Payment, event: str, incoming: Incoming, amoun
     """A customer takes the money back through the bank. What the ledger holds stays; the payout shows what it cost."""
     cause_key = f"disputed/{payment.id}"
     told = {"payment": payment.id, "currency": payment.currency}
+    at, known = str(incoming.record.get("occurred_at", "")), str(payment.facts.get("disputed_at", ""))
+    if at < known:
+        return
+    payment.facts = {**payment.facts, "disputed_at": at} if at else payment.facts
     if event == "disputed":
-        if payment.dispute is not None:
+        again = payment.dispute is PaymentState.WON and known and at > known
+        if payment.dispute is not None and not again:
             return
         payment.dispute = PaymentState.DISPUTED
         until = incoming.record.get("respond_by")
@@ -143,6 +152,7 @@ def _dispute(case: Case, payment: Payment, event: str, incoming: Incoming, amoun
         return
     payment.dispute = _DISPUTE[event]
     case.clear_exception(cause_key, "the dispute has ended")
+    case.clear_exception(f"dispute-lost/{payment.id}", "it was decided anew")
     tell(case, Fact.PAYMENT_DISPUTE_ENDED, incoming.fact_key, outcome=payment.dispute.value, **told)
     if payment.dispute is PaymentState.LOST:
         case.raise_exception(

@@ -44,6 +44,11 @@ def handle_refund(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], D
             return Decision(Verdict.WAITING, waits_for=waits_for, message="the order is not known")
         amount = Decimal(str(record.get("amount", "0")))
         known = _ours(case, incoming, amount, str(record.get("currency") or case.order.currency))
+        if record.get("state") == "failed":
+            if known is not None:
+                words = case.discreet(str(record.get("note", "no reason given")))
+                refund_failed(case, known, incoming.connection, words, told=True)
+            return save(case)
         asked_here = known is not None and known.purpose is not Purpose.OBSERVED
         for said in () if asked_here else record.get("lines") or ():
             line = case.order.external_line(str(said["external_line_id"]))
@@ -87,7 +92,7 @@ def _of_payment(incoming: Incoming, snapshot: Snapshot, rules: Rules, now: dt.da
         refund = _ours(case, incoming, amount, payment.currency)
         if refund is not None:
             words = case.discreet(str(record.get("note", "no reason given")))
-            refund_failed(case, refund, incoming.connection, words)
+            refund_failed(case, refund, incoming.connection, words, told=True)
     elif amount:
         _money(case, incoming, amount, payment)
         tell(case, Fact.ORDER_REFUNDED, incoming.fact_key, amount=decimal_text(amount))
