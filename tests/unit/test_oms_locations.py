@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hub.domain.decision import Verdict
+from hub.oms.sourcing.reroute import reroute_order
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
 D = Decimal
@@ -133,6 +134,31 @@ def test_sourcing_again_ends_with_a_person() -> None:
         bench.run("resource")
     assert "resource_limit" in bench.raised()
     assert bench.lines()["L1"] == {"open": D(1)}
+
+
+def test_what_was_turned_down_too_often_is_sourced_again_by_a_person_and_not_by_time() -> None:
+    places = [location(name, priority=number) for number, name in enumerate("abcdefg")]
+    bench = Bench(rules(*places))
+    for place in places:
+        bench.stock("TEE", place.id, 5)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.run("allocate")
+    for name in "abcdef":
+        says(bench, "rejected", at=name)
+        bench.run("allocate", "resource")
+    bench.later(days=2)
+    bench.run("allocate")
+    assert bench.lines()["L1"] == {"open": D(1)}
+    (raised,) = (one for one in bench.exceptions if one.kind == "resource_limit")
+    assert "orders reroute" in raised.hint
+    decision = bench.act(reroute_order, "eve", "they have it after all")
+    assert decision.message == "is sourced anew; every location may be asked again"
+    bench.run("allocate")
+    assert bench.lines()["L1"] == {"released": D(1)}
+    assert open_exceptions(bench) == []
+    says(bench, "rejected", at="a")
+    bench.run("allocate", "resource")
+    assert work_state(bench, "b") == "planned"
 
 
 def test_a_cancel_before_anything_was_sent_withdraws_the_work_and_the_posting() -> None:

@@ -30,7 +30,7 @@ from hub.oms.ports import Rules
 from hub.oms.promise.backorders import take_turns
 from hub.oms.promise.preorders import not_before, promise_dates
 from hub.oms.sourcing.another_day import look_when_it_opens, opens_again
-from hub.oms.sourcing.source import Sourcing, find_plan, keep
+from hub.oms.sourcing.source import Sourcing, find_plan, keep, waits_for_a_person
 from hub.oms.stock.expire import ask_for_expiry
 from hub.oms.stock.reserve import count_unassigned, give_back, reserve, soft, trim
 
@@ -72,7 +72,7 @@ def allocate(case: Case) -> None:
     for hold in order.open_holds():
         if hold.rule == Rule.NO_STOCK:
             release(case, hold, HUB)  # placed again below if there is still nothing
-    if not case.acts or order.cancelled or order.open_holds():
+    if not case.acts or order.cancelled or order.open_holds() or waits_for_a_person(case):
         count_unassigned(case)
         return
     homeless = no_store(case)

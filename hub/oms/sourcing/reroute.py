@@ -18,7 +18,7 @@ from hub.oms.desk.save import save
 from hub.oms.intake.groups import groups
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
-from hub.oms.sourcing.source import MORE_SHIPMENTS, document_of, exclude_location, find_plan
+from hub.oms.sourcing.source import MORE_SHIPMENTS, RESOURCED, document_of, exclude_location, find_plan
 from hub.oms.stock.reserve import count_unassigned
 
 ZERO = Decimal(0)
@@ -84,6 +84,8 @@ def reroute_order(
         if leaving in ("", work.location):
             free = {line.line_id: line.at_location - work.waiting(line.line_id) for line in work.lines}
             wishes[work.id] = {line_id: units for line_id, units in free.items() if units > 0}
+    if not any(wishes.values()) and not leaving and _waits_anywhere(case):
+        return _begin_again(case)
     if not any(wishes.values()):
         return _not_possible(case, f"nothing of it is at {leaving or 'a location'} that was not asked back already")
     ask(case, wishes, "resource", said)
@@ -95,6 +97,21 @@ def reroute_order(
         case.task("allocate", case.order.id, case.now)
     waits = sorted({work.location for work in case.work if wishes.get(work.id) and work not in moved})
     case.decision.message = f"{', '.join(waits)} was asked to give it back" if waits else "is sourced anew"
+    return save(case)
+
+
+def _waits_anywhere(case: Case) -> bool:
+    loose = (Bucket.OPEN, Bucket.BACKORDERED)
+    return any(line.ours and not line.is_kit and line.ledger.sum(loose) > 0 for line in case.order.lines)
+
+
+def _begin_again(case: Case) -> Decision:
+    """What nobody has is sourced as if no location had turned it down yet: a person has asked them, or knows more."""
+    forgotten = ("sourced_for", RESOURCED, "exclusions")
+    case.order.facts = {name: value for name, value in case.order.facts.items() if name not in forgotten}
+    case.clear_exception(f"resource-limit/{case.order.id}", "sourced anew by a person")
+    case.task("allocate", case.order.id, case.now, "begin-again")
+    case.decision.message = "is sourced anew; every location may be asked again"
     return save(case)
 
 

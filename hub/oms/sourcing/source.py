@@ -27,6 +27,8 @@ from hub.oms.sourcing.routing import choose_strategy
 ZERO = Decimal(0)
 RESOURCE_LIMIT = 5
 """Times an order is sourced again after shorts and rejections before a person must look."""
+RESOURCED = "resourced"
+"""Order fact: how often it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def exclude_location(case: Case, location: str, reason: str) -> None:
     """Do not ask a location again for this order for a while: it has just said that it cannot."""
     over = case.now + dt.timedelta(hours=case.rules.silence_hours)
     until = instant_text(over)
-    if int(case.order.facts.get("resourced", 0)) < RESOURCE_LIMIT:  # then a person decides, and time changes nothing
+    if int(case.order.facts.get(RESOURCED, 0)) < RESOURCE_LIMIT:  # then a person decides, and time changes nothing
         case.task("allocate", case.order.id, over, "exclusion", location)
     others = [item for item in case.order.facts.get("exclusions", ()) if item["location"] != location]
     entry = {"location": location, "reason": reason, "until": until}
@@ -133,19 +135,24 @@ def exclude_location(case: Case, location: str, reason: str) -> None:
 
 def source_again(case: Case, why: str) -> None:
     """Ask for the remainder to be sourced again, a bounded number of times."""
-    count = int(case.order.facts.get("resourced", 0)) + 1
-    case.order.facts = {**case.order.facts, "resourced": count}
+    count = int(case.order.facts.get(RESOURCED, 0)) + 1
+    case.order.facts = {**case.order.facts, RESOURCED: count}
     if count > RESOURCE_LIMIT:
         case.raise_exception(
             f"resource-limit/{case.order.id}",
             "resource_limit",
             "An order was sourced again too often",
             f"{count} locations in a row could not deliver ({why}).",
-            "Check the stock of its SKUs, then release or cancel the order.",
-            f"hub orders show {case.order.id} --why",
+            "Ask the locations and check the stock of its SKUs; then have it sourced anew, or cancel what is left.",
+            f"hub orders reroute {case.order.id} --reason WHY",
         )
         return
     case.task("resource", case.order.id, case.now, str(count))
+
+
+def waits_for_a_person(case: Case) -> bool:
+    """It was turned down so often that neither time nor stock has it sourced again."""
+    return f"resource-limit/{case.order.id}" in case.raised
 
 
 def keep(case: Case, sourcing: Sourcing) -> None:
@@ -164,7 +171,7 @@ def keep(case: Case, sourcing: Sourcing) -> None:
         case.clear_exception(f"shipment-limit/{case.order.id}", "allocated")
     elif any(exclusion.code == "max_shipments" for exclusion in sourcing.exclusions):
         _too_many_shipments(case, sourcing)
-    elif case.order.facts.get("resourced"):
+    elif case.order.facts.get(RESOURCED):
         _nothing_left(case, chosen)
     fact = Fact.ORDER_BACKORDERED if chosen.unfilled else Fact.ORDER_ALLOCATED
     tell(case, fact, locations=",".join(chosen.locations))
