@@ -493,7 +493,7 @@ def exceptions() -> str:
 
     rows: dict[tuple[str, str], tuple[str, str, str]] = {}
     for kind, (title, step, hint) in OF_DELIVERIES.items():
-        title = title.format(destination="...", capability="...")
+        title, hint = (text.format(destination="...", capability="...", delivery="...") for text in (title, hint))
         rows[kind, title] = (code(kind), title, f"{step} / {hint}")
     for path in sorted((ROOT / "hub").glob("**/*.py")):
         module = ast.parse(path.read_text("utf-8"))

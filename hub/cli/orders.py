@@ -135,8 +135,8 @@ def create(place: Place, file: Any, channel: str | None, as_json: bool) -> None:
     """Write an order from a FILE of JSON in canonical form (- for standard input), as POST /v1/orders takes it. One
     that its channel has stated before is changed by the difference."""
     done = act(place, "orders.write", text=file.read(), channel=channel)
-    words = f"{done['order']}: {done['outcome']}" + (", held" if done["held"] else "")
-    emit_result({**done, "message": done["message"] or words}, as_json=as_json)
+    words = f"{done['order']} of {done['channel']}: {done['outcome']}" + (", held" if done["held"] else "")
+    emit_result(done if as_json else {"message": words}, as_json=as_json)
 
 
 @orders.command("hold")

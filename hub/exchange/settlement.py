@@ -183,35 +183,36 @@ def overdue_task(delivery_id: str, attempt: int, due_at: dt.datetime) -> TaskReq
 _TEXTS: dict[str, tuple[str, str, str]] = {
     "refused": (
         "{destination} refused {capability}",
-        "the call is not repeated",
-        "correct the data there or here, then resend as new with a reason; or say with its id that it was done by hand",
+        "The call is not repeated. Correct the data there or here and resend it; or say that it was done by hand.",
+        "hub deliveries resend {delivery} --as-new --reason WHY",
     ),
     "retrying": (
         "{destination} does not take {capability}",
-        "the hub keeps trying, ever more slowly",
-        "see whether the other system is up; nothing is lost meanwhile",
+        "See whether the other system is up. The hub keeps trying, ever more slowly; nothing is lost meanwhile.",
+        "hub connections check {destination}",
     ),
     "gave_up": (
         "{destination}: {capability} was given up",
-        "nothing more is sent for these deliveries",
-        "retry them once the other system works again, or abandon them with a reason",
+        "Nothing more is sent for these deliveries. Retry them once the other system works, or abandon them.",
+        "hub deliveries retry {delivery}",
     ),
     "unknown": (
         "{destination}: nobody knows whether {capability} happened",
-        "the hub does not repeat a call that may have happened",
-        "look in the other system, then say: happened --external-id, did-not-happen, or abandon --reason",
+        "Look in the other system, then say so; the hub does not repeat a call that may have happened.",
+        "hub deliveries happened {delivery} --external-id ID, or did-not-happen, or abandon --reason WHY",
     ),
     "conflict": (
         "{destination} has another document under our reference",
-        "nothing more is sent for this delivery",
-        "compare both, then say: happened --external-id, did-not-happen, or abandon --reason",
+        "Compare both, then say which counts; nothing more is sent for this delivery.",
+        "hub deliveries happened {delivery} --external-id ID, or did-not-happen, or abandon --reason WHY",
     ),
     "overdue": (
         "{destination} took {capability} but has not answered",
-        "the delivery stays open; a late answer settles it",
-        "ask the other side, or mark it done elsewhere with its id",
+        "Ask the other side, or mark it done elsewhere with its id; a late answer settles it.",
+        "hub deliveries happened {delivery} --external-id ID --reason WHY",
     ),
 }
+"""Kind -> title, what a person does next, the command for it."""
 
 
 def exception_for(delivery: ClaimedDelivery, coming: Next, result: CallResult) -> ExceptionRequest | None:
@@ -233,7 +234,7 @@ def delivery_exception(
 ) -> ExceptionRequest:
     """The exception of one delivery, grouped by what is wrong: the same words of a refusal are one cause."""
     title, next_step, hint = _TEXTS[kind]
-    named = {"destination": destination, "capability": capability}
+    named = {"destination": destination, "capability": capability, "delivery": delivery_id}
     grouped = code or hashlib.sha256(words.encode()).hexdigest()[:16]
     cause = {"refused": f"/{grouped}", "conflict": f"/{delivery_id}"}.get(kind, "")
     return ExceptionRequest(
@@ -242,7 +243,7 @@ def delivery_exception(
         title=title.format(**named),
         detail=words or "the other side said nothing",
         next_step=next_step,
-        hint=hint,
+        hint=hint.format(**named),
         subject_kind="delivery",
         subject_id=delivery_id,
         order_id=order_id,
