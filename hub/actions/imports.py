@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hub.domain.decision import Decision, Verdict
+from hub.domain.decision import Decision, TaskRequest, Verdict
 from hub.domain.ids import derived_id
 from hub.domain.listing import Listing, clash
 from hub.domain.writeset import WriteSet
@@ -336,6 +336,7 @@ def _listing(hub: Hub, writer: Writer, row: Row, system: str) -> WriteSet:
     decision = Decision(subject=ours)
     decision.writes.insert("listings", kept, claim=True)
     decision.tasks += push_tasks(hub.rules, writer.now, [ours])  # the channel is told its levels under this name
+    decision.tasks.append(TaskRequest("release_holds", theirs, writer.now, f"release_holds/{theirs}/{kept['id']}"))
     return decision_rows(decision, writer)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.domain.decision import Decision, TaskRequest
 from hub.domain.listing import Listing, clash, meant
 from hub.domain.writeset import Insert, Update, WriteSet
 from hub.oms.promise.compare import Shown, compare_levels
@@ -174,3 +175,31 @@ def test_a_line_that_a_change_adds_is_read_by_what_counted_when_the_order_was_pl
     bench.fact("order_changes", {"fact_key": "c", "order_external_id": "4507", "lines": [added]})
     assert sold(bench) == ["TEE", "MUG-RED"]
     assert not bench.store.rows("holds", {})
+
+
+def test_a_hold_for_a_name_that_nobody_knew_goes_when_the_name_is_listed() -> None:
+    bench = telling()
+    bench.order(order_record(("L1", "SHIRT", 2), ("L2", "MUG-RED", 1)))
+    bench.run("allocate")
+    assert told_levels(bench)["TEE"] == "6"
+    imported(bench, "SHIRT", "TEE")
+    bench.commit(Decision(tasks=[TaskRequest("release_holds", "SHIRT", bench.now, "release_holds/SHIRT/1")]))
+    bench.run("release_holds")
+    assert sold(bench) == ["TEE", "MUG-RED"]
+    assert [row["released_by"] for row in bench.store.rows("holds", {})] == ["hub"]
+    (waiting,) = bench.store.rows("reservations", {"state": "unassigned"})
+    assert (waiting["sku"], waiting["quantity"]) == ("TEE", D(2))
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"released": D(2)}, "L2": {"released": D(1)}}
+    levels = told_levels(bench)
+    assert (levels["TEE"], levels["SHIRT"]) == ("4", "4")
+
+
+def test_demand_follows_a_line_whose_sku_its_channel_corrects() -> None:
+    bench = telling()
+    bench.order(order_record(("L1", "MUG-REB", 20), ("L2", "TEE", 1)))
+    bench.run("allocate")
+    bench.order(order_record(("L1", "MUG-RED", 20), ("L2", "TEE", 1), source_version="2026-11-02T10:00:00.000000Z"))
+    bench.run("allocate")
+    (waiting,) = bench.store.rows("reservations", {"state": "unassigned"})
+    assert (waiting["sku"], waiting["quantity"]) == ("MUG-RED", D(10))

@@ -21,6 +21,7 @@ from hub.oms.stock.reserve import UNASSIGNED
 
 ZERO = Decimal(0)
 CHUNK = 500
+PAGE = 10_000
 WINDOW = 20
 """Orders that look at once when goods come; each that takes or leaves them has the next one look."""
 Row = Mapping[str, Any]
@@ -123,10 +124,20 @@ def _queues(snapshot: Snapshot, skus: Sequence[str]) -> dict[str, list[Row]]:
     """SKU -> its queue, first place first."""
     found: dict[str, list[Row]] = {}
     for start in range(0, len(skus), CHUNK):
-        where = {**UNASSIGNED, "sku": tuple(skus[start : start + CHUNK])}
-        for row in snapshot.rows("reservations", where, order_by=("place", "id")):
+        for row in _some(snapshot, tuple(skus[start : start + CHUNK])):
             found.setdefault(row["sku"], []).append(row)
     return found
+
+
+def _some(snapshot: Snapshot, skus: tuple[str, ...]) -> list[Row]:
+    """The queues of some SKUs; of one SKU the first of a very long one, but never none of it."""
+    rows: list[Row] = list(
+        snapshot.rows("reservations", {**UNASSIGNED, "sku": skus}, order_by=("place", "id"), limit=PAGE)
+    )
+    if len(rows) < PAGE or len(skus) == 1:
+        return rows
+    half = len(skus) // 2
+    return _some(snapshot, skus[:half]) + _some(snapshot, skus[half:])
 
 
 def _priority(case: Case, location: str) -> int:

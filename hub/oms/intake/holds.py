@@ -17,6 +17,8 @@ from hub.oms.desk.times import instant_text
 from hub.oms.intake.doubles import doubles
 from hub.oms.intake.hold_box import box
 from hub.oms.intake.kits import explode, keep_in_step
+from hub.oms.intake.listings import take_our_name
+from hub.oms.stock.reserve import count_unassigned
 
 MANUAL = HoldKind.MANUAL.value
 AUTHORISATION = "authorisation"
@@ -225,7 +227,7 @@ def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:
 
 
 def release_known_skus(case: Case) -> None:
-    """Release unknown_sku holds whose SKU is an item now, and go on with the order."""
+    """Release unknown_sku holds whose SKU is an item now, or is listed as one, and go on with the order."""
     order = case.order
     prefix = f"{order.id}/{Rule.UNKNOWN_SKU}/"
     held = [
@@ -233,6 +235,9 @@ def release_known_skus(case: Case) -> None:
         for hold in _open(order.holds)
         if hold.id.startswith(prefix)
     ]
+    for _, line in held:
+        if line is not None and case.channel is not None:
+            take_our_name(line, case.snapshot, case.channel, order.placed_at)
     known = case.items([line.sku for _, line in held if line is not None and line.sku])
     released = [hold for hold, line in held if line is not None and line.sku in known]
     for hold in released:
@@ -240,6 +245,7 @@ def release_known_skus(case: Case) -> None:
     if released:
         explode(case)
         keep_in_step(case)
+        count_unassigned(case)
     if released and case.acts and not order.open_holds():
         case.task("allocate", order.id, case.now)
 

@@ -15,8 +15,12 @@ from hub.oms.desk.load import open_case
 from hub.oms.desk.save import push_tasks, save
 from hub.oms.intake.holds import release_known_skus
 from hub.oms.ports import Rules
+from hub.oms.stock.reserve import UNASSIGNED
 
 _IDENTITY = ("external_id", "source_version")
+CHUNK = 500
+MOST = 1_000_000
+"""Orders that may wait for one SKU: whoever connects a channel before importing items has all of them wait."""
 
 
 def handle_item(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], Decision]:
@@ -72,7 +76,8 @@ def _no_kit(incoming: Incoming, snapshot: Snapshot, sku: str) -> Decision | None
 
 
 def handle_release_holds(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
-    """The task `release_holds`: subject is a SKU that is known now, or (with payload `order`) one order that waited.
+    """The task `release_holds`: subject is a SKU that is known now, also as a channel's name of an item, or (with
+    payload `order`) one order that waited.
 
     The SKU's task only finds the orders and asks for one task each, so that no decision touches many orders.
     """
@@ -86,13 +91,22 @@ def handle_release_holds(rules: Rules) -> Callable[[DueTask, Snapshot, dt.dateti
             release_known_skus(case)
             return save(case)
         decision = Decision(subject=task.subject)
-        held = snapshot.rows("holds", {"rule": Rule.UNKNOWN_SKU.value, "released_at": None})
-        orders = tuple(sorted({row["order_id"] for row in held}))
-        lines = snapshot.rows("order_lines", {"order_id": orders, "sku": task.subject}) if orders else []
-        for waiting in sorted({row["order_id"] for row in lines}):
+        for waiting in sorted(_waiting_for(snapshot, task.subject)):
             payload = {"order": waiting}
             key = f"release_holds/{task.subject}/{waiting}/{task.id}"
             decision.tasks.append(TaskRequest("release_holds", task.subject, now, key, payload))
         return decision
 
     return release_holds
+
+
+def _waiting_for(snapshot: Snapshot, sku: str) -> set[str]:
+    """Orders that may be held for a SKU: those whose demand for it is counted, and those held just now, before it was."""
+    counted = {row["order_id"] for row in snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)}
+    where = {"rule": Rule.UNKNOWN_SKU.value, "released_at": None}
+    fresh = [row["order_id"] for row in snapshot.rows("holds", where, order_by=("-placed_at",))]
+    uncounted = sorted({*fresh} - counted)
+    for start in range(0, len(uncounted), CHUNK):
+        lines = snapshot.rows("order_lines", {"order_id": tuple(uncounted[start : start + CHUNK]), "sku": sku})
+        counted |= {row["order_id"] for row in lines}
+    return counted

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.domain.decision import Incoming
 from hub.domain.listing import Listing, meant
+from hub.domain.order import OrderLine
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.times import instant
 from hub.oms.ports import Channel
@@ -42,6 +43,16 @@ def translated(record: dict[str, Any], snapshot: Snapshot, channel: Channel, at:
         for line in record["lines"]
     ]
     return {**record, "lines": lines}
+
+
+def take_our_name(line: OrderLine, snapshot: Snapshot, channel: Channel, at: dt.datetime | None) -> None:
+    """A line that was captured under a name that nobody knew then, and that is listed since."""
+    if not line.sku or line.details.get(LISTING):
+        return
+    ours = meant(listings_of(snapshot, channel, line.sku), at)
+    if ours is not None and ours != line.sku:
+        line.details = {**line.details, LISTING: line.sku}
+        line.sku = ours
 
 
 def listings_of(snapshot: Snapshot, channel: Channel, theirs: str) -> list[Listing]:

@@ -15,7 +15,7 @@ from hub.domain.supply import to_come
 from hub.oms.desk.times import instant_text
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import names_of
-from hub.oms.promise.promise import at_location, places_of, promises
+from hub.oms.promise.promise import MOST, at_location, places_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
 ZERO = Decimal(0)
@@ -39,7 +39,7 @@ def explain_availability(
     item = snapshot.row("items", {"sku": sku})
     stock = snapshot.rows("stock", {"sku": sku}, order_by=("location",))
     supply = snapshot.rows("supply", {"sku": sku}, order_by=("expected_at", "id"))
-    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("place", "id"))
+    waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("place", "id"), limit=MOST)
     if item is None and not stock and not supply and not waiting:
         return None
     asked = [channel] if channel is not None else _told(rules)

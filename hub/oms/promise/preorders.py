@@ -24,6 +24,7 @@ from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant, instant_text
 from hub.oms.ports import Rules
 from hub.oms.promise.place import place_of
+from hub.oms.promise.promise import MOST
 from hub.oms.returns.claims import change_claim, claims_of, redeal_soon, settle_claims
 from hub.oms.stock.reserve import UNASSIGNED
 from hub.oms.telling.tell import notify, push_order_status, writes
@@ -72,14 +73,12 @@ def handle_redeal(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], De
     def redeal_supply(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
         sku = task.subject
         claims: dict[str, dict[str, Decimal]] = {}
-        for claim in snapshot.rows("supply_claims", {"sku": sku}):
+        claimed = snapshot.rows("supply_claims", {"sku": sku}, limit=MOST)
+        for claim in claimed:
             if claim["quantity"] > 0 and claim["supply_id"]:
                 claims.setdefault(claim["line_id"], {})[claim["supply_id"]] = claim["quantity"]
         dates = {row["id"]: row["expected_at"] for row in snapshot.rows("supply", {"sku": sku})}
-        due = {
-            (claim["line_id"], claim["supply_id"]): claim["due_at"]
-            for claim in snapshot.rows("supply_claims", {"sku": sku})
-        }
+        due = {(claim["line_id"], claim["supply_id"]): claim["due_at"] for claim in claimed}
         queue = _queue(snapshot, sku, set(claims))
         dealt = deal([Place(row["line_id"], row["place"], row["quantity"]) for row in queue], _all(snapshot, sku))
         decision = Decision(subject=sku)
@@ -233,7 +232,7 @@ def _dates(claims: Sequence[Claim]) -> dict[str, Decimal]:
 
 def _queue(snapshot: Snapshot, sku: str, promised: set[str]) -> list[dict[str, Any]]:
     """Who is dealt to: all who wait but what is held, unless it was promised something."""
-    rows = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("place", "id"))
+    rows = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, order_by=("place", "id"), limit=MOST)
     return [row for row in rows if row["turn"] != Turn.HELD or row["line_id"] in promised or _by_day(row)]
 
 

@@ -156,7 +156,7 @@ def count_unassigned(case: Case) -> None:
             _less(known, known.quantity, R.RELEASED)
             known.expires_at = case.now
         elif known is not None:
-            known.quantity = wanted
+            known.sku, known.quantity = line.sku or known.sku, wanted
             known.place = place_of(case)
             _take_turn(case, line, known)
 
