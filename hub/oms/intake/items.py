@@ -101,7 +101,7 @@ def handle_release_holds(rules: Rules) -> Callable[[DueTask, Snapshot, dt.dateti
 
 
 def _waiting_for(snapshot: Snapshot, sku: str) -> set[str]:
-    """Orders that may be held for a SKU: those whose demand for it is counted, and those held just now, before it was."""
+    """Orders that may be held for a SKU: those whose demand is counted, and those held just now, before it was."""
     counted = {row["order_id"] for row in snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)}
     where = {"rule": Rule.UNKNOWN_SKU.value, "released_at": None}
     fresh = [row["order_id"] for row in snapshot.rows("holds", where, order_by=("-placed_at",))]
