@@ -8,7 +8,8 @@ from decimal import Decimal
 from hub.domain.decision import Decision, EventRequest, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.order import OrderStatus, status
+from hub.domain.money import decimal_text
+from hub.domain.order import Hold, OrderStatus, status
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import StockChange
 from hub.oms.change.cancel_by_hand import cancel_lines
@@ -16,7 +17,7 @@ from hub.oms.desk.load import Case, new_hold, open_case
 from hub.oms.desk.save import push_tasks, save
 from hub.oms.desk.times import instant_text
 from hub.oms.desk.waiting import wake_waiting
-from hub.oms.intake.hold_box import RELEASE, box
+from hub.oms.intake.hold_box import RELEASE, THEN, box
 from hub.oms.intake.holds import MANUAL, release
 from hub.oms.ports import Rules
 
@@ -50,7 +51,23 @@ def hold_order(
         hold.until, hold.then = until, then
     case.order.holds.append(hold)
     box(case, hold)
-    return save(case)
+    decision = save(case)
+    decision.message = _still_leaves(case, hold)
+    return decision
+
+
+def _still_leaves(case: Case, hold: Hold) -> str:
+    """What a hold does not stop, in words; empty where it stops everything."""
+    out: dict[str, Decimal] = {}
+    for work in case.work:
+        units = sum((part.at_location for part in work.lines), Decimal(0))
+        if units > 0:
+            out[work.location] = out.get(work.location, Decimal(0)) + units
+    if not out:
+        return ""
+    who = ", ".join(f"{location} has {decimal_text(units)} units" for location, units in sorted(out.items()))
+    ends = f"; at {instant_text(hold.until)}: {THEN[hold.then]}" if hold.until is not None else ""
+    return f"is held, but {who} of it, which may still leave; cancel them to have them asked back{ends}"
 
 
 def release_order(

@@ -11,6 +11,7 @@ import pytest
 
 from hub.domain.decision import Answer, Decision, EffectRequest, Question
 from hub.oms.handlers import build
+from hub.oms.people import hold_order, release_order
 from hub.oms.ports import LabelRule
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
@@ -453,3 +454,16 @@ def test_each_package_of_a_shipment_is_told_with_the_carrier_of_its_own_label() 
     bench.fact("shipments", notice, connection="wms-east")
     said = [(one.record["tracking_number"], one.record["carrier"]) for one in bench.sent("push_shipment")]
     assert said == [("TN1", "fast-air"), ("TN2", "acme-post")]
+
+
+def test_no_label_is_bought_for_what_is_held_until_it_is_released() -> None:
+    bench = packing()
+    pack(bench)
+    held = bench.act(hold_order, "ann", "looks odd")
+    assert "east has 2 units of it, which may still leave" in held.message
+    rate(bench)
+    assert bench.sent("buy_label") == []
+    bench.act(release_order, "ann", "called back")
+    bench.later(minutes=6)
+    rate(bench)
+    assert len(bench.sent("buy_label")) == 1

@@ -22,6 +22,7 @@ from hub.domain.order import Effects
 from hub.domain.package import CarriedLine, CarriedPackage, CarrierLabel, LabelState, Rate, choose
 from hub.domain.shipment import PackageState
 from hub.domain.snapshot import Snapshot
+from hub.domain.validation import Rule
 from hub.oms.desk.load import Case, open_case, tracking_key
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant_text
@@ -145,6 +146,9 @@ def rate_query(rules: Rules) -> QueryHandler:
         if found is None:
             return Decision(Verdict.IGNORED, message="the package needs no label any more")
         case, package, rule = found
+        if _held(case, package):
+            _ask(case, package, now + ASKS_AGAIN)
+            return save(case)
         wanted = _service(case, rule, package)
         rates = [_rate(one) for one in (answer.record or {}).get("rates", ())]
         chosen = choose(rates, wanted, case.order.currency or "")
@@ -170,6 +174,12 @@ def _waiting_package(
     location = case.location(package.location)
     rule = location.labels if location else None
     return None if rule is None or _missing(case, package) else (case, package, rule)
+
+
+def _held(case: Case, package: CarriedPackage) -> bool:
+    """Nobody pays for the way of what is held. (Goods that another line waits for hold nothing that is packed.)"""
+    holds = [*case.order.open_holds(), *(one for part in package.lines for one in case.order.open_holds(part.line_id))]
+    return any(hold.rule != Rule.NO_STOCK for hold in holds)
 
 
 def _why_not(answer: Answer, rates: list[Rate], chosen: Rate | None, rule: LabelRule, wanted: str) -> str:
