@@ -17,7 +17,7 @@ from hub.oms.fulfilment.tracking import handle_scan
 from hub.oms.fulfilment.transfer import handle_overdue
 from hub.oms.intake.capture import handle_order
 from hub.oms.intake.customer import handle_customer
-from hub.oms.intake.hold_tasks import handle_hold_box, handle_recheck
+from hub.oms.intake.hold_tasks import handle_hold_box, handle_recheck, handle_recheck_held
 from hub.oms.intake.items import handle_item, handle_release_holds
 from hub.oms.intake.order_change import handle_order_change
 from hub.oms.intake.replaced import handle_carry_over
@@ -28,7 +28,7 @@ from hub.oms.money.refund import handle_refund
 from hub.oms.ports import Rules
 from hub.oms.promise.backorders import handle_backorder_end
 from hub.oms.promise.preorders import REPROMISE, handle_redeal, handle_repromise
-from hub.oms.promise.publish import handle_push_stock, handle_stock_stale
+from hub.oms.promise.publish import handle_push_all, handle_push_stock, handle_stock_stale
 from hub.oms.promise.supply import handle_supply
 from hub.oms.returns.claims import REDEAL
 from hub.oms.returns.receive import handle_return_inspection
@@ -85,12 +85,14 @@ def build(rules: Rules) -> Handlers:
             REPROMISE: handle_repromise(rules),
             "confirm": allocate,
             "push_stock": handle_push_stock(rules),
+            "push_all": handle_push_all(rules),
             "stock_stale": handle_stock_stale(rules),
             "watch_stock": handle_watch_stock(rules),
             "release_holds": handle_release_holds(rules),
             "carry_over": handle_carry_over(rules),
             "hold_box": handle_hold_box(rules),
             "recheck_holds": handle_recheck(rules),
+            "recheck_held": handle_recheck_held(rules),
             "reservation_expiry": handle_reservation_expiry(rules),
             "tell_cancellation": handle_tell_cancellation(rules),
             "silence": handle_silence(rules),

@@ -16,8 +16,10 @@ from sqlalchemy import Connection
 
 from hub.config.load import load_blob
 from hub.config.revision import from_blob
+from hub.domain.decision import TaskRequest
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import WriteSet
+from hub.exchange.decisions import task_row
 from hub.exchange.exceptions import audit
 from hub.runtime.configuration import Loaded
 from hub.runtime.connections import connector_infos, library_of
@@ -30,6 +32,12 @@ PREVIOUS = "previous_revision"
 """What was active before: where `hub config rollback` goes back to."""
 REFUSED = "rolled_back_revision"
 """What a person went back from: files that still say it are not adopted by a start, only by `hub config apply`."""
+
+
+LOOKS = ("recheck_held", "push_all")
+"""Kinds of the tasks that look at everything again under a new revision: what is held, and what channels were told."""
+ADOPTED_BY_THEN = dt.timedelta(seconds=10)
+"""The processes of a hub have taken up a new revision by then."""
 
 
 class NoRevision(Exception):
@@ -124,6 +132,9 @@ def record_revision(
                     "settings", {"name": ACTIVE, "value": known}, {"value": revision, "updated_at": now}, expect=None
                 )
                 _set(snapshot, writes, PREVIOUS, known, now)
+                for kind in LOOKS:
+                    look = TaskRequest(kind, revision, now + ADOPTED_BY_THEN, f"{kind}/{revision}/{now.isoformat()}")
+                    writes.insert("tasks", task_row(look, now), ignore=True)
             audit(writes, why.action, revision, why.who, why.reason, now, {"from": known} if known else {})
         wanted = refuse or ("" if refused_revision(snapshot) == revision else None)
         if wanted is not None:

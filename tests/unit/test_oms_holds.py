@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from hub.domain.decision import Decision
+from hub.domain.decision import Decision, MappingHold, TaskRequest
+from hub.domain.listing import Listing
 from hub.oms.people import cancel_order, hold_order, release_order
 from hub.oms.ports import HoldBox
 from tests.property.memory_store import Bench, channel, location, order_record, rules
@@ -166,3 +168,47 @@ def test_no_event_tells_who_the_buyer_of_a_double_is() -> None:
     key = bench.the_order()["duplicate_key"]
     assert len(key) == 32
     assert "buyer@example.com" not in str(bench.the_order())
+
+
+def test_another_configuration_is_taken_to_what_is_held_and_to_what_channels_were_told() -> None:
+    strict = rules(
+        location("east"),
+        channels={"shop": channel(value_limits={"USD": Decimal(5)})},
+        takers={"push_inventory": ("shop",)},
+        unknown_sku="hold_order",
+    )
+    bench = Bench(strict)
+    bench.stock("TEE", "east", 10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.order(order_record(("L1", "MUG", 1), external_id="4508"))
+    bench.later(seconds=10)
+    bench.run()
+    assert [(row["rule"], row["released_at"]) for row in bench.store.rows("holds", {})] == [
+        ("value_limit", None),
+        ("unknown_sku", None),
+        ("value_limit", None),
+    ]
+    lenient = channel(
+        value_limits={"USD": Decimal(500)}, threshold=Decimal(2), listings={"MUG": (Listing("MUG", "TEE"),)}
+    )
+    bench.rules = replace(strict, channels={"shop": lenient})
+    looks = [TaskRequest(kind, "r2", bench.now, kind) for kind in ("recheck_held", "push_all")]
+    bench.commit(Decision(tasks=looks))
+    bench.later(seconds=10)
+    bench.run()
+    assert {row["status"] for row in bench.store.rows("orders", {})} == {"confirmed"}
+    assert {row["sku"] for row in bench.store.rows("order_lines", {})} == {"TEE"}
+    bench.later(seconds=10)
+    bench.run()
+    assert bench.sent("push_inventory")[-1].record["available"] == "6"
+
+
+def test_what_an_order_lacks_while_its_channel_keeps_it_back_is_no_finding_when_it_is_looked_at_again() -> None:
+    bench = Bench(rules(location("east"), duplicate_within=dt.timedelta(hours=1)))
+    bench.stock("TEE", "east", 10)
+    pending = order_record(("L1", "TEE", 1))
+    del pending["ship_to"]
+    bench.order(pending, holds=[MappingHold("payment_state", "pending", "it is not paid yet")])
+    bench.later(minutes=1)
+    bench.run("recheck_holds")
+    assert [row["rule"] for row in bench.store.rows("holds", {})] == ["pending"]

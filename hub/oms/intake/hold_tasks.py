@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from hub.domain.decision import Decision, DueTask, Verdict
+from hub.domain.decision import Decision, DueTask, TaskRequest, Verdict
 from hub.domain.events import Fact
 from hub.domain.order import Hold
 from hub.domain.snapshot import Snapshot
@@ -14,10 +14,11 @@ from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant_text
 from hub.oms.intake.hold_box import CANCEL, RELEASE, still_boxed
-from hub.oms.intake.holds import recheck_holds, release
+from hub.oms.intake.holds import RECHECKED, recheck_holds, release, release_known_skus
 from hub.oms.ports import Rules
 
 TIME_BOX = "time box"
+MOST = 1_000_000
 
 
 def handle_hold_box(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
@@ -66,9 +67,24 @@ def handle_recheck(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], D
         if case is None or not case.acts:
             return Decision(Verdict.IGNORED, message="there is nothing to do for the order")
         before = case.order.held
+        release_known_skus(case)
         recheck_holds(case)
         if before and not case.order.open_holds():
             case.task("allocate", case.order.id, now)
         return save(case)
 
     return look_again
+
+
+def handle_recheck_held(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `recheck_held`: the configuration is another one; every order that a rule holds is looked at again."""
+    del rules
+
+    def look_at_all(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        decision = Decision(subject=task.subject)
+        where = {"rule": tuple(sorted(RECHECKED)), "released_at": None}
+        for order in sorted({row["order_id"] for row in snapshot.rows("holds", where, limit=MOST)}):
+            decision.tasks.append(TaskRequest("recheck_holds", order, now, f"recheck_holds/{order}/{task.id}"))
+        return decision
+
+    return look_at_all

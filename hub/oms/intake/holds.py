@@ -65,6 +65,8 @@ def recheck_holds(case: Case) -> None:
     What only a statement of the source can cure stays as it is."""
     record = record_of(case)
     findings = [] if _over(case) else check(_facts(case, record, record))
+    if any(hold.open and hold.rule == Rule.PENDING for hold in case.order.holds):
+        findings = [finding for finding in findings if finding.rule not in TOLD_LATER]
     wanted = {}
     for finding in findings:
         if finding.rule not in BY_SOURCE:
@@ -76,7 +78,7 @@ def recheck_holds(case: Case) -> None:
             release(case, hold, HUB)
 
 
-BY_SOURCE = frozenset({Rule.TOTALS, Rule.PAYMENT, Rule.NO_LINES, Rule.VALUE_LIMIT})
+BY_SOURCE = frozenset({Rule.TOTALS, Rule.PAYMENT, Rule.NO_LINES})
 RECHECKED = frozenset(rule.value for rule in CHECKS if rule not in BY_SOURCE)
 
 

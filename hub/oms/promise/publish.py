@@ -65,6 +65,19 @@ def handle_stock_stale(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime
     return stock_stale
 
 
+def handle_push_all(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
+    """The task `push_all`: the configuration is another one; what channels were told may not be what they may sell."""
+
+    def push_all(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
+        decision = Decision(subject=task.subject)
+        told = {row["sku"] for row in snapshot.rows("pushed_stock", {}, limit=MOST_SKUS)}
+        counted = {row["sku"] for row in snapshot.rows("stock", {}, limit=MOST_SKUS)}
+        decision.tasks += push_tasks(rules, now, sorted(told | counted))
+        return decision
+
+    return push_all
+
+
 def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
     """Read what pushing these SKUs will ask for."""
     if not skus:
