@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hub.cli.failure import FAILED, Failure
-from hub.cli.output import counted, emit_json, emit_result, emit_table, json_option
+from hub.cli.output import cell, counted, emit_json, emit_result, emit_table, json_option
 from hub.cli.session import act, ask, environment, load
 from hub.runtime.place import Place
 
@@ -21,9 +21,9 @@ def connections() -> None:
 @json_option
 @click.pass_obj
 def list_(place: Place, as_json: bool) -> None:
-    """The configured connections: what each reads, and what is sent to it."""
+    """The configured connections: what each reads, what is sent to it, and why something of it waits now."""
     if place.remote:
-        names = ("id", "connector", "effects", "streams", "effects_out")
+        names = ("id", "connector", "effects", "streams", "effects_out", "paused_reason", "waiting")
         rows = [{name: row[name] for name in names} for row in ask(place, "connections.list")]
     else:
         rows = [
@@ -36,6 +36,7 @@ def list_(place: Place, as_json: bool) -> None:
             }
             for connection in load(place).bundle.connections.values()
         ]
+        _add_waiting(place, rows)
     if as_json:
         emit_json(rows)
         return
@@ -47,6 +48,25 @@ def list_(place: Place, as_json: bool) -> None:
         ("effects_out", "GETS"),
     )
     emit_table(rows, columns, empty="No connections are configured.")
+    for row in rows:
+        if row["paused_reason"] is not None:
+            click.echo(f"{row['id']} is paused: {row['paused_reason'] or 'by a person'} (`hub connections resume`)")
+        for one in row["waiting"]:
+            click.echo(f"{row['id']} {one['stream']} is read again at {cell(one['until'])}: {one['why']}")
+
+
+def _add_waiting(place: Place, rows: list[dict[str, Any]]) -> None:
+    """What the hub's data know of each; nothing where it has never run."""
+    try:
+        found = ask(place, "connections.waiting")
+    except Failure as error:
+        if error.exit_code != FAILED:
+            raise
+        found = {"paused": [], "waiting": []}
+    paused = {one["connection"]: one["paused_reason"] or "" for one in found["paused"]}
+    for row in rows:
+        row["paused_reason"] = paused.get(row["id"])
+        row["waiting"] = [one for one in found["waiting"] if one["connection"] == row["id"]]
 
 
 @connections.command("check")

@@ -25,6 +25,7 @@ from hub.views.work import (
     paused_connections,
     show_delivery,
     show_exception,
+    waiting_reads,
 )
 
 
@@ -32,8 +33,13 @@ def _status(connection: Connection) -> dict[str, Any]:
     return {
         "counts": counts(connection),
         "deliveries": deliveries_by_destination(connection),
-        "paused": paused_connections(connection),
+        **_waiting(connection),
     }
+
+
+def _waiting(connection: Connection) -> dict[str, Any]:
+    now = dt.datetime.now(dt.UTC)
+    return {"paused": paused_connections(connection), "waiting": waiting_reads(connection, now)}
 
 
 def _verify(connection: Connection) -> dict[str, Any]:
@@ -67,6 +73,7 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "payouts.get": show_payout,
     "payouts.unmatched": unmatched_lines,
     "status": _status,
+    "connections.waiting": _waiting,
     "verify": _verify,
     "work.list": list_work,
     "work.get": show_work,

@@ -20,17 +20,17 @@ def status(place: Place, as_json: bool) -> None:
     """Who runs, how much of everything is in which state, what needs you."""
     owner = None if place.remote else owner_of(place)
     found = ask(place, "status")
-    state, by_destination, paused = found["counts"], found["deliveries"], found["paused"]
+    state, by_destination, paused, waiting = (found[name] for name in ("counts", "deliveries", "paused", "waiting"))
     if as_json:
-        items = [{"kind": kind, **found} for kind, found in state.items()]
-        emit_json(items, owner=owner, paused=paused)
+        items = [{"kind": kind, **counted} for kind, counted in state.items()]
+        emit_json(items, owner=owner, paused=paused, waiting=found["waiting"])
         return
     if place.remote:
         click.echo(f"hub        running, version {found['version']}")
     else:
         click.echo(f"hub        {'running, process ' + str(owner) if owner else 'not running'}; data in {place.home}")
-    for kind, found in state.items():
-        click.echo(f"{kind:<10} " + (", ".join(f"{count} {name}" for name, count in sorted(found.items())) or "none"))
+    for kind, counted in state.items():
+        click.echo(f"{kind:<10} " + (", ".join(f"{count} {name}" for name, count in sorted(counted.items())) or "none"))
     for row in by_destination:
         if row["state"] not in ("acknowledged", "withdrawn", "coalesced", "abandoned", "suppressed"):
             click.echo(
@@ -39,6 +39,8 @@ def status(place: Place, as_json: bool) -> None:
             )
     for row in paused:
         click.echo(f"  {row['connection']} is paused: {row['paused_reason']} (`hub connections resume`)")
+    for row in waiting:
+        click.echo(f"  {row['connection']} {row['stream']} is read again at {cell(row['until'])}: {row['why']}")
     if state["exceptions"]:
         click.echo("`hub exceptions list` shows what needs you")
 

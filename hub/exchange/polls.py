@@ -33,6 +33,7 @@ MAX_SECONDS = 60.0
 of a lease."""
 TELLS_AFTER = 3
 PAUSED_SECONDS = 60.0
+PAUSED = "the connection is paused"
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Polls:
         view, stream = self._target(task.payload)
         name = f"{view.id}|{stream}"
         if self.gates.paused(view.id):
-            return Again(PAUSED_SECONDS)
+            return Again(PAUSED_SECONDS, PAUSED)
         try:
             more = self._read(view, stream, name)
         except Exception as error:  # noqa: BLE001 - whatever a connector raises says what became of the read
@@ -84,7 +85,7 @@ class Polls:
         view, stream = self._target(task.payload)
         external_id = str(task.payload["external_id"])
         if self.gates.paused(view.id):
-            return Again(PAUSED_SECONDS)
+            return Again(PAUSED_SECONDS, PAUSED)
         try:
             found: Receipt | Missing = view.connector.fetch(stream, external_id)
         except Exception as error:
@@ -109,7 +110,8 @@ class Polls:
         with self.lock:
             count = self.failures[name] = self.failures.get(name, 0) + 1
         if result.resolution is Resolution.RATE_LIMITED and result.retry_after_seconds is not None:
-            return Again(retry_after_delay(result.retry_after_seconds, self.random))
+            asked = f"it asks us to wait: {masked(result.words) or 'too many calls'}"
+            return Again(retry_after_delay(result.retry_after_seconds, self.random), asked)
         if result.resolution is Resolution.AUTH_FAILED:
             coming = Next("retry", pauses=True)
             note_auth_failure(self.gates, self.store, view, coming, result, self.clock.now())
@@ -118,7 +120,8 @@ class Polls:
             self.store.accept([], cursor=(name, ""))
         if count >= TELLS_AFTER or result.resolution is Resolution.GONE:
             self._apply(lambda snapshot: self._told(snapshot, view.id, stream, result))
-        return Again(backoff_seconds(count, self.random))
+        often = "" if count == 1 else f" ({count} times in a row)"
+        return Again(backoff_seconds(count, self.random), f"{masked(result.words) or 'it said nothing'}{often}")
 
     def _told(self, snapshot: Snapshot, connection: str, stream: str, result: CallResult) -> WriteSet:
         writes = WriteSet()

@@ -35,9 +35,11 @@ Worker = Callable[[DueTask], "Again | None"]
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The task is not done; it comes again after so many seconds, without counting as a failure."""
+    """The task is not done; it comes again after so many seconds, without counting as a failure. `why` is kept with it
+    until then, for people who wonder: never what a record says."""
 
     seconds: float
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ def _work(tasks: Tasks, task: ClaimedTask) -> None:
         failure = error
         _apply_one(tasks, task, lambda snapshot: _failed(tasks, task, failure, snapshot))
         return
-    _apply_one(tasks, task, lambda _: _ended(tasks, task) if again is None else _again(tasks, task, again.seconds))
+    _apply_one(tasks, task, lambda _: _ended(tasks, task) if again is None else _again(tasks, task, again))
 
 
 def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
@@ -102,7 +104,7 @@ def _decide_all(tasks: Tasks, claimed: list[ClaimedTask]) -> None:
         waiting = [task for task, outcome in zip(waiting, outcomes, strict=True) if outcome.applied is Applied.CONFLICT]
     for task in waiting:
         log.warning("task %s conflicts with every change around it and is tried again", task.id)
-        tasks.store.apply([_again(tasks, task, 1.0)])
+        tasks.store.apply([_again(tasks, task, Again(1.0))])
 
 
 def _decided(tasks: Tasks, task: ClaimedTask, snapshot: Snapshot) -> tuple[Decision | Exception, Writer]:
@@ -128,7 +130,7 @@ def _rows(tasks: Tasks, task: ClaimedTask, decided: Decision | Exception, writer
     if isinstance(decided, Exception):
         return _failed(tasks, task, decided, writer.snapshot)
     if decided.verdict is Verdict.WAITING:
-        return _again(tasks, task, ASKS_AGAIN_SECONDS)
+        return _again(tasks, task, Again(ASKS_AGAIN_SECONDS))
     try:
         writes = decision_rows(decided, writer)
     except StoreUnavailable:
@@ -157,11 +159,11 @@ def _ended(tasks: Tasks, task: ClaimedTask) -> WriteSet:
     return writes
 
 
-def _again(tasks: Tasks, task: ClaimedTask, seconds: float) -> WriteSet:
+def _again(tasks: Tasks, task: ClaimedTask, again: Again) -> WriteSet:
     """Back to the queue; the claim does not count."""
     writes = WriteSet()
-    due = tasks.clock.now() + dt.timedelta(seconds=seconds)
-    values = {"state": "pending", "due_at": due, "claims": task.claims - 1, **RELEASED}
+    due = tasks.clock.now() + dt.timedelta(seconds=again.seconds)
+    values = {"state": "pending", "due_at": due, "claims": task.claims - 1, "error": again.why or None, **RELEASED}
     writes.update("tasks", _guard(task), values)
     return writes
 

@@ -75,6 +75,33 @@ def hours(connection: Connection, now: dt.datetime, number: int) -> list[dict[st
     ]
 
 
+WAIT_FOR_A_PERSON = ("requested", "partially_received", "received", "inspected")
+"""States of returns in which somebody decides, inspects or settles."""
+
+
+def needs(connection: Connection, now: dt.datetime) -> dict[str, dict[str, Any]]:
+    """What waits for people, by name: how many (`n`), since when (`oldest`), how many for longer than a day (`old`)."""
+    day = {"day": instant_to_database(now - dt.timedelta(days=1))}
+    asked = {
+        "held": ("COUNT(DISTINCT order_id)", "placed_at", "holds WHERE released_at IS NULL", {}),
+        "exceptions": ("COUNT(*)", "raised_at", "exceptions WHERE state = 'open'", {}),
+        "returns": ("COUNT(*)", "updated_at", "returns WHERE state IN :states", {"states": list(WAIT_FOR_A_PERSON)}),
+        "unmatched": ("COUNT(*)", "at", "payout_lines WHERE matched = 'nothing'", {}),
+        "deliveries": ("COUNT(*)", "created_at", "deliveries WHERE state IN :states", {"states": list(NEEDS_A_PERSON)}),
+    }
+    found = {}
+    for name, (number, since, of, values) in asked.items():
+        (row,) = rows(
+            connection,
+            f"SELECT {number} AS n, MIN({since}) AS oldest, SUM(CASE WHEN {since} < :day THEN 1 ELSE 0 END) AS old"
+            f" FROM {of}",
+            {**day, **values},
+            instants=("oldest",),
+        )
+        found[name] = {**row, "old": int(row["old"] or 0)}
+    return found
+
+
 def causes(connection: Connection, state: str = "open") -> list[dict[str, Any]]:
     """Exceptions grouped by kind and connection: how many, how much they hold up, since when."""
     return rows(

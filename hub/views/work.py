@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.store.values import instant_to_database
 from hub.views.query import rows
 
 OPEN_DELIVERIES = ("pending", "retry", "in_flight", "sent", "unknown", "probing", "conflict", "overdue", "parked")
@@ -161,6 +163,29 @@ def paused_connections(connection: Connection) -> list[dict[str, Any]]:
         "SELECT connection, paused_reason, updated_at FROM connection_states WHERE paused ORDER BY connection",
         instants=("updated_at",),
     )
+
+
+READING = ("poll", "fetch")
+LOOKS_AHEAD = dt.timedelta(days=1)
+"""Nothing that reads waits longer."""
+
+
+def waiting_reads(connection: Connection, now: dt.datetime) -> list[dict[str, Any]]:
+    """What is to be read and waits: until when and why, as after an error or where the other side asked us to."""
+    found = rows(
+        connection,
+        """SELECT due_at AS until, payload, error AS why FROM tasks
+            WHERE state = 'pending' AND due_at > :now AND due_at < :end AND kind IN :kinds AND error IS NOT NULL
+            ORDER BY due_at, id""",
+        {"now": instant_to_database(now), "end": instant_to_database(now + LOOKS_AHEAD), "kinds": list(READING)},
+        instants=("until",),
+    )
+    said: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in found:
+        what = json.loads(row.pop("payload"))
+        key = (str(what["connection"]), str(what["stream"]))
+        said.setdefault(key, {"connection": key[0], "stream": key[1], **row})
+    return [said[key] for key in sorted(said)]
 
 
 def connection_states(connection: Connection) -> list[dict[str, Any]]:

@@ -220,6 +220,22 @@ def test_a_poll_that_keeps_failing_tells_a_person_and_success_clears_it(world: W
     assert (world.exceptions(), world.states()) == ([], ["applied"] * 4)
 
 
+def test_a_poll_that_waits_says_until_when_and_why_and_says_it_no_more_when_it_has_read(world: World) -> None:
+    slow = CallFailed(Resolution.RATE_LIMITED, "429 slow down", retry_after_seconds=90)
+    polling(world, fail=[slow, CallFailed(Resolution.RETRY, "503 down")])
+    world.settle(1)
+    (poll,) = world.rows("tasks", kind="poll")
+    assert (poll["state"], poll["error"]) == ("pending", "503 down")
+    world.clock.advance(30)
+    world.settle(1)
+    (poll,) = world.rows("tasks", kind="poll")
+    assert poll["error"] == "it asks us to wait: 429 slow down"
+    assert poll["due_at"] >= world.clock.now() + dt.timedelta(seconds=90)
+    world.run_for(600)
+    (poll,) = world.rows("tasks", kind="poll")
+    assert (poll["state"], poll["error"]) == ("done", None)
+
+
 def test_a_cursor_that_is_gone_starts_over(world: World) -> None:
     shelf = polling(world)
     world.settle()

@@ -10,6 +10,7 @@ import pytest
 
 from hub.domain.writeset import WriteSet
 from hub.web.pages import ROUTES
+from tests.cli.site import SHOP
 from tests.web.floor import HOSTILE, Floor, Visitor
 
 
@@ -124,6 +125,18 @@ def test_stock_is_corrected_and_explained(own_floor: Floor) -> None:
         assert answer.status_code == 200
         assert 'class="said bad"' in answer.text, wrong
     assert [str(row["on_hand"]) for row in own_floor.rows("stock", sku=HOSTILE)] == ["2.5"]
+
+
+def test_a_connection_whose_reading_waits_says_until_when_and_why(own_floor: Floor) -> None:
+    now, visitor = own_floor.hub.clock.now(), own_floor.visitor()
+    poll = {"id": "tk_1", "kind": "poll", "subject": "shopify-us|orders", "dedupe_key": "poll/1", "state": "pending"}
+    what = {"connection": SHOP, "stream": "orders"}
+    writes = WriteSet()
+    later = {"due_at": now + dt.timedelta(minutes=20), "created_at": now, "error": "it asks us to wait: 429"}
+    writes.insert("tasks", {**poll, "payload": what, **later})
+    own_floor.hub.store.apply([writes])
+    for page in ("/connections", f"/connections/{SHOP}", "/"):
+        assert "it asks us to wait: 429" in visitor.page(page), page
 
 
 def test_a_connection_is_paused_resumed_and_asked(own_floor: Floor) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hub.api.answers import Answer
 from hub.api.call import Call
 from hub.api.problems import Problem
-from hub.views.work import connection_states
+from hub.views.work import connection_states, waiting_reads
 
 
 def list_(call: Call) -> Answer:
@@ -43,6 +43,7 @@ def _there(call: Call, connection: str) -> None:
 def _rows(call: Call) -> list[dict[str, Any]]:
     with call.reading() as reading:
         states = {row["connection"]: row for row in connection_states(reading)}
+        waiting = waiting_reads(reading, call.hub.clock.now())
     return [
         {
             "id": one.id,
@@ -54,6 +55,7 @@ def _rows(call: Call) -> list[dict[str, Any]]:
             "paused": one.id in states and states[one.id]["paused"],
             "paused_reason": states[one.id]["paused_reason"] if one.id in states else None,
             "breaker": states[one.id]["breaker"] if one.id in states else None,
+            "waiting": [row for row in waiting if row["connection"] == one.id],
         }
         for one in call.hub.loaded.bundle.connections.values()
     ]

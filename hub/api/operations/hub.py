@@ -14,7 +14,7 @@ from hub.runtime.hub import schedules_of
 from hub.views.jobs import list_jobs, show_job
 from hub.views.verify import summary
 from hub.views.verify import verify as recompute
-from hub.views.work import counts, deliveries_by_destination, last_slots, paused_connections
+from hub.views.work import counts, deliveries_by_destination, last_slots, paused_connections, waiting_reads
 
 JOBS = "/v1/jobs"
 
@@ -25,6 +25,7 @@ def status(call: Call) -> Answer:
             "counts": counts(connection),
             "deliveries": deliveries_by_destination(connection),
             "paused": paused_connections(connection),
+            "waiting": waiting_reads(connection, call.hub.clock.now()),
         }
     return Answer({"version": __version__, "revision": call.hub.loaded.bundle.revision, **state})
 

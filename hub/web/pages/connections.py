@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.runtime.control import ActionRefused
 from hub.views import dashboard
-from hub.views.work import connection_states
+from hub.views.work import connection_states, waiting_reads
 from hub.web.request import Answer, Go, Page, Request, Stop, get, post
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def health(request: Request, reading: Connection) -> list[dict[str, Any]]:
     states = {row["connection"]: row for row in connection_states(reading)}
     work = dashboard.work_by_connection(reading)
     read = dashboard.last_read(reading)
+    waiting = waiting_reads(reading, request.hub.clock.now())
     return [
         {
             "id": one.id,
@@ -34,6 +35,7 @@ def health(request: Request, reading: Connection) -> list[dict[str, Any]]:
             "states": work.get(one.id, {}).get("states", {}),
             "oldest": work.get(one.id, {}).get("oldest"),
             "last_read": read.get(one.id),
+            "waiting": [row for row in waiting if row["connection"] == one.id],
         }
         for one in request.hub.loaded.bundle.connections.values()
     ]
