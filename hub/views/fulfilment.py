@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from hub.views.query import rows
 
 FINISHED = ("completed", "partially_completed", "rejected", "cancelled")
+UNFINISHED = "f.state NOT IN ('completed', 'partially_completed', 'rejected', 'cancelled')"
+"""As the index of them says it: to be found by it, the words must be the same."""
 
 
 def list_work(
@@ -38,10 +40,9 @@ def list_work(
         conditions.append(f"(f.location = :location OR {comes} AND t.quantity > 0))")
         values["location"] = location
     if state is None and fulfilment_order is None and order is None:
-        conditions.append("f.state NOT IN :finished")
-        values["finished"] = list(FINISHED)
+        conditions.append(UNFINISHED)
     elif state not in (None, "all"):
-        conditions.append("f.state = :state")
+        conditions.append("f.state = :state" + ("" if state in FINISHED else f" AND {UNFINISHED}"))
         values["state"] = state
     if after is not None:
         conditions.append(

@@ -10,11 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import flow, intake, mapping, sourcing, statements
+from tests.bench import flow, growth, intake, mapping, sourcing, statements
 
 ORDERS_PER_SECOND = 60.0
 """What two processors can take beside load, sinks and the rest of the machine; --per-second says otherwise."""
-USUAL = {"intake": 5000, "flow": 2000, "flow-four": 2000, "mapping": 5000, "sourcing": 200, "statements": 200}
+USUAL = {
+    "intake": 5000,
+    "flow": 2000,
+    "flow-four": 2000,
+    "mapping": 5000,
+    "sourcing": 200,
+    "statements": 200,
+    "growth": 100_000,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "mapping": mapping.run,
         "sourcing": sourcing.run,
         "statements": statements.run,
+        "growth": growth.run,
     }
     items = []
     for name in given.names or USUAL:
@@ -54,6 +63,8 @@ def _words(item: dict[str, Any]) -> str:
         return sourcing.words(item)
     if item["name"] == "statements":
         return statements.words(item)
+    if item["name"] == "growth":
+        return growth.words(item)
     p99 = f", p99 {item['p99_ms']} ms" if "p99_ms" in item else ""
     return (
         f"{item['name']}: {item['cpu_us_per_item']:g} us an item, floor {item['floor_cpu_us_per_item']:g}, "

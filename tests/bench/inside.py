@@ -44,9 +44,8 @@ class _Wire:
 class InsideHub:
     """`orders` are numbered on from the last; each call of `take` is a batch that the hub works off to its end."""
 
-    def __init__(self, hub: Hub, database: Path) -> None:
-        self.hub, self.database = hub, database
-        self.taken = 0
+    def __init__(self, hub: Hub, database: Path, taken: int) -> None:
+        self.hub, self.database, self.taken = hub, database, taken
         self._source = random.Random(1)
 
     def take(self, orders: int) -> None:
@@ -68,10 +67,12 @@ class InsideHub:
 
 
 @contextmanager
-def inside(folder: Path) -> Iterator[InsideHub]:
-    """The site of `flow` with its shelves counted, in `folder`."""
+def inside(folder: Path, taken: int = 0) -> Iterator[InsideHub]:
+    """The site of `flow` with its shelves counted, in `folder`; with `taken`, the one that stands there, after so many
+    orders."""
     config, home = folder / "config", folder / "home"
-    write_flow_site(config, dict.fromkeys((ERP, *warehouses(CALLS)), 9), CALLS)
+    if not taken:
+        write_flow_site(config, dict.fromkeys((ERP, *warehouses(CALLS)), 9), CALLS)
     environ = environment()
     loaded = load_configuration(config, environ)
     clock, source = SystemClock(), random.Random(7)
@@ -89,8 +90,8 @@ def inside(folder: Path) -> Iterator[InsideHub]:
     try:
         record_revision(store, loaded, clock.now())
         hub.engine.start()
-        found = InsideHub(hub, home / "hub.db")
-        for name in warehouses(CALLS):
+        found = InsideHub(hub, home / "hub.db", taken)
+        for name in () if taken else warehouses(CALLS):
             headers, body = counted_shelves(name)
             found.webhook(name, None, headers, body)
         hub.engine.run_until_idle()

@@ -89,6 +89,14 @@ def test_an_order_takes_few_statements(capsys: pytest.CaptureFixture[str]) -> No
     assert kinds["write quantity_moves"]["rows"] == 9
 
 
+def test_growth_copies_whole_orders_and_measures_both_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["growth", "--items", "400", "--json"]) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert item["items"] == item["large"]["orders"] >= 400 > item["small"]["orders"]
+    assert item["large"]["lists_ms"].keys() == item["small"]["lists_ms"].keys()
+    assert item["cpu_ratio"] > 0
+
+
 def test_sourcing_measures_four_sizes_and_what_is_saved_on_a_synthetic_network(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

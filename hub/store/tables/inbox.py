@@ -67,9 +67,8 @@ receipts = Table(
     Column("lease_epoch", BigInteger),
     Column("lease_until", Instant),
     UniqueConstraint("connection", "delivery_id", "body_hash"),
-    Index(
-        "ix_receipts_pending", "id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")
-    ),
+    Index("ix_receipts_state", "state", "id"),
+    Index("ix_receipts_connection", "connection", "id"),
 )
 
 messages = Table(
@@ -134,6 +133,8 @@ messages = Table(
         postgresql_where=text("state = 'parked'"),
     ),
     Index("ix_messages_subject", "subject"),
+    Index("ix_messages_state", "state", "id"),
+    Index("ix_messages_connection", "connection", "id"),
     Index(
         "ix_messages_waits",
         "waits_for",

@@ -30,7 +30,7 @@ orders = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    UniqueConstraint("channel", "scope", "external_id"),
+    UniqueConstraint("external_id", "channel", "scope"),  # people ask by the id alone
     Index("ix_orders_number", "number"),
     Index(
         "ix_orders_duplicate",
@@ -38,7 +38,8 @@ orders = Table(
         sqlite_where=text("duplicate_key IS NOT NULL"),
         postgresql_where=text("duplicate_key IS NOT NULL"),
     ),
-    Index("ix_orders_status", "status", "id"),
+    Index("ix_orders_status", "status", "created_at", "id"),
+    Index("ix_orders_channel", "channel", "created_at", "id"),
     Index("ix_orders_created", "created_at", "id"),
 )
 
@@ -81,7 +82,7 @@ order_lines = Table(
     CheckConstraint(" + ".join(BUCKETS) + " = ordered", name="buckets_sum"),
     *(CheckConstraint(f"{bucket} >= 0", name=f"{bucket}_not_negative") for bucket in BUCKETS),
     UniqueConstraint("order_id", "external_line_id"),
-    Index("ix_order_lines_sku", "sku"),
+    Index("ix_order_lines_sku", "sku", "order_id"),
     Index(
         "ix_order_lines_due",
         "due_by",
@@ -162,6 +163,19 @@ fulfilment_orders = Table(
     Column("updated_at", Instant, nullable=False),
     Index("ix_fulfilment_orders_order", "order_id"),
     Index("ix_fulfilment_orders_open", "location", "state"),
+    Index(
+        "ix_fulfilment_orders_unfinished",
+        "created_at",
+        "id",
+        sqlite_where=text("state NOT IN ('completed', 'partially_completed', 'rejected', 'cancelled')"),
+        postgresql_where=text("state NOT IN ('completed', 'partially_completed', 'rejected', 'cancelled')"),
+    ),
+    Index(
+        "ix_fulfilment_orders_external",
+        "external_id",
+        sqlite_where=text("external_id IS NOT NULL"),
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
     Index("ix_fulfilment_orders_day", "location", "planned_on", "state"),
 )
 

@@ -76,6 +76,15 @@ deliveries = Table(
     ),
     Index("ix_deliveries_order", "order_id"),
     Index("ix_deliveries_state", "state", "id"),
+    # How many there are of each, and since when, without reading a row; capability first, by which no list asks.
+    Index("ix_deliveries_counted", "capability", "destination", "state", "created_at"),
+    Index(
+        "ix_deliveries_settled",
+        "settled_at",
+        "state",
+        sqlite_where=text("settled_at IS NOT NULL"),
+        postgresql_where=text("settled_at IS NOT NULL"),
+    ),
 )
 
 attempts = Table(
@@ -162,6 +171,8 @@ tasks = Table(
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     UniqueConstraint("dedupe_key"),
+    # For counting; not led by the state, or claims would go by it instead of by what is due.
+    Index("ix_tasks_finished", "finished_at", "state"),
     Index(
         "ix_tasks_claimed",
         "lease_until",

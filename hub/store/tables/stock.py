@@ -171,7 +171,7 @@ cross_references = Table(
     Column("internal_id", Text, nullable=False),
     Column("valid_from", Instant, nullable=False),
     Column("valid_to", Instant),
-    UniqueConstraint("system", "entity", "external_id", "role"),
+    UniqueConstraint("external_id", "entity", "system", "role"),  # people ask by the id alone
     Index("ix_cross_references_internal", "internal_id", "system"),
 )
 

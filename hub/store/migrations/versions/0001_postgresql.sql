@@ -168,7 +168,7 @@ CREATE TABLE cross_references (
     valid_from BIGINT NOT NULL,
     valid_to BIGINT,
     CONSTRAINT pk_cross_references PRIMARY KEY (id),
-    CONSTRAINT uq_cross_references_system_entity_external_id_role UNIQUE (system, entity, external_id, role)
+    CONSTRAINT uq_cross_references_external_id_entity_system_role UNIQUE (external_id, entity, system, role)
 );
 
 CREATE INDEX ix_cross_references_internal ON cross_references (internal_id, system);
@@ -219,11 +219,15 @@ CREATE TABLE deliveries (
 
 CREATE INDEX ix_deliveries_claimed ON deliveries (lease_until) WHERE state IN ('in_flight', 'probing');
 
+CREATE INDEX ix_deliveries_counted ON deliveries (capability, destination, state, created_at);
+
 CREATE INDEX ix_deliveries_due ON deliveries (destination, due_at, sequence) WHERE state IN ('pending', 'retry', 'unknown');
 
 CREATE INDEX ix_deliveries_lane ON deliveries (destination, aggregate, lane, sequence) WHERE settled_at IS NULL;
 
 CREATE INDEX ix_deliveries_order ON deliveries (order_id);
+
+CREATE INDEX ix_deliveries_settled ON deliveries (settled_at, state) WHERE settled_at IS NOT NULL;
 
 CREATE INDEX ix_deliveries_state ON deliveries (state, id);
 
@@ -350,9 +354,13 @@ CREATE TABLE fulfilment_orders (
 
 CREATE INDEX ix_fulfilment_orders_day ON fulfilment_orders (location, planned_on, state);
 
+CREATE INDEX ix_fulfilment_orders_external ON fulfilment_orders (external_id) WHERE external_id IS NOT NULL;
+
 CREATE INDEX ix_fulfilment_orders_open ON fulfilment_orders (location, state);
 
 CREATE INDEX ix_fulfilment_orders_order ON fulfilment_orders (order_id);
+
+CREATE INDEX ix_fulfilment_orders_unfinished ON fulfilment_orders (created_at, id) WHERE state NOT IN ('completed', 'partially_completed', 'rejected', 'cancelled');
 
 CREATE TABLE holds (
     id TEXT NOT NULL,
@@ -493,11 +501,15 @@ CREATE TABLE messages (
 
 CREATE INDEX ix_messages_claimed ON messages (lease_until) WHERE state = 'claimed';
 
+CREATE INDEX ix_messages_connection ON messages (connection, id);
+
 CREATE INDEX ix_messages_entity_open ON messages (entity_key, sequence) WHERE state IN ('stored', 'claimed', 'retry', 'waiting', 'parked');
 
 CREATE INDEX ix_messages_open ON messages (connection, due_at, sequence) WHERE state IN ('stored', 'retry');
 
 CREATE INDEX ix_messages_parked ON messages (entity_key) WHERE state = 'parked';
+
+CREATE INDEX ix_messages_state ON messages (state, id);
 
 CREATE INDEX ix_messages_subject ON messages (subject);
 
@@ -571,7 +583,7 @@ CREATE TABLE order_lines (
 
 CREATE INDEX ix_order_lines_due ON order_lines (due_by) WHERE due_by IS NOT NULL;
 
-CREATE INDEX ix_order_lines_sku ON order_lines (sku);
+CREATE INDEX ix_order_lines_sku ON order_lines (sku, order_id);
 
 CREATE TABLE order_links (
     id TEXT NOT NULL,
@@ -608,8 +620,10 @@ CREATE TABLE orders (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (id),
-    CONSTRAINT uq_orders_channel_scope_external_id UNIQUE (channel, scope, external_id)
+    CONSTRAINT uq_orders_external_id_channel_scope UNIQUE (external_id, channel, scope)
 );
+
+CREATE INDEX ix_orders_channel ON orders (channel, created_at, id);
 
 CREATE INDEX ix_orders_created ON orders (created_at, id);
 
@@ -617,7 +631,7 @@ CREATE INDEX ix_orders_duplicate ON orders (duplicate_key) WHERE duplicate_key I
 
 CREATE INDEX ix_orders_number ON orders (number);
 
-CREATE INDEX ix_orders_status ON orders (status, id);
+CREATE INDEX ix_orders_status ON orders (status, created_at, id);
 
 CREATE TABLE packages (
     id TEXT NOT NULL,
@@ -764,7 +778,9 @@ CREATE TABLE receipts (
     CONSTRAINT uq_receipts_connection_delivery_id_body_hash UNIQUE (connection, delivery_id, body_hash)
 );
 
-CREATE INDEX ix_receipts_pending ON receipts (id) WHERE state = 'pending';
+CREATE INDEX ix_receipts_connection ON receipts (connection, id);
+
+CREATE INDEX ix_receipts_state ON receipts (state, id);
 
 CREATE TABLE refunds (
     id TEXT NOT NULL,
@@ -1088,6 +1104,8 @@ CREATE TABLE tasks (
 CREATE INDEX ix_tasks_claimed ON tasks (lease_until) WHERE state = 'claimed';
 
 CREATE INDEX ix_tasks_due ON tasks (due_at, id) WHERE state = 'pending';
+
+CREATE INDEX ix_tasks_finished ON tasks (finished_at, state);
 
 CREATE TABLE transits (
     id TEXT NOT NULL,
