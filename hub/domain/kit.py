@@ -89,7 +89,9 @@ def spread(kit: OrderLine, parts: Sequence[OrderLine]) -> None:
     for part in parts:
         part.ledger.grow(kit.ledger.ordered * part.per_kit)
         part.wanted = kit.wish * part.per_kit
-        part.cancelled_by_facts = kit.cancelled_by_facts * part.per_kit
+        with_kit = kit.cancelled_by_facts * part.per_kit
+        part.cancelled_by_facts += with_kit - part.cancelled_with_kit
+        part.cancelled_with_kit = with_kit
         # A component that came back alone was paid back alone.
         part.refunded_beside = max(part.refunded_beside, kit.refunded_beside * part.per_kit)
         part.channel_shipped = kit.channel_shipped * part.per_kit

@@ -95,6 +95,8 @@ class OrderLine:
     kit: str | None = None
     """Of a component: the id of the kit's line, of which one needs `per_kit`."""
     per_kit: Decimal = ZERO
+    cancelled_with_kit: Decimal = ZERO
+    """Of a component: what of `cancelled_by_facts` follows from its kit's; the rest was given up by itself."""
     components: list[dict[str, str]] = field(default_factory=list)
     """Of a kit: what it was made of when it was captured (sku, quantity, share)."""
     told_kits: Decimal = ZERO

@@ -6,7 +6,6 @@ exchange would: restates merged, facts once, waiting messages woken, tasks and e
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +42,7 @@ class Conflict(Exception):
 
 
 class MemoryStore:
-    """Tables as lists of rows."""
+    """Tables as lists of rows. A row is never changed, only replaced: what was read stays as it was."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[Row]] = {}
@@ -51,7 +50,7 @@ class MemoryStore:
     def rows(
         self, table: str, where: Mapping[str, Any], *, order_by: Sequence[str] = (), limit: int = 10_000
     ) -> list[Row]:
-        found = [copy.deepcopy(row) for row in self.tables.get(table, []) if _matches(row, where)]
+        found = [_copied(row) for row in self.tables.get(table, []) if _matches(row, where)]
         for name in reversed(order_by):
             found.sort(key=lambda row: row[name.removeprefix("-")], reverse=name.startswith("-"))
         return found[:limit]
@@ -68,7 +67,7 @@ class MemoryStore:
         return None
 
     def apply(self, writes: WriteSet) -> None:
-        before = copy.deepcopy(self.tables)
+        before = {table: list(rows) for table, rows in self.tables.items()}
         try:
             for operation in writes.operations:
                 self._apply(operation)
@@ -81,13 +80,13 @@ class MemoryStore:
         if isinstance(operation, Insert):
             self._insert(operation)
         elif isinstance(operation, Update):
-            rows = [row for row in self.tables.get(operation.table, []) if _matches(row, operation.where)]
-            if operation.expect is not None and len(rows) != operation.expect:
-                raise Conflict(f"{operation.table}: {len(rows)} rows for {dict(operation.where)}")
-            for row in rows:
-                row.update(copy.deepcopy(dict(operation.values)))
-                for name, amount in operation.add.items():
-                    row[name] += amount
+            rows = self.tables.get(operation.table, [])
+            found = [number for number, row in enumerate(rows) if _matches(row, operation.where)]
+            if operation.expect is not None and len(found) != operation.expect:
+                raise Conflict(f"{operation.table}: {len(found)} rows for {dict(operation.where)}")
+            for number in found:
+                added = {name: rows[number][name] + amount for name, amount in operation.add.items()}
+                rows[number] = {**rows[number], **_copied(dict(operation.values)), **added}
         elif isinstance(operation, Delete):
             rows = self.tables.get(operation.table, [])
             self.tables[operation.table] = [row for row in rows if not _matches(row, operation.where)]
@@ -96,7 +95,7 @@ class MemoryStore:
 
     def _insert(self, operation: Insert) -> None:
         rows = self.tables.setdefault(operation.table, [])
-        row = copy.deepcopy(dict(operation.row))
+        row: Row = _copied(dict(operation.row))
         if operation.table == "stock":
             row = {**dict.fromkeys(STOCK_COUNTERS, ZERO), "as_of": None, "sequence": None, **row}
         keys: list[tuple[str, ...]] = [("id",)] if "id" in row else []
@@ -109,18 +108,18 @@ class MemoryStore:
 
     def _stock(self, change: StockChange) -> None:
         rows = self.tables.setdefault("stock", [])
-        row = next((row for row in rows if row["sku"] == change.sku and row["location"] == change.location), None)
-        if row is None:
+        where = {"sku": change.sku, "location": change.location}
+        number = next((number for number, row in enumerate(rows) if _matches(row, where)), len(rows))
+        if number == len(rows):
             if change.reserve:
                 raise Conflict(f"{change.sku} is not at {change.location}")
-            row = {"sku": change.sku, "location": change.location, **dict.fromkeys(STOCK_COUNTERS, ZERO)}
-            row |= {"as_of": None, "sequence": None, "updated_at": None}
-            rows.append(row)
+            new: Row = {**where, **dict.fromkeys(STOCK_COUNTERS, ZERO)}
+            rows.append(new | {"as_of": None, "sequence": None, "updated_at": None})
+        row = rows[number]
         free = row["on_hand"] - row["soft"] - row["firm"] - change.safety
         if change.reserve and free < change.soft + change.firm:
             raise Conflict(f"{change.sku} at {change.location}: {free} free")
-        for name in STOCK_COUNTERS:
-            row[name] += getattr(change, name)
+        row = rows[number] = {**row, **{name: row[name] + getattr(change, name) for name in STOCK_COUNTERS}}
         if any(row[name] < 0 for name in STOCK_COUNTERS if name != "on_hand"):
             raise Conflict(f"{change.sku} at {change.location}: a counter below zero")
 
@@ -139,11 +138,21 @@ class MemoryStore:
             assert min(one[name] for name in ("capturing", "voided", "refunded", "refunding")) >= 0, one
 
 
+def _copied(value: Any) -> Any:
+    """Dicts and lists anew; everything else in a row never changes."""
+    if value.__class__ is dict:
+        return {name: _copied(one) for name, one in value.items()}
+    if value.__class__ is list:
+        return [_copied(one) for one in value]
+    return value
+
+
 def _matches(row: Row, where: Mapping[str, Any]) -> bool:
-    return all(
-        row.get(name) in wanted if isinstance(wanted, tuple) else row.get(name) == wanted
-        for name, wanted in where.items()
-    )
+    for name, wanted in where.items():
+        value = row.get(name)
+        if value not in wanted if wanted.__class__ is tuple else value != wanted:
+            return False
+    return True
 
 
 def channel(**changes: Any) -> Channel:
@@ -429,7 +438,7 @@ class Bench:
             id=derived_id("ms", str(self._count)),
             connection=connection,
             stream=stream,
-            record=copy.deepcopy(record),
+            record=_copied(record),
             restate=record,
             previous=None,
             highest={},

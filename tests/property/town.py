@@ -21,6 +21,8 @@ from tests.property.memory_store import Bench
 ZERO = Decimal(0)
 Record = dict[str, Any]
 OPEN = ("pending", "in_flight", "unknown")
+INSTEAD = {"TEE": "CAP", "CAP": "MUG", "MUG": "TEE"}
+"""What a warehouse sends where it has it in place of an article."""
 RATE = {"external_id": "r1", "carrier": "post", "service": "ground", "amount": "7.10", "currency": "USD", "days": 3}
 
 
@@ -51,6 +53,10 @@ class Job:
     asked: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     boxes: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """What is packed and has not left, by the warehouse's name of the package."""
+    destination: str = ""
+    """Of a transfer: the location that its goods go to."""
+    going: dict[str, Decimal] = field(default_factory=dict)
+    """Of a transfer: what is on its way."""
 
     @property
     def open(self) -> bool:
@@ -75,6 +81,12 @@ class Town:
     """(connection, stream, record) that providers will tell by themselves."""
     parcels: list[str] = field(default_factory=list)
     """Tracking numbers under way."""
+    transit: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """(destination, SKU) -> units that are on their way there."""
+    supply: dict[str, Record] = field(default_factory=dict)
+    """Purchase orders, as their suppliers state them."""
+    bounced: set[str] = field(default_factory=set)
+    """Keys of refunds that came back to the provider."""
     number: int = 0
 
     def next(self) -> int:
@@ -168,6 +180,28 @@ class Town:
         self.echoes.append(("payment", "refunds", told))
         return {"external_id": external_id}
 
+    def given_back(self) -> list[str]:
+        """Keys of refunds that the hub was told of in every way, and that have not come back."""
+        told = {str(record.get("reference")) for _, _, record in self.echoes}
+        return [
+            key
+            for key, state in self.states.items()
+            if self.bench.effects[key].capability == "refund"
+            and state == "acknowledged"
+            and "external_id" in self.done[key]
+            and self.bench.effects[key].record["key"] not in told
+            and key not in self.bounced
+        ]
+
+    def bounce(self, key: str) -> None:
+        """Money that was given back comes back to the provider, who tells."""
+        record = self.bench.effects[key].record
+        self.bounced.add(key)
+        self._account(record).refunded -= Decimal(record["amount"])
+        told = {"external_id": self.done[key]["external_id"], "reference": record["key"], "state": "failed"}
+        told |= {name: record[name] for name in ("payment_external_id", "amount", "currency")}
+        self.bench.fact("refunds", {**told, "fact_key": f"{self.next()}", "note": "card closed"}, connection="payment")
+
     def _booked(self, record: Record, event: str, more: Record) -> Record:
         external_id = f"{event[:3]}{self.next()}"
         told = {"fact_key": external_id, "external_id": external_id, "event": event, "reference": record["key"]}
@@ -201,6 +235,7 @@ class Town:
             str(record.get("method", "ship")),
             {str(line["line"]): str(line["sku"]) for line in lines},
             {str(line["line"]): Decimal(line["quantity"]) for line in lines},
+            destination=str(record.get("destination", "")),
         )
         self.jobs.setdefault(job.id, job)
         return {"accepted": True, "external_id": f"wo{self.next()}"}
@@ -221,10 +256,14 @@ class Town:
         self.bench.fact("fulfilment_responses", record, connection=f"wms-{job.location}")
 
     def part(self, job: Job, most: int) -> dict[str, Decimal]:
-        """Up to so many units of what is in hand and really there."""
+        """Up to so many units of what is in hand."""
+        return self.part_of(job.held, most)
+
+    @staticmethod
+    def part_of(there: dict[str, Decimal], most: int) -> dict[str, Decimal]:
         left = Decimal(most)
         found = {}
-        for line, held in job.held.items():
+        for line, held in there.items():
             units = min(held, left)
             if units > 0:
                 found[line] = units
@@ -243,11 +282,12 @@ class Town:
         lines = [{"line": line, "sku": job.skus[line], "quantity": str(quantity)} for line, quantity in inside.items()]
         self.tell(job, "packed", inside, packages=[{"package": name, "weight_grams": "500", "lines": lines}])
 
-    def ship(self, job: Job, units: dict[str, Decimal]) -> None:
-        """Goods leave: the boxes that are packed, else these units, and no more than lie there."""
+    def ship(self, job: Job, units: dict[str, Decimal], *, other: bool = False) -> None:
+        """Goods leave: the boxes that are packed, else these units, and no more than lie there; `other`: of another
+        article than was asked for."""
         parcels = job.boxes or {f"box-{self.next()}": units}
         job.boxes = {}
-        packages = [self._leave(job, name, inside) for name, inside in parcels.items()]
+        packages = [self._leave(job, name, inside, other) for name, inside in parcels.items()]
         packages = [package for package in packages if package["lines"]]
         if not packages:
             return
@@ -256,17 +296,21 @@ class Town:
         notice |= {"shipped_at": self.bench.now.isoformat(), "packages": packages}
         self.bench.fact("shipments", notice, connection=f"wms-{job.location}")
 
-    def _leave(self, job: Job, name: str, inside: dict[str, Decimal]) -> Record:
+    def _leave(self, job: Job, name: str, inside: dict[str, Decimal], other: bool) -> Record:
         lines = []
         for line, quantity in inside.items():
-            place = (job.location, job.skus[line])
+            sku = INSTEAD[job.skus[line]] if other else job.skus[line]
+            place = (job.location, sku)
             there = min(quantity, self.goods[place])
             if there > 0:
                 self.goods[place] -= there
                 job.held[line] = max(job.held[line] - there, ZERO)
-                lines.append({"line": line, "sku": job.skus[line], "quantity": str(there)})
+                lines.append({"line": line, "sku": sku, "quantity": str(there)})
+                if job.destination:
+                    self.transit[job.destination, sku] = self.transit.get((job.destination, sku), ZERO) + there
+                    job.going[line] = job.going.get(line, ZERO) + there
         tracking = self._stuck_on(name) or f"TN{self.next()}"
-        if lines:
+        if lines and not job.destination:
             self.parcels.append(tracking)
         return {"package": name, "tracking_number": tracking, "lines": lines}
 
@@ -290,6 +334,31 @@ class Town:
                 given[line] = there
         if given:
             self.tell(job, "handed_over", given, proof="code")
+
+    def under_way(self) -> list[Job]:
+        """Those with goods between two locations."""
+        return [job for job in self.jobs.values() if any(units > 0 for units in job.going.values())]
+
+    def come_in(self, job: Job, units: dict[str, Decimal]) -> None:
+        """The other location has them, and says so."""
+        self.vanish(job, units)
+        for line, quantity in units.items():
+            self.goods[job.destination, job.skus[line]] += quantity
+        self.tell(job, "received", units, occurred_at=self.bench.now.isoformat())
+
+    def vanish(self, job: Job, units: dict[str, Decimal]) -> None:
+        """They are not on their way any more."""
+        for line, quantity in units.items():
+            job.going[line] -= quantity
+            self.transit[job.destination, job.skus[line]] -= quantity
+
+    def put_back(self, job: Job) -> None:
+        """What stands ready goes back to its shelf: nobody came."""
+        units = {line: held for line, held in job.held.items() if held > 0}
+        for line in units:
+            job.held[line] = ZERO
+        job.boxes = {}
+        self.tell(job, "not_collected", units)
 
     def give_back(self, job: Job, status: str, units: dict[str, Decimal]) -> None:
         """Short or rejected: no longer in hand."""
@@ -318,6 +387,40 @@ class Town:
         rows = [{"sku": sku, "quantity": str(units)} for (at, sku), units in self.goods.items() if at == location]
         record = {"location": location.upper(), "as_of": self.bench.now.isoformat(), "rows": rows, "complete": True}
         self.bench.restate("stock", record, connection=f"wms-{location}")
+
+    # --- suppliers ---
+
+    def announce(self, sku: str, location: str, units: int, due: dt.datetime) -> None:
+        """A new purchase order."""
+        name = f"PO-{self.next()}"
+        self.supply[name] = {"sku": sku, "location": location.upper(), "received": ZERO}
+        self.restate_supply(name, units, due, "open")
+
+    def restate_supply(self, name: str, units: int, due: dt.datetime, status: str) -> None:
+        stated = self.supply[name]
+        quantity = max(Decimal(units), stated["received"])
+        stated |= {"quantity": quantity, "expected_at": due.isoformat(), "status": status}
+        self._tell_supply(name)
+
+    def deliver_supply(self, name: str, most: int, counts_first: bool) -> None:
+        """Goods of it come to its location, if it is still to bring any."""
+        stated = self.supply[name]
+        units = min(Decimal(most), stated["quantity"] - stated["received"])
+        if units <= 0 or stated["status"] != "open":
+            return
+        location = str(stated["location"]).lower()
+        self.goods[location, stated["sku"]] += units
+        stated["received"] += units
+        told = [lambda: self.count(location), lambda: self._tell_supply(name)]
+        for tell in told if counts_first else reversed(told):
+            tell()
+            self.bench.later(seconds=1)
+
+    def _tell_supply(self, name: str) -> None:
+        stated = self.supply[name]
+        numbers = {field: str(stated[field]) for field in ("quantity", "received")}
+        record = {**stated, **numbers, "external_id": f"{name}/1", "reference": name}
+        self.bench.restate("supply", record, connection=f"wms-{str(stated['location']).lower()}")
 
     # --- carriers ---
 

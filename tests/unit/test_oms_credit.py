@@ -250,3 +250,28 @@ def test_a_refund_at_the_provider_by_hand_is_credited() -> None:
     event(bench, "e-10", "captured", amount="35", external_id="x-unknown")
     assert payment(bench)["captured"] == 70, "what others capture beyond is told, and no reason for a credit note"
     assert posted(bench)[1] == ["4"]
+
+
+def test_money_that_a_bank_sends_back_is_ours_again_and_still_owed() -> None:
+    """The refund had succeeded; days later the provider says that the card is closed."""
+    bench = shop()
+    bench.order(order_record(("L1", "TEE", 3), totals=TOTALS, payments=[card("35")]))
+    bench.run()
+    leave(bench, 3)
+    answered(bench)
+    bench.act(refund_order, "op", "goodwill", D(4), {})
+    (refund,) = bench.sent("refund")
+    bench.reply(refund, external_id="re-1")
+    told = {"external_id": "re-1", "reference": refund.record["key"], "payment_external_id": "pay-1"}
+    told |= {"amount": "4", "currency": "USD", "state": "failed", "note": "the card is closed"}
+    bench.fact("refunds", {**told, "fact_key": "f-1"}, connection="payment")
+    assert (payment(bench)["refunded"], payment(bench)["captured"]) == (ZERO, D(35))
+    assert [row["state"] for row in bench.store.rows("refunds", {})] == ["failed"]
+    assert bench.raised() == ["refund_failed"]
+    late = {**told, "fact_key": "f-2", "state": "succeeded"}
+    bench.fact("refunds", late, connection="payment")
+    assert payment(bench)["refunded"] == ZERO, "a word about the first success that comes late is no second one"
+    bench.act(refund_order, "op", "by another way", D(4), {})
+    answered(bench)
+    assert payment(bench)["refunded"] == D(4)
+    assert [one.record["amount"] for one in bench.sent("post_credit_note")] == ["4"], "it was credited once"

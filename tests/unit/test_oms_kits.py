@@ -341,3 +341,64 @@ def test_a_shop_that_wants_fewer_kits_for_those_that_came_back_cancels_nothing()
     assert where(bench) == {"SET": {"shipped": D(3)}, "TEE": {"shipped": D(6)}, "CAP": {"shipped": D(3)}}
     assert bench.raised() == []
     assert sum(D(note.record["amount"]) for note in bench.sent("post_credit_note")) == D(10)
+
+
+def collected(**pickup: Any) -> Bench:
+    """A kit is to be collected at a store, stands ready there, and its channel listens."""
+    takes = channel(
+        capabilities=frozenset({"push_order_status", "push_cancellation", "push_refund"}), location_map={"S-1": "store"}
+    )
+    store = location("store", type="store", can=frozenset({"pickup"}))
+    bench = Bench(rules(location("east"), store, channels={"shop": takes}, **pickup))
+    for sku in ("TEE", "CAP"):
+        bench.stock(sku, "store", 20)
+    bench.restate("items", SET, connection="erp")
+    sold(bench, method="pickup", pickup_location="S-1")
+    bench.run("allocate", "confirm")
+    return bench
+
+
+def says(bench: Bench, status: str, **said: Any) -> None:
+    (work,) = bench.store.rows("fulfilment_orders", {})
+    record = {"fact_key": f"{status}-{len(bench.decisions)}", "fulfilment_order": work["id"], "status": status, **said}
+    bench.fact("fulfilment_responses", record, connection="wms-store")
+
+
+def test_a_kit_that_nobody_collects_is_cancelled_with_its_components_and_stays_so() -> None:
+    bench = collected()
+    says(bench, "ready_for_pickup")
+    says(bench, "not_collected")
+    assert where(bench) == {"SET": {"cancelled": D(2)}, "TEE": {"cancelled": D(4)}, "CAP": {"cancelled": D(2)}}
+    assert bench.the_order()["status"] == "cancelled"
+    (told,) = bench.sent("push_cancellation")
+    assert told.record["whole"] is True
+    assert [(line["external_line_id"], line["quantity"]) for line in told.record["lines"]] == [("L1", "2")]
+    bench.later(days=1)
+    bench.run()
+    assert len(bench.sent("push_cancellation")) == 1, "it is told once"
+
+
+def test_a_component_that_nobody_collects_leaves_its_kit_wanting_until_the_rest_is_given_up_too() -> None:
+    bench = collected()
+    says(bench, "ready_for_pickup")
+    (cap,) = [row["id"] for row in bench.store.rows("order_lines", {"sku": "CAP"})]
+    says(bench, "not_collected", lines=[{"line": cap, "quantity": "1"}])
+    assert where(bench)["CAP"] == {"cancelled": D(1), "ready_for_pickup": D(1)}
+    assert where(bench)["SET"] == {"open": D(2)}
+    assert bench.sent("push_cancellation") == []
+    says(bench, "not_collected")
+    assert where(bench) == {"SET": {"cancelled": D(2)}, "TEE": {"cancelled": D(4)}, "CAP": {"cancelled": D(2)}}
+    (told,) = bench.sent("push_cancellation")
+    assert [(line["external_line_id"], line["quantity"]) for line in told.record["lines"]] == [("L1", "2")]
+
+
+def test_a_kit_cancelled_after_a_part_of_it_was_given_up_is_cancelled_once() -> None:
+    bench = collected()
+    says(bench, "ready_for_pickup")
+    tee, cap = (bench.store.rows("order_lines", {"sku": sku})[0]["id"] for sku in ("TEE", "CAP"))
+    one = [{"line": tee, "quantity": "2"}, {"line": cap, "quantity": "1"}]
+    says(bench, "not_collected", lines=one)
+    assert where(bench)["SET"] == {"open": D(1), "cancelled": D(1)}
+    bench.order(order_record(("L1", "SET", 1), source_version="2026-11-02T10:00:00.000000Z"))
+    assert where(bench)["SET"] == {"open": D(1), "cancelled": D(1)}, "the channel counts the same kit"
+    assert where(bench)["TEE"] == {"cancelled": D(2), "ready_for_pickup": D(2)}

@@ -72,6 +72,7 @@ _LINE_DECIMALS = (
     "stated_shipped",
     "hand_shipped",
     "per_kit",
+    "cancelled_with_kit",
     "told_kits",
 )
 

@@ -98,12 +98,26 @@ def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> N
 
     What comes back of it as a refund names our key: its money is news, its cancellation is not.
     """
+    lines = _as_sold(case, lines)
+    whole = all(line.live <= 0 for line in case.order.lines)
+    if not lines and not whole:
+        return  # components of kits that are still wanted, or may still come whole
     for line, units in lines:
         _remember(case, TOLD, line, units)
-    whole = all(line.live <= 0 for line in case.order.lines)
     record: Record = {**_of_order(case), "whole": whole, "reason": reason, "lines": _lines(lines)}
     record["refund"] = case.channel is not None and case.channel.money == "channel"
     push(case, "push_cancellation", f"cancellation/{key}", "money", record)
+
+
+def _as_sold(case: Case, lines: Quantities) -> list[tuple[OrderLine, Decimal]]:
+    """Components of kits by the whole kits that this decision cancels for want of them."""
+    found = [(line, units) for line, units in lines if line.kit is None]
+    for kit_id in dict.fromkeys(line.kit for line, _ in lines if line.kit is not None):
+        kit = case.order.line(kit_id)
+        if kit is not None:
+            units = sum((move.quantity for move in kit.ledger.moves if move.target is Bucket.CANCELLED), ZERO)
+            found += [(kit, units)] if units > 0 else []
+    return found
 
 
 TOLD, BY_CHANNEL = "cancelled_told", "cancelled_there"
