@@ -70,8 +70,8 @@ def stock_is_conserved(bench: Bench, town: Town) -> None:
             aside[row["sku"], bucket] = aside.get((row["sku"], bucket), ZERO) + row[bucket]
     for line in bench.store.rows("return_lines", {}):
         for bucket, stage in BESIDE.items():
-            key = (line["sku"], bucket)
-            aside[key] = aside.get(key, ZERO) - line[stage]
+            kept = (line["sku"], bucket)
+            aside[kept] = aside.get(kept, ZERO) - line[stage]
     assert not {key: units for key, units in aside.items() if units}, f"put aside and not returned: {aside}"
 
 

@@ -411,9 +411,11 @@ class Town:
         location = str(stated["location"]).lower()
         self.goods[location, stated["sku"]] += units
         stated["received"] += units
-        told = [lambda: self.count(location), lambda: self._tell_supply(name)]
-        for tell in told if counts_first else reversed(told):
-            tell()
+        for tell in ("count", "supply") if counts_first else ("supply", "count"):
+            if tell == "count":
+                self.count(location)
+            else:
+                self._tell_supply(name)
             self.bench.later(seconds=1)
 
     def _tell_supply(self, name: str) -> None:
