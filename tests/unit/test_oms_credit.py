@@ -267,7 +267,7 @@ def test_money_that_a_bank_sends_back_is_ours_again_and_still_owed() -> None:
     bench.fact("refunds", {**told, "fact_key": "f-1"}, connection="payment")
     assert (payment(bench)["refunded"], payment(bench)["captured"]) == (ZERO, D(35))
     assert [row["state"] for row in bench.store.rows("refunds", {})] == ["failed"]
-    assert bench.raised() == ["refund_failed"]
+    assert bench.raised() == ["refund_undone"]
     late = {**told, "fact_key": "f-2", "state": "succeeded"}
     bench.fact("refunds", late, connection="payment")
     assert payment(bench)["refunded"] == ZERO, "a word about the first success that comes late is no second one"
