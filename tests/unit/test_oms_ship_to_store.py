@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import Verdict
+from hub.oms.fulfilment.staff import report_work
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 from tests.unit.test_oms_pickup import TAKES, report, work_of
 
@@ -159,3 +160,28 @@ def test_a_count_at_the_store_after_the_goods_came_is_not_added_to() -> None:
     bench.restate("stock", count, connection="wms-store-14")
     report(bench, "received", work=work_of(bench), occurred_at="2026-11-02T17:00:00Z")
     assert stock(bench, "store-14") == {"on_hand": 4, "firm": 3}
+
+
+def test_goods_that_came_but_are_not_in_a_newer_count_are_sent_once_more_and_a_person_is_told() -> None:
+    bench = bench_of()
+    ordered(bench)
+    depart(bench)
+    count = {"location": "STORE-14", "as_of": "2026-11-02T23:00:00Z", "rows": [{"sku": "TEE", "quantity": "0"}]}
+    bench.restate("stock", count, connection="wms-store-14")
+    receive(bench)
+    assert bench.the_order()["document"]["raised"] == [f"unexpected-report/{work_of(bench)['id']}"]
+    bench.run("resource", "allocate")
+    assert bench.lines() == {"L1": {"released": Decimal(3)}}
+    assert stock(bench, "east") == {"on_hand": 7, "firm": 3}
+
+
+def test_goods_lost_on_the_way_are_sent_again() -> None:
+    bench = bench_of()
+    ordered(bench)
+    depart(bench)
+    receive(bench, "2")
+    bench.commit(report_work(bench.store, bench.rules, bench.now, "ac", work_of(bench)["id"], "lost", {}))
+    bench.run("resource", "allocate")
+    assert bench.lines() == {"L1": {"released": Decimal(1), "packed": Decimal(2)}}
+    assert stock(bench, "store-14") == {"on_hand": 2, "firm": 2}
+    assert "raised" not in bench.the_order()["document"]

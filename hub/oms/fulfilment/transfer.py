@@ -239,6 +239,7 @@ def _second_leg(case: Case, work: FulfilmentOrder, claims: Mapping[str, Decimal]
     number = sum(1 for other in case.work if other.location == work.destination) + 1
     work_id = derived_id("fo", case.order.id, work.destination, str(number))
     lines = []
+    nowhere: list[str] = []
     for line_id, units in claims.items():
         line = case.order.line(line_id)
         if line is None or not line.sku or units <= 0:
@@ -251,9 +252,11 @@ def _second_leg(case: Case, work: FulfilmentOrder, claims: Mapping[str, Decimal]
         if kept < units:
             # The store's own count says that the goods are not there, or somebody else has them by now.
             _back_to_open(case, line, units - kept)
-            _short(
-                case, work, f"{decimal_text(units - kept)} of {line.sku} came, but the count there knows nothing of it"
-            )
+            nowhere.append(f"{decimal_text(units - kept)} of {line.sku}")
+    if nowhere:
+        what = ", ".join(nowhere)
+        unexpected(case, work, f"{work.destination} received {what}, but its newer count knows nothing of it")
+        source_again(case, f"not to be found at {work.destination}")
     if not lines:
         return
     leg = FulfilmentOrder(
