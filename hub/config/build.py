@@ -327,6 +327,7 @@ def build_policies(checked: Checked | None, found: list[Finding]) -> model.Polic
         erp=erp.maybe_text("submit_to"),
         correlate_within=waiting.duration("correlate_within"),
         acknowledge_within=waiting.duration("acknowledge_within"),
+        ship_within=waiting.duration("ship_within"),
         risk_warn_before=top.object("risk").duration("warn_before"),
         risk_penalty=top.object("risk").decimal_map("penalty"),
         pickup=_pickup(top.object("pickup")),

@@ -434,6 +434,7 @@ class Policies:
     erp: str | None
     correlate_within: timedelta
     acknowledge_within: timedelta
+    ship_within: timedelta
     risk_warn_before: timedelta
     risk_penalty: Mapping[str, Decimal]
     pickup: Pickup

@@ -9,10 +9,11 @@ from hub.domain.decision import MessageHandler, QueryHandler, TaskHandler
 from hub.oms.change.cancel import handle_cancel_request, handle_tell_cancellation
 from hub.oms.change.less_wanted import handle_less_wanted
 from hub.oms.desk.save import save
-from hub.oms.fulfilment.fulfil import handle_response, handle_silence
+from hub.oms.fulfilment.fulfil import handle_response
 from hub.oms.fulfilment.label import rate_query
 from hub.oms.fulfilment.pickup import handle_no_show, handle_reminder
 from hub.oms.fulfilment.ship import handle_notice
+from hub.oms.fulfilment.silence import handle_silence
 from hub.oms.fulfilment.tracking import handle_scan
 from hub.oms.fulfilment.transfer import handle_overdue
 from hub.oms.intake.capture import handle_order

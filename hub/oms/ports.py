@@ -231,6 +231,8 @@ class Rules:
     totals_otherwise: str = "hold_order"
     reservation_minutes: int = 60
     silence_hours: float = 24.0
+    ship_within: dt.timedelta = dt.timedelta(0)
+    """Work that has not left by then is for a person; zero: nobody looks."""
     follows_packages: bool = False
     """Some connection tells scans, or the hub buys labels: packages are worth a row of their own."""
     pools: tuple[SkuPool, ...] = ()

@@ -101,6 +101,7 @@ def rules_of(bundle: Bundle) -> Rules:
         },
         risk=Risk(policies.risk_warn_before, policies.risk_penalty),
         silence_hours=policies.acknowledge_within.total_seconds() / 3600,
+        ship_within=policies.ship_within,
         capture_order=policies.capture_order,
         refund_order=policies.refund_order,
         gateways=policies.payment_gateways,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -402,3 +403,44 @@ def test_an_observing_channel_writes_its_calls_as_suppressed() -> None:
     assert bench.the_order()["effects"] == "observe"
     assert bench.effects
     assert all(effect.suppressed for effect in bench.effects.values())
+
+
+def test_a_location_that_does_not_say_whether_it_stops_is_asked_about() -> None:
+    bench = working(3)
+    says(bench, "acknowledged")
+    asks_to_cancel(bench)
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    bench.send()
+    bench.later(days=1)
+    bench.run("silence")
+    assert open_exceptions(bench) == ["unanswered"]
+    assert bench.lines()["L1"] == {"accepted": D(3)}
+    says(bench, "cancel_accepted", cancel_request=asked.refs["cancel_request"])
+    assert open_exceptions(bench) == []
+
+
+def test_work_that_should_have_left_is_for_a_person_until_it_leaves() -> None:
+    bench = working(2, ship_within=dt.timedelta(days=5))
+    says(bench, "picked")
+    bench.later(days=4)
+    bench.run("silence")
+    assert open_exceptions(bench) == []
+    bench.later(days=1)
+    bench.run("silence")
+    assert open_exceptions(bench) == ["late-work"]
+    ships(bench, 2)
+    assert open_exceptions(bench) == []
+
+
+def test_a_location_that_keeps_what_it_was_asked_for_has_not_turned_it_down() -> None:
+    bench = working(2, west=5)
+    bench.reply(bench.sent("send_fulfilment_request")[0], accepted=True)
+    bench.later(days=1)
+    bench.run("silence")
+    (asked,) = bench.sent("cancel_fulfilment_request")
+    says(bench, "cancel_refused", cancel_request=asked.refs["cancel_request"])
+    bench.run("allocate", "resource")
+    assert bench.lines()["L1"] == {"released": D(2)}
+    facts = bench.the_order()["document"]
+    assert "exclusions" not in facts
+    assert "resourced" not in facts

@@ -275,6 +275,9 @@ def test_an_order_that_may_be_asked_about_waits_for_a_person() -> None:
     bench.run()
     assert bench.lines() == {"L1": {"open": Decimal(1), "released": Decimal(1)}}
     assert "pickup_turned_down" in bench.raised()
+    bench.later(days=2)  # the store may be asked again by now, but nobody has said so
+    bench.run("allocate")
+    assert bench.lines() == {"L1": {"open": Decimal(1), "released": Decimal(1)}}
 
 
 def test_lines_to_collect_and_lines_to_send_of_one_order_go_their_own_ways() -> None:

@@ -112,7 +112,9 @@ def test_carriage_by_zone_and_weight_decides_and_a_place_that_nobody_goes_to_is_
     assert document["plan"]["days"] == 1
     assert document["second_best"]["cost"] == "13.3"  # 12 for 800 g, 1 an order, 0.20 a line, 0.05 a unit
     abroad = order_record(("L1", "TEE", 1), external_id="9")
-    shop.order({**abroad, "ship_to": {**abroad["ship_to"], "country": "CA", "postal_code": "K1A 0B1"}})
+    shop.order(
+        {**abroad, "ship_to": {**abroad["ship_to"], "country": "CA", "admin_area_code": "ON", "postal_code": "K1A 0B1"}}
+    )
     assert why_not(decided(shop)) == {"east": "country", "west": "country"}
 
 

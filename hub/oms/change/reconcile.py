@@ -6,6 +6,7 @@ holds them, asks locations for the rest, and never frees what a location has unt
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 from hub.domain.events import Fact
@@ -80,6 +81,8 @@ def ask(case: Case, wishes: dict[str, dict[str, Decimal]], purpose: str, reason:
         units = decimal_text(sum(quantities.values(), ZERO))
         tell(case, Fact.WORK_CANCEL_ASKED, request.id, fulfilment_order=work.id, units=units, purpose=purpose)
         accept_if_never_sent(case, work, request)
+        if request.waiting > 0:
+            case.task("silence", work.id, case.now + dt.timedelta(hours=case.rules.silence_hours), request.id)
 
 
 def _wish(case: Case, line: OrderLine, missing: Decimal, wishes: dict[str, dict[str, Decimal]]) -> Decimal:

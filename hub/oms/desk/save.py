@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from hub.domain.decision import Decision, EventRequest, TaskRequest
 from hub.domain.events import Fact
+from hub.domain.fulfilment import FINISHED, WorkState
 from hub.domain.ids import derived_id
 from hub.domain.order import OrderStatus, status
 from hub.domain.quantity import Bucket
@@ -89,6 +90,12 @@ def _forget_what_is_over(case: Case) -> None:
         case.clear_exception("unfillable/", "nothing is left to source")
         case.clear_exception("resource-limit/", "nothing is left to source")
         case.clear_exception("shipment-limit/", "nothing is left to source")
+    if any(key.startswith(("unanswered/", "late-work/")) for key in case.raised):
+        for work in case.work:
+            if not any(request.waiting > 0 for request in work.cancel_requests):
+                case.clear_exception(f"unanswered/{work.id}", "answered")
+            if work.state in (*FINISHED, WorkState.READY):
+                case.clear_exception(f"late-work/{work.id}", "it has left")
 
 
 def _save_lines(case: Case, writes: WriteSet) -> None:

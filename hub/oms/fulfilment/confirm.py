@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 
 from hub.domain.events import Fact
@@ -12,6 +11,7 @@ from hub.domain.quantity import Bucket
 from hub.domain.reservation import Reservation
 from hub.oms.desk.load import Case, work_key
 from hub.oms.desk.save import tell
+from hub.oms.fulfilment.silence import watch_work
 from hub.oms.intake.counter import charge_counter_sale
 from hub.oms.intake.customer import upsert_customer
 from hub.oms.intake.groups import COLLECTED, DeliveryGroup, group_of
@@ -102,5 +102,4 @@ def _plan_at(case: Case, location: str, method: str, destination: str, reservati
     send_work(case, work)
     case.decision.wakes.append(work_key(work.id))
     tell(case, Fact.WORK_PLANNED, work.id, fulfilment_order=work.id, location=location)
-    silent_after = dt.timedelta(hours=case.rules.silence_hours)
-    case.task("silence", work.id, case.now + silent_after)
+    watch_work(case, work)

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from hub.domain.decision import Decision, DueTask, Incoming, Verdict
+from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
-from hub.domain.fulfilment import COMES_BACK, FINISHED, Answer, CancelRequest, FulfilmentOrder, WorkState
+from hub.domain.fulfilment import COMES_BACK, Answer, CancelRequest, FulfilmentOrder, WorkState
 from hub.domain.money import decimal_text
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.change.accept import accept
 from hub.oms.change.cancel import tell_erp
-from hub.oms.change.reconcile import ask, reconcile
+from hub.oms.change.reconcile import reconcile
 from hub.oms.desk.load import Case, work_key
 from hub.oms.desk.save import save, tell
 from hub.oms.fulfilment.label import drop_unneeded, packed
@@ -39,7 +39,6 @@ from hub.oms.fulfilment.work import all_of, end_requests, is_pickup, named_line,
 from hub.oms.ports import Rules
 from hub.oms.sourcing.source import exclude_location, source_again
 from hub.oms.stock.reserve import count_unassigned, release_firm
-from hub.oms.telling.outgoing import is_suppressed
 
 ZERO = Decimal(0)
 RETURNABLE = (Bucket.RELEASED, Bucket.ACCEPTED, Bucket.PICKED, Bucket.READY_FOR_PICKUP)
@@ -212,8 +211,9 @@ def _answer_cancel(
     reconcile(case)
     count_unassigned(case)
     if request.purpose == "resource":
-        exclude_location(case, work.location, request.reason)
-        source_again(case, request.reason)
+        if any(units > 0 for _, units in given_up):  # one that keeps it is asked again when more of the order is open
+            exclude_location(case, work.location, request.reason)
+            source_again(case, request.reason)
     elif any(line.ledger[Bucket.OPEN] > 0 and not line.is_kit for line in case.order.lines):
         case.task("allocate", case.order.id, case.now)
     tell_erp(case, request.reason)
@@ -231,36 +231,3 @@ def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: D
         "Tell the customer, or stop the parcel with the carrier.",
         f"hub orders show {case.order.id}",
     )
-
-
-def handle_silence(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
-    """The task `silence`: subject is a fulfilment order that should have been answered by now.
-
-    Silence frees nothing: a person is told, and the location is asked to give the work back.
-    """
-
-    def silence_task(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
-        found = open_work(snapshot, rules, now, task.id, task.subject)
-        if found is None:
-            return Decision(Verdict.IGNORED, message="there is no such fulfilment order any more")
-        case, work = found
-        silent = (WorkState.PLANNED, WorkState.SENT, WorkState.UNKNOWN)
-        if work.state in FINISHED or work.state not in silent:
-            return Decision(Verdict.IGNORED, message=f"it has been answered: {work.state}", subject=case.order.id)
-        if work.state is WorkState.PLANNED and is_suppressed(case, work):
-            return Decision(Verdict.IGNORED, message="nobody was asked: the hub observes", subject=case.order.id)
-        case.raise_exception(
-            f"silence/{work.id}",
-            "silence",
-            f"{work.location} does not answer",
-            f"Fulfilment order {work.id} was asked for {rules.silence_hours} hours ago and is still {work.state}.",
-            "Ask the location. It has been asked to give the work back; nothing is freed until it answers.",
-            f"hub orders show {case.order.id}",
-        )
-        if work.state is not WorkState.PLANNED:
-            open_units = {line.line_id: line.at_location - work.waiting(line.line_id) for line in work.lines}
-            wishes = {line_id: units for line_id, units in open_units.items() if units > 0}
-            ask(case, {work.id: wishes} if wishes else {}, "resource", "no answer")
-        return save(case)
-
-    return silence_task

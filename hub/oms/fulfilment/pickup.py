@@ -31,6 +31,7 @@ from hub.oms.stock.reserve import release_firm
 from hub.oms.telling.tell import notify, push_cancellation, push_order_status
 
 ZERO = Decimal(0)
+TURNED_DOWN = "pickup-turned-down/"
 
 
 def became_ready(case: Case, work: FulfilmentOrder, before: WorkState) -> None:
@@ -113,7 +114,7 @@ def turned_down(
 
 def tell_turned_down(case: Case, work: FulfilmentOrder, units: Decimal, reason: str, done: str, next_step: str) -> None:
     case.raise_exception(
-        f"pickup-turned-down/{work.id}",
+        f"{TURNED_DOWN}{work.id}",
         "pickup_turned_down",
         "A store cannot give a buyer what is to be collected there",
         f"{work.location} gave {decimal_text(units)} units back ({reason}); {done}.",

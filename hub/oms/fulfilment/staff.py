@@ -21,6 +21,7 @@ from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant_text
 from hub.oms.fulfilment.fulfil import RETURNABLE, report
+from hub.oms.fulfilment.pickup import TURNED_DOWN
 from hub.oms.fulfilment.said_before import BY_HAND
 from hub.oms.fulfilment.ship import leave
 from hub.oms.fulfilment.transfer import depart, lose, receive, under_way
@@ -207,7 +208,7 @@ def collect_elsewhere(
     moved = case.order.facts.get(COLLECTED_AT, {})
     facts = {name: value for name, value in case.order.facts.items() if name != "sourced_for"}
     case.order.facts = {**facts, COLLECTED_AT: {**moved, **dict.fromkeys(lines, store)}}
-    case.clear_exception("pickup-turned-down/", "collected elsewhere")
+    case.clear_exception(TURNED_DOWN, "collected elsewhere")
     case.task("allocate", order_id, now, "elsewhere")
     tell(case, Fact.ORDER_CHANGED, cause, collected_at=store)
     return save(case)

@@ -27,6 +27,7 @@ from hub.oms.change.reconcile import reconcile, unclaim
 from hub.oms.desk.load import Case, work_key
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant
+from hub.oms.fulfilment.silence import watch_work
 from hub.oms.fulfilment.work import line_meant, open_work, quantities_of, unexpected
 from hub.oms.money.posting import post_goods_movement
 from hub.oms.ports import Rules
@@ -275,7 +276,7 @@ def _second_leg(case: Case, work: FulfilmentOrder, claims: Mapping[str, Decimal]
     send_work(case, leg)
     case.decision.wakes.append(work_key(leg.id))
     tell(case, Fact.WORK_PLANNED, leg.id, fulfilment_order=leg.id, location=leg.location)
-    case.task("silence", leg.id, case.now + dt.timedelta(hours=case.rules.silence_hours))
+    watch_work(case, leg)
 
 
 def lose(case: Case, work: FulfilmentOrder, quantities: Mapping[str, Decimal], reason: str) -> Decimal:

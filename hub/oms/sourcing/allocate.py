@@ -24,7 +24,8 @@ from hub.oms.change.reconcile import reconcile
 from hub.oms.desk.load import Case, new_hold, open_case
 from hub.oms.desk.save import save
 from hub.oms.fulfilment.confirm import confirm_when_due, plan_work
-from hub.oms.intake.groups import DeliveryGroup, groups, no_store
+from hub.oms.fulfilment.pickup import TURNED_DOWN
+from hub.oms.intake.groups import COLLECTED, DeliveryGroup, group_of, groups, no_store
 from hub.oms.intake.holds import HUB, place, release
 from hub.oms.ports import Rules
 from hub.oms.promise.backorders import take_turns
@@ -83,6 +84,7 @@ def allocate(case: Case) -> None:
         count_unassigned(case)
         return
     lines = [line for line in order.lines if line.ours and line.sku and not order.open_holds(line.id)]
+    lines = [line for line in lines if not _asked_about(case, line)]
     pool = {line.id: _pool(case, line) for line in lines}
     fresh = any(line.ledger.sum((Bucket.OPEN, Bucket.BACKORDERED, Bucket.PREORDERED)) for line in lines)
     stands = not fresh and _sourced_for(case) == _inputs(lines, pool)
@@ -109,6 +111,12 @@ def allocate(case: Case) -> None:
     take_turns(case, wanted, [sourcing for sourcing in found if sourcing is not None], released)
     if order.confirmed_at is not None:
         plan_work(case)
+
+
+def _asked_about(case: Case, line: OrderLine) -> bool:
+    """A store turned it down, and where its buyer gets it now is for a person to say."""
+    turned_down = any(key.startswith(TURNED_DOWN) for key in case.raised)
+    return turned_down and case.rules.pickup.on_reject == "ask" and group_of(case, line).method in COLLECTED
 
 
 def _anything_free(case: Case) -> bool:

@@ -15,6 +15,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.change.reconcile import ask
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save
+from hub.oms.fulfilment.pickup import TURNED_DOWN
 from hub.oms.intake.groups import groups
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
@@ -110,6 +111,7 @@ def _begin_again(case: Case) -> Decision:
     forgotten = ("sourced_for", RESOURCED, "exclusions")
     case.order.facts = {name: value for name, value in case.order.facts.items() if name not in forgotten}
     case.clear_exception(f"resource-limit/{case.order.id}", "sourced anew by a person")
+    case.clear_exception(TURNED_DOWN, "sourced anew by a person")
     case.task("allocate", case.order.id, case.now, "begin-again")
     case.decision.message = "is sourced anew; every location may be asked again"
     return save(case)
