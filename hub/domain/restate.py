@@ -6,7 +6,8 @@ does not depend on arrival:
 
 - A top-level field has the value of the highest stamp that carried it. An absent field says nothing.
 - Lines are keyed by `external_line_id`; each of their fields follows the same rule.
-- A restate that carries `lines` is complete: a line that it does not list was removed as of its stamp. The merged view
+- A restate that carries `lines` is complete, unless some of them could not be read (`partial`): a line that a complete
+  one does not list was removed as of its stamp. The merged view
   keeps a removed line and shows it with `current_quantity` "0"; a later restate that lists it again brings it back.
   (Shopify lists removed lines with a current quantity of zero itself; a source whose payloads carry only changed lines
   must be mapped to `order_changes`, not to restates.)
@@ -94,8 +95,11 @@ class Merged:
     conflict: bool
 
 
-def merge(previous: View | None, restate: dict[str, Any], version: str, received_order: str) -> Merged:
-    """Merge one restate into the view. `version` sorts as text within its source; `received_order` too."""
+def merge(
+    previous: View | None, restate: dict[str, Any], version: str, received_order: str, *, partial: bool = False
+) -> Merged:
+    """Merge one restate into the view. `version` sorts as text within its source; `received_order` too. `partial`: it
+    has further lines that nobody could read."""
     before = previous or View()
     stamp = (version, received_order)
     newest = before.newest <= stamp
@@ -109,7 +113,7 @@ def merge(previous: View | None, restate: dict[str, Any], version: str, received
     if LINES in restate:
         lines, lines_conflict = _merge_lines(before.lines, restate[LINES], stamp)
         conflict |= lines_conflict
-        stamps[LINES] = max(stamps.get(LINES, _NEVER), stamp)
+        stamps[LINES] = max(stamps.get(LINES, _NEVER), _NEVER if partial else stamp)
     view = View(values, stamps, lines)
     changed = previous is None or view.record() != before.record() or view.highest != before.highest
     return Merged(view, changed, newest, conflict)

@@ -14,8 +14,9 @@ from typing import Any
 
 from hub.domain.decision import Decision, ExceptionClear, ExceptionRequest, Incoming, Verdict
 from hub.domain.ids import derived_id
-from hub.domain.restate import Merged, View, merge, view_from_json, view_to_json
+from hub.domain.restate import LINES, Merged, View, merge, view_from_json, view_to_json
 from hub.domain.snapshot import Snapshot
+from hub.domain.validation import Rule
 from hub.domain.writeset import Insert, Operation, Update, WriteSet
 from hub.exchange.connections import ConnectionView
 from hub.exchange.decisions import body_row, task_row
@@ -133,7 +134,8 @@ def _state(
     if contradiction:
         return Guarded(_identity_reused(message, contradiction))
     previous = _view(row, snapshot)
-    merged = merge(previous, restate, incoming.source_version, received_order(message))
+    partial = any(hold.field == LINES and hold.rule == Rule.MAPPING for hold in incoming.holds)
+    merged = merge(previous, restate, incoming.source_version, received_order(message), partial=partial)
     if previous is not None and not merged.newest and not merged.changed:
         return Guarded(
             Decision(Verdict.SUPERSEDED, subject=_subject(row), message="every field was stated by a newer one")

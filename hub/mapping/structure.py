@@ -17,6 +17,10 @@ MAX_ITEMS = 200_000
 Rest = Callable[[object, Scope], dict[str, object]]
 
 
+TOLD = 5
+"""Elements of a list that are named in a hint."""
+
+
 def fields_of(emits: Sequence[Emit], keep: tuple[tuple[str, ...], Rest] | None) -> Emit:
     """All fields of one object, then what nobody read."""
     parts = tuple(emits)
@@ -134,6 +138,7 @@ def repeated(
         scope.parents.append(node)
         scope.path.append(name)
         items: list[object] = []
+        left_out: list[tuple[str, str]] = []
         for index, element in enumerate(elements):
             if where is not None and is_false(where(element, scope)):
                 continue
@@ -150,8 +155,11 @@ def repeated(
             except MappingError as error:
                 if otherwise != "hold":
                     raise
-                hint = f"element {index + 1} of {source} is left out: {error.message}"
-                scope.holds.append(Hold(error.field, "mapping", hint, error.code))
+                if scalars:
+                    hint = f"element {index + 1} of {source} is left out: {error.message}"
+                    scope.holds.append(Hold(error.field, "mapping", hint, error.code))
+                else:
+                    left_out.append((f"element {index + 1}: {error.message}", error.code))
                 if path is not None:
                     mark_unread(path, node, scope)
                 item = {}
@@ -165,6 +173,11 @@ def repeated(
         scope.path.pop()
         scope.parents.pop()
         out[name] = items
+        if left_out:
+            # The place of one that is not there is the next one's: the fault is the list's.
+            hint = f"not all of {source} can be read, {'; '.join(hint for hint, _ in left_out[:TOLD])}"
+            scope.field = name
+            scope.holds.append(Hold(scope.where(), "mapping", hint, left_out[0][1]))
 
     return emit
 

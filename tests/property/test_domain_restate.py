@@ -115,3 +115,18 @@ def test_what_payloads_carry_beside_the_canonical_fields_makes_no_conflict() -> 
 
 def listed(way: str) -> Record:
     return {"external_line_id": "L1", "sku": "A", "quantity": "1", "attributes": {"shop": {"by": way}}}
+
+
+@given(arrival=st.permutations(["1", "2", "3"]), partial=st.sampled_from(["1", "2", "3"]))
+def test_what_could_not_be_read_removes_nothing_in_any_order_of_arrival(arrival: list[str], partial: str) -> None:
+    stated = {"1": ["A", "B"], "2": ["A", "B", "C"], "3": ["A", "C"]}
+    seen: View | None = None
+    for version in arrival:
+        read = [name for name in stated[version] if version != partial or name == "A"]
+        lines = [{"external_line_id": name, "quantity": "1"} for name in read]
+        seen = merge(seen, {"lines": lines}, version, version, partial=version == partial).view
+    assert seen is not None
+    gone = {name for name in seen.lines if seen.removed(name)}
+    complete = max(version for version in stated if version != partial)
+    older = {name for name, line in seen.lines.items() if line.listed[0] < complete}
+    assert gone == older - set(stated[complete])

@@ -287,3 +287,23 @@ def test_the_first_routing_rule_that_matches_chooses_the_strategy(when: str, exp
     (decision,) = bench.store.rows("sourcing_decisions", {})
     rule = "special" if expected == "frugal" else "fallback"
     assert decision["document"]["rule"] == f"{rule}/{expected}"
+
+
+def test_a_line_that_nobody_can_read_holds_the_order_and_takes_no_line_away() -> None:
+    bench = Bench(rules(location("east")))
+    bench.stock("TEE", "east", 10)
+    bench.stock("CAP", "east", 10)
+    bad = MappingHold("lines", "mapping", "not all of line_items can be read, element 2: quantity is missing")
+    bench.order(order_record(("L1", "TEE", 1)), holds=[bad])
+    bench.run()
+    assert bench.the_order()["status"] == "held"
+    assert bench.lines() == {"L1": {"open": D(1)}}
+    whole = order_record(("L1", "TEE", 1), ("L2", "CAP", 2), source_version="2026-11-02T10:00:00.000000Z")
+    bench.order(whole)
+    bench.run()
+    assert bench.lines() == {"L1": {"released": D(1)}, "L2": {"released": D(2)}}
+    bench.order(order_record(("L1", "TEE", 1), source_version="2026-11-02T11:00:00.000000Z"), holds=[bad])
+    bench.run()
+    assert bench.lines() == {"L1": {"released": D(1)}, "L2": {"released": D(2)}}
+    assert bench.sent("cancel_fulfilment_request") == []
+    assert bench.the_order()["status"] == "held"
