@@ -30,8 +30,8 @@ without it the one that fits the target field), the type's options, `table`, `re
 
 Null and empty text are absent; absent fields are left out. A value that is there but cannot be used becomes a hold, the
 default or a MappingError, as `otherwise` says; a missing one is an error with `required`, a hold with an explicit
-`otherwise: hold`. An element of a list that cannot be mapped is left out under a hold on the list. `keep_rest: attributes.shop`
-puts whatever no `from` read, and what could not be used, into the record verbatim.
+`otherwise: hold`. An element of a list that cannot be mapped is left out under a hold on the list.
+`keep_rest: attributes.shop` puts whatever no `from` read, and what could not be used, into the record verbatim.
 
 A site's file that says `extends` is laid over another one: see hub.mapping.overlay.
 """
