@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from connectors.amazon_sp.bodies import instant, records_of, version_of
 from connectors.amazon_sp.pushes import Pushes
+from connectors.amazon_sp.settlements import LOOKBACK, Settlements, settlements_of
 from connectors.amazon_sp.spapi import SellingPartnerApi, segment
 from connectors.amazon_sp.sweep import Sweep
 from hub.sdk.capabilities import Capability
@@ -49,6 +50,7 @@ class AmazonSp:
         self._context = context
         self._api = SellingPartnerApi(context)
         self._pushes = Pushes(context, self._api)
+        self._settlements = Settlements(context, self._api)
         self._marketplaces = tuple(str(one) for one in context.config["marketplaces"])
         self._datasets = tuple(str(one) for one in context.config.get("datasets", DATASETS))
 
@@ -80,19 +82,26 @@ class AmazonSp:
         )
 
     def parse(self, receipt: Receipt) -> Sequence[RawRecord]:
-        """Raises DataError for a body without an order."""
+        """Raises DataError for a body without an order, or that is no settlement report."""
+        if receipt.stream == "payouts":
+            return list(settlements_of(receipt.body, receipt.content_type))
         wanted = "cancel_requests" in self._context.streams
         return list(records_of(self._context.loads(receipt.body), cancel_requests=wanted))
 
     # -- pull ----------------------------------------------------------------------------------------------------
 
     def read(self, stream: str, cursor: Cursor | None, limit: int) -> Iterator[Batch]:
-        """The pages of one sweep, each with the cursor behind it; see sweep.py.
+        """The pages of one sweep, each with the cursor behind it (sweep.py); of payouts the reports (settlements.py).
 
         Raises CallFailed rate_limited, after the pages it has got, when the plan has no call left. A page token that
         the vendor refuses (it keeps them for a day) or repeats starts the sweep over: first the cursor goes back, then
         CallFailed retry says why.
         """
+        if stream == "payouts":
+            lookback = self._context.lookback_seconds.get(stream)
+            ago = LOOKBACK if lookback is None else dt.timedelta(seconds=lookback)
+            yield from self._settlements.read(cursor, self._start(stream), ago)
+            return
         if stream != "orders":
             raise ConfigurationError(f"there is no stream {stream} to read")
         sweep = Sweep.from_cursor(cursor, self._start(stream))

@@ -1,7 +1,8 @@
 """An emulated marketplace: people buy, ask to cancel and wait; the seller's application reads and confirms.
 
 It answers Login with Amazon (`POST /auth/o2/token`), searchOrders and getOrder of the Orders API 2026-01-01,
-confirmShipment of v0, and patchListingsItem and getListingsItem of the Listings Items API 2021-08-01.
+confirmShipment of v0, patchListingsItem and getListingsItem of the Listings Items API 2021-08-01, and getReports,
+getReportDocument and the documents themselves of the Reports API 2021-06-30 (settlement reports).
 
 Its ledger holds what really happened, by kind:
 order_placed  key order id, subject marketplace, data {currency, total, lines: [{id, sku, quantity}]}
@@ -29,6 +30,7 @@ from decimal import Decimal
 from connectors.amazon_sp.listings import Listings
 from connectors.amazon_sp.orders import Orders, Refused, shown, stamp
 from connectors.amazon_sp.people import People
+from connectors.amazon_sp.reports import Reports
 from hub.sdk.emulator import EmulatedRequest, EmulatedResponse, Emulator, Faults, Ledger, Outgoing
 from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at, whole_at
 from hub.sdk.ports import Clock
@@ -39,6 +41,8 @@ MARKETPLACE = "A1PA6795UKMFR9"
 _ORDER = re.compile(r"/orders/2026-01-01/orders(?:/([^/]+))?")
 _CONFIRM = re.compile(r"/orders/v0/orders/([^/]+)/shipmentConfirmation")
 _LISTING = re.compile(r"/listings/2021-08-01/items/([^/]+)/(.+)")
+_REPORT = re.compile(r"/reports/2021-06-30/(?:reports|documents/([^/]+))")
+_DOCUMENT = re.compile(r"/documents/([^/]+)")
 _REFERENCE = re.compile(r"[1-9][0-9]{0,17}")
 _STATUSES = frozenset(
     {"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED", "UNFULFILLABLE"}
@@ -62,6 +66,7 @@ class AmazonEmulator(Emulator):
         self._buckets: dict[str, tuple[float, dt.datetime]] = {}
         self._listings = Listings(ledger)
         self._people = People(self.orders, self._listings, ledger, clock, self._record, self._changed)
+        self._reports = Reports(ledger, self.orders, config.get("marketplace", MARKETPLACE))
         self._late: dict[str, tuple[dt.datetime, EmulatedRequest]] = {}
         for name, data in ledger.recall_all("late|"):
             if data:
@@ -77,6 +82,9 @@ class AmazonEmulator(Emulator):
             return self._control(request)
         if request.path == "/auth/o2/token":
             return self._token(request)
+        document = _DOCUMENT.fullmatch(request.path)
+        if document is not None and request.method == "GET":
+            return self._document(document.group(1), request)
         operation = _operation(request)
         if operation is None:
             return _errors(404, "NotFound", "There is nothing at this address")
@@ -201,6 +209,12 @@ class AmazonEmulator(Emulator):
                 case "confirmShipment":
                     found = _CONFIRM.fullmatch(request.path)
                     return self._confirm(found.group(1) if found else "", _object(request.body))
+                case "getReports":
+                    return _answer(200, self._reports.listed(request.query))
+                case "getReportDocument":
+                    found = _REPORT.fullmatch(request.path)
+                    root = f"http://{request.headers.get('host', '')}"
+                    return _answer(200, self._reports.document((found and found.group(1)) or "", root))
                 case "patchListingsItem":
                     return self._patch(self._sku(request), _object(request.body))
                 case _:
@@ -318,6 +332,17 @@ class AmazonEmulator(Emulator):
         self._record("fulfilment" if new else "repeated", str(detail["trackingNumber"]), order_id, data)
         return EmulatedResponse(204)
 
+    def _document(self, document: str, request: EmulatedRequest) -> EmulatedResponse:
+        """A presigned address: whoever has it needs no token, and must not bring one."""
+        if "x-amz-access-token" in request.headers or "X-Amz-Signature" not in request.query:
+            return EmulatedResponse(
+                403, b"<Error><Code>AccessDenied</Code></Error>", {"content-type": "application/xml"}
+            )
+        try:
+            return EmulatedResponse(200, self._reports.content(document), {"content-type": "text/tab-separated-values"})
+        except Refused as refused:
+            return _errors(refused.status, refused.code, str(refused))
+
     def _sku(self, request: EmulatedRequest) -> str:
         found = _LISTING.fullmatch(request.path)
         seller, sku = found.groups() if found else ("", "")
@@ -358,13 +383,17 @@ class AmazonEmulator(Emulator):
     # -- people --------------------------------------------------------------------------------------------------
 
     def _control(self, request: EmulatedRequest) -> EmulatedResponse:
-        verb = self._people.verbs.get(request.path.removeprefix("/_control/"))
+        verbs = {**self._people.verbs, "settle": self._settle}
+        verb = verbs.get(request.path.removeprefix("/_control/"))
         try:
             if verb is None:
-                raise Refused(404, "NotFound", f"controls are {', '.join(self._people.verbs)}")
+                raise Refused(404, "NotFound", f"controls are {', '.join(verbs)}")
             return _answer(200, verb(_object(request.body or b"{}")))
         except Refused as refused:
             return _errors(refused.status, refused.code, str(refused))
+
+    def _settle(self, wish: Node) -> object:
+        return self._reports.settle(wish, self.clock.now())
 
     def _changed(self, order_id: str) -> None:
         """Searches may find a change only after a while."""
@@ -382,6 +411,9 @@ def _operation(request: EmulatedRequest) -> str | None:
         return "searchOrders" if order.group(1) is None else "getOrder"
     if _CONFIRM.fullmatch(request.path) and request.method == "POST":
         return "confirmShipment"
+    report = _REPORT.fullmatch(request.path)
+    if report is not None and request.method == "GET":
+        return "getReports" if report.group(1) is None else "getReportDocument"
     if _LISTING.fullmatch(request.path):
         return {"PATCH": "patchListingsItem", "GET": "getListingsItem"}.get(request.method)
     return None

@@ -37,6 +37,8 @@ PLANS = {
     "confirmShipment": 2.0,
     "patchListingsItem": 5.0,
     "getListingsItem": 5.0,
+    "getReports": 0.0222,
+    "getReportDocument": 0.0167,
     "token": 1.0,
 }
 """Default usage plans, calls a second; what the header of this answer or of an earlier one tells goes before."""
