@@ -15,10 +15,10 @@ from hub.sdk.lenient import Node, decimal_at, node_at, nodes_at, text_at
 
 REPORT_TYPE = "GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2"
 _HEADER = (
-    "settlement-id settlement-start-date settlement-end-date deposit-date total-amount currency transaction-type order-id"
-    " merchant-order-id adjustment-id shipment-id marketplace-name amount-type amount-description amount fulfillment-id"
-    " posted-date posted-date-time order-item-code merchant-order-item-id merchant-adjustment-item-id sku"
-    " quantity-purchased promotion-id"
+    "settlement-id settlement-start-date settlement-end-date deposit-date total-amount currency transaction-type"
+    " order-id merchant-order-id adjustment-id shipment-id marketplace-name amount-type amount-description amount"
+    " fulfillment-id posted-date posted-date-time order-item-code merchant-order-item-id merchant-adjustment-item-id"
+    " sku quantity-purchased promotion-id"
 )
 COLUMNS = tuple(re.findall(r"\S+", _HEADER))
 COMMISSION = Decimal("0.15")

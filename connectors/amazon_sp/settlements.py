@@ -1,8 +1,8 @@
 """Settlement reports: what the marketplace paid out, as it lists it (Reports API 2021-06-30, flat file V2).
 
 The marketplace makes these reports by itself; they are looked for, never asked for. A report is a table with tabs
-between its cells: the first row of a settlement holds its period, its deposit and its total, the others one amount each. How
-amounts and times are written depends on the marketplace (95.00 or 95,00), and no header says which.
+between its cells: the first row of a settlement holds its period, its deposit and its total, the others one amount
+each. How amounts and times are written depends on the marketplace (95.00 or 95,00), and no header says which.
 """
 
 from __future__ import annotations
