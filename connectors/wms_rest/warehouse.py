@@ -460,7 +460,7 @@ class Warehouse:
         self.happened(kind, request.warehouse, data)
 
     def _say_short(self, request: Request, lines: list[tuple[Line, Decimal]]) -> None:
-        data = {**names(request), "lines": lines_of(lines), "reason": "not found at its place"}
+        data = {**names(request), "lines": lines_of(lines), "reason": "not found on its shelf"}
         self.happened("request.short", request.warehouse, data)
         self.record("short", request.reference, request.client_order_id, {"id": request.id, "lines": lines_of(lines)})
 

@@ -166,7 +166,7 @@ def _show(
         }
         lock.write({"pid": os.getpid(), "url": opened.url, "home": str(place.home), "links": links})
         factor = max(1, len(wanted) // 50)
-        _say(f"Goods              {opened.furnish(factor)} articles at 3 places")
+        _say(f"Goods              {opened.furnish(factor)} articles at 3 locations")
         bar = _Bar()
         _say(f"Sending {len(wanted)} orders")
         play = Play(opened, wanted, database=database, stopping=stopping, progress=bar)
@@ -209,7 +209,7 @@ def _stay(opened: Any, links: dict[str, str], stopping: threading.Event) -> None
         _say(f"  {name:<10} {link}")
     if os.environ.get("SSH_CONNECTION"):
         _say(f"  from your own machine: ssh -L {opened.hub.port}:127.0.0.1:{opened.hub.port} ...")
-    _say("Ctrl-C stops it; the data are kept, the next demo starts from an empty place (or --keep).")
+    _say("Ctrl-C stops it; the data are kept, the next demo starts from empty data (or --keep).")
     while not stopping.is_set():
         opened.check()
         stopping.wait(0.5)

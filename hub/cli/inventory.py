@@ -68,7 +68,7 @@ def show(place: Place, sku: str, channel: str | None, at: str | None, why: bool,
 
 
 def _promise(one: dict[str, Any], *, why: bool) -> None:
-    where = f" at {one['place']}" if "place" in one else ""
+    where = f" at {one['outlet']}" if "outlet" in one else ""
     told = f"; told {one['told']} on {one['told_at']}" if "told" in one else ""
     called = f" as {', '.join(one['called']) or 'nothing'}" if "called" in one else ""
     click.echo(f"{one['channel']}{where} may sell {one['quantity']}{called}{told}")
@@ -87,7 +87,7 @@ def reconcile(place: Place, connection: str, as_json: bool) -> None:
     if as_json:
         emit_json([found])
         return
-    columns = tuple((name, name.upper().replace("_", " ")) for name in ("sku", "place", "shown", "told", "may_sell"))
+    columns = tuple((name, name.upper().replace("_", " ")) for name in ("sku", "outlet", "shown", "told", "may_sell"))
     if found["differing"]:
         emit_table(found["differing"], columns, empty="")
     click.echo(found["message"])

@@ -150,8 +150,8 @@ def _undecided(order: dict[str, Any]) -> str:
         )
     held = [hold["rule"] for hold in order["holds"] if not hold["released_at"]]
     if held:
-        return f"no place was chosen yet; the order is held: {', '.join(held)}"
-    return "no place was chosen yet."
+        return f"no location was chosen yet; the order is held: {', '.join(held)}"
+    return "no location was chosen yet."
 
 
 def _why(order: dict[str, Any]) -> None:

@@ -227,8 +227,8 @@ def release(place: Place, reference: str, reason: str, kind: str | None, as_json
 def cancel(
     place: Place, reference: str, lines: tuple[str, ...], quantities: tuple[str, ...], reason: str, as_json: bool
 ) -> None:
-    """Cancel an order, or quantities of its lines: at once where nothing was sent, else by asking the places that have
-    it. Says for each line what became of it."""
+    """Cancel an order, or quantities of its lines: at once where nothing was sent, else by asking the locations that
+    have it. Says for each line what became of it."""
     if len(lines) != len(quantities):
         raise click.UsageError("Each --line needs its --quantity.")
     wanted = [{"line": line, "quantity": units} for line, units in zip(lines, quantities, strict=True)]

@@ -116,7 +116,7 @@ class Play:
             self._stopping.wait(LOOK_SECONDS)
 
     def _await_stock(self) -> None:
-        self._wait(lambda seen: seen.counted_places >= len(LOCATIONS) and not seen.busy, STOCK_SECONDS)
+        self._wait(lambda seen: seen.counted_locations >= len(LOCATIONS) and not seen.busy, STOCK_SECONDS)
 
     def _settle(self) -> Seen:
         quiet = 0
@@ -139,8 +139,8 @@ class Play:
     def _count_again(self) -> Seen:
         """The warehouses count at the end, so that the hub's stock can be compared with theirs."""
         before = look(self._stage.home, self._database).stock_receipts
-        for place in LOCATIONS:
-            self._stage.wms.control("snapshot", {"warehouse": place})
+        for name in LOCATIONS:
+            self._stage.wms.control("snapshot", {"warehouse": name})
 
         def done(seen: Seen) -> bool:
             return seen.stock_receipts >= before + len(LOCATIONS) and not seen.busy and not self._webhooks_waiting()

@@ -79,7 +79,7 @@ class Seen:
     exceptions: tuple[Mapping[str, Any], ...] = ()
     busy: tuple[str, ...] = ()
     """What is under way beside orders, in words."""
-    counted_places: int = 0
+    counted_locations: int = 0
     """Locations that have told their stock."""
     stock_receipts: int = 0
 
@@ -112,7 +112,7 @@ def look(home: Path, database: str) -> Seen:
                 " ORDER BY sequence",
             )
             busy = _busy(connection)
-            places = scalar(connection, "SELECT COUNT(DISTINCT location) FROM stock WHERE as_of IS NOT NULL")
+            locations = scalar(connection, "SELECT COUNT(DISTINCT location) FROM stock WHERE as_of IS NOT NULL")
             counts = scalar(connection, "SELECT COUNT(*) FROM receipts WHERE stream = 'stock' AND source = 'webhook'")
     except NoDatabase:
         return Seen()
@@ -147,7 +147,7 @@ def look(home: Path, database: str) -> Seen:
     stock_calls = [row for row in deliveries if not row["order_id"] and row["state"] in OPEN_DELIVERIES]
     if stock_calls:
         busy = (*busy, f"{len(stock_calls)} calls that belong to no order")
-    return Seen(found, exceptions, busy, int(places), int(counts))
+    return Seen(found, exceptions, busy, int(locations), int(counts))
 
 
 def _moved(money: Sequence[Mapping[str, Any]], order: str, kind: str) -> Decimal:

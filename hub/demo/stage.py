@@ -139,10 +139,10 @@ class Stage:
         file = self.home / "items.json"
         file.write_text(json.dumps(items(), indent=1), encoding="utf-8")
         self.act("import.items", file=str(file))
-        rows = [{"warehouse": place, "sku": sku, "quantity": str(units)} for place, sku, units in shelves(factor)]
+        rows = [{"warehouse": name, "sku": sku, "quantity": str(units)} for name, sku, units in shelves(factor)]
         self.wms.control("set_stock", {"rows": rows})
-        for place in LOCATIONS:
-            self.wms.control("snapshot", {"warehouse": place})
+        for name in LOCATIONS:
+            self.wms.control("snapshot", {"warehouse": name})
         for rule in BEHAVIOUR:
             self.wms.control("behave", dict(rule))
         self.erp.control("refuse", dict(BLOCKED_IN_ERP))

@@ -114,7 +114,7 @@ STORY: tuple[Tale, ...] = (
     Tale("many-units", "twenty-four of one article", placed(("NOTE-A5", 24)), {"shipped": 24}),
     Tale(
         "split",
-        "two articles that no place has both of",
+        "two articles that no location has both of",
         placed(("DESK-160", 1), ("RUG-GREY", 1), shipping="39.00"),
         {"shipped": 2},
         locations=(EAST, WEST),
@@ -291,7 +291,7 @@ STORY: tuple[Tale, ...] = (
     ),
     Tale(
         "short-pick",
-        "not found on its shelf: sent from the other place",
+        "not found on its shelf: sent from the other location",
         placed(("KETTLE-1L", 2)),
         {"shipped": 2},
         locations=(WEST,),

@@ -71,7 +71,7 @@ class Promise:
 
 
 def available_to_promise(
-    places: Sequence[AtLocation],
+    locations: Sequence[AtLocation],
     *,
     share: Decimal = ONE,
     threshold: Decimal = ZERO,
@@ -83,7 +83,7 @@ def available_to_promise(
 ) -> Promise:
     """The promise of one SKU to `channel`, explained. `unassigned` is demand that no location holds yet; `pools` are
     filled in the order given from what there is, before the rest is shared."""
-    terms = [_at(place) for place in sorted(places, key=lambda place: place.location)]
+    terms = [_at(one) for one in sorted(locations, key=lambda one: one.location)]
     terms += [
         Term(f"supply {one.reference}", one.quantity, f"expected at {one.location} {one.date}")
         for one in sorted(supply, key=lambda one: (one.date, one.reference, one.location))
@@ -122,9 +122,9 @@ def kit_promise(components: Sequence[tuple[str, Decimal, Promise]], increment: D
     return Promise(makes[least], (Term(f"as many as {least} makes", makes[least], rest),))
 
 
-def _at(place: AtLocation) -> Term:
-    counted = f"on hand {place.on_hand} - firm {place.firm} - soft {place.soft} - safety {place.safety}, not below 0"
-    return Term(f"free at {place.location}", place.free, place.doubt or counted)
+def _at(one: AtLocation) -> Term:
+    counted = f"on hand {one.on_hand} - firm {one.firm} - soft {one.soft} - safety {one.safety}, not below 0"
+    return Term(f"free at {one.location}", one.free, one.doubt or counted)
 
 
 def _fill(pools: Sequence[Pool], channel: str, whole: Decimal) -> tuple[Decimal, list[Pool]]:

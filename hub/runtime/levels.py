@@ -59,7 +59,7 @@ class Levels:
         if not isinstance(view.connector, ShowsStock):
             raise CannotCompare(f"{connection} cannot be asked what it shows")
         read_at = self._clock.now()
-        levels = (Shown(one.sku, one.places, one.available) for one in view.connector.shown_levels())
+        levels = (Shown(one.sku, one.outlets, one.available) for one in view.connector.shown_levels())
         reading = f"poll-before-compare/{connection}/{cause}"
         whole = Compared()
         for some in _some(levels):

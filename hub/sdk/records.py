@@ -101,11 +101,11 @@ class ExternalVersion:
 
 @dataclass(frozen=True, slots=True)
 class ShownLevel:
-    """What a channel shows of a SKU at one of its places; `places` are all names that it has for the place, "" among
+    """What a channel shows of a SKU at one of its outlets; `outlets` are all names that it has for that, "" among
     them where the connection tells stock at this one alone."""
 
     sku: str
-    places: tuple[str, ...]
+    outlets: tuple[str, ...]
     available: Decimal
 
 

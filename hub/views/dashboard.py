@@ -21,7 +21,7 @@ NEEDS_A_PERSON = ("unknown", "conflict", "overdue", "parked")
 def search(connection: Connection, words: str) -> list[str]:
     """Ids of orders by any of their names, by a SKU of theirs or by a tracking number; at most MOST_FOUND.
 
-    Tracking numbers in shipments of places that nobody follows packages of are found among the newest shipments.
+    Tracking numbers in shipments of locations that nobody follows packages of are found among the newest shipments.
     """
     found = find_order(connection, words)
     if not found:
@@ -197,7 +197,7 @@ def stock_history(connection: Connection, sku: str, limit: int = 50) -> list[dic
 
 
 def promised(connection: Connection, sku: str) -> list[dict[str, Any]]:
-    """What each channel was last told of a SKU, for each `place` of its own that it was told of."""
+    """What each channel was last told of a SKU, for each `outlet` of its own that it was told of."""
     found = rows(
         connection,
         "SELECT connection, subject, quantity, updated_at FROM pushed_stock WHERE sku = :sku ORDER BY subject",
@@ -205,7 +205,7 @@ def promised(connection: Connection, sku: str) -> list[dict[str, Any]]:
         amounts=("quantity",),
         instants=("updated_at",),
     )
-    return [{**row, "place": str(row["subject"]).rsplit("|", 1)[-1]} for row in found]
+    return [{**row, "outlet": str(row["subject"]).rsplit("|", 1)[-1]} for row in found]
 
 
 def audited(connection: Connection, subject: str, limit: int = 50) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ BAD = {
     *("unknown", "conflict", "overdue", "parked", "refused", "unparsable", "abandoned", "held", "rejected", "open"),
     *("exception", "lost", "rejected", "ambiguous", "auth_failed", "paused"),
 }
-PLACES = (
+MENU = (
     ("/", "Start", "monitor"),
     ("/orders", "Orders", "orders:read"),
     ("/returns", "Returns", "orders:read"),
@@ -135,13 +135,13 @@ def with_query(path: str, **given: object) -> str:
 def render(page: Page, request: Request | None) -> str:
     """The page; `request` None where there was none that could be read."""
     visitor = request.visitor if request else None
-    places = [(path, name) for path, name, scope in PLACES if visitor and scope in visitor.scopes]
+    menu = [(path, name) for path, name, scope in MENU if visitor and scope in visitor.scopes]
     now = request.hub.clock.now() if request else dt.datetime.now(dt.UTC)
     first = "/" + (request.path.split("/")[1] if request else "")
     here = UNDER.get(first, first)
     return _environment.get_template(page.template).render(
         {
-            "places": places,
+            "menu": menu,
             "here": here,
             "visitor": visitor,
             "csrf": csrf_of(request.token) if request and visitor else "",

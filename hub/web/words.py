@@ -16,7 +16,7 @@ TELLS = {
     "order.released": "Released",
     "order.cancelled": "Cancelled",
     "order.closed": "Closed: nothing is left to do",
-    "order.allocated": "Places were chosen for it",
+    "order.allocated": "Locations were chosen for it",
     "order.sold": "Sold over a counter",
     "order.linked": "Linked to another order",
     "change.requested": "A change was asked for: locations are to answer",

@@ -211,7 +211,7 @@ def test_every_level_that_the_shop_shows_can_be_read_page_by_page(shop: ShopWorl
     shop.control("catalogue", skus=[f"SKU-{number:03}" for number in range(60)])
     shop.connector.push_inventory(shop.level("SKU-007", "7", "1"))
     shop.connector.push_inventory(shop.level("SKU-059", "3", "2"))
-    found = {one.sku: (",".join(one.places[1:]), int(one.available)) for one in shop.connector.shown_levels()}
+    found = {one.sku: (",".join(one.outlets[1:]), int(one.available)) for one in shop.connector.shown_levels()}
     assert found == {"SKU-007": ("655441491,", 7), "SKU-059": ("655441491,", 3)}
 
 

@@ -51,7 +51,7 @@ def test_a_level_as_it_was_told_is_left_alone() -> None:
 def test_a_level_that_somebody_changed_over_there_is_told_anew_against_what_is_shown() -> None:
     bench = told()
     found = compare(bench, Shown("TEE", ("77",), D(25)))
-    assert found.differing == [{"sku": "TEE", "place": "77", "shown": "25", "told": "9", "may_sell": "9"}]
+    assert found.differing == [{"sku": "TEE", "outlet": "77", "shown": "25", "told": "9", "may_sell": "9"}]
     bench.run("push_stock")
     again = bench.sent("push_inventory")[-1]
     assert (again.record["available"], again.record["previous"]) == ("9", "25")

@@ -159,7 +159,7 @@ def test_what_the_channel_shows_is_compared_by_its_name() -> None:
     shop = bench.rules.channels["shop"]
     shown = [Shown("MUG", ("",), D(25)), Shown("TEE", ("",), D(6))]
     decision, found = compare_levels(bench.store, bench.rules, bench.now, shop, shown, bench.now, "read-first")
-    assert found.differing == [{"sku": "MUG", "place": "", "shown": "25", "told": "10", "may_sell": "10"}]
+    assert found.differing == [{"sku": "MUG", "outlet": "", "shown": "25", "told": "10", "may_sell": "10"}]
     bench.commit(decision)
     bench.run("push_stock")
     again = bench.sent("push_inventory")[-1].record

@@ -1,4 +1,4 @@
-"""Stock and the places where it is."""
+"""Stock and the locations where it is."""
 
 from __future__ import annotations
 

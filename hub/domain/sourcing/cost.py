@@ -1,4 +1,4 @@
-"""What it costs to send from a location to a place: carriage by zone and weight, and how late it arrives."""
+"""What it costs to send from a location to an address: carriage by zone and weight, and how late it arrives."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ def leave_to_earlier(
     """Rows of stock without what is due to orders before this one, taken from the least preferred locations first."""
     left = dict(stock)
     for sku in sorted({sku for sku, _ in stock}):
-        places = [key for key in stock if key[0] == sku and free_of(case, stock[key]) > 0]
-        due = due_before(case, sku) if places else ZERO
-        for key in sorted(places, key=lambda key: (-_priority(case, key[1]), key[1])):
+        free = [key for key in stock if key[0] == sku and free_of(case, stock[key]) > 0]
+        due = due_before(case, sku) if free else ZERO
+        for key in sorted(free, key=lambda key: (-_priority(case, key[1]), key[1])):
             cut = min(due, free_of(case, stock[key]))
             if cut > 0:
                 left[key] = {**stock[key], "on_hand": stock[key]["on_hand"] - cut}

@@ -50,14 +50,14 @@ def hand_over_what_needs_no_shipping(case: Case) -> None:
 def plan_work(case: Case) -> None:
     """One fulfilment order a location and method for everything allocated; its request leaves with this write set."""
     order = case.order
-    by_place: dict[tuple[str, str, str], list[Reservation]] = {}
+    by_way: dict[tuple[str, str, str], list[Reservation]] = {}
     for line in order.lines:
         if not order.open_holds(line.id):
             for reservation in soft(case, line):
-                place = (reservation.location, *_way(group_of(case, line), reservation.location))
-                by_place.setdefault(place, []).append(reservation)
-    for location, method, destination in sorted(by_place):
-        _plan_at(case, location, method, destination, by_place[(location, method, destination)])
+                way = (reservation.location, *_way(group_of(case, line), reservation.location))
+                by_way.setdefault(way, []).append(reservation)
+    for location, method, destination in sorted(by_way):
+        _plan_at(case, location, method, destination, by_way[(location, method, destination)])
 
 
 def _way(group: DeliveryGroup, location: str) -> tuple[str, str]:

@@ -151,7 +151,7 @@ def _give_back(case: Case, work: FulfilmentOrder, quantities: dict[str, Decimal]
     drop_unneeded(case, work, reason)
     exclude_location(case, work.location, reason)
     if for_shelves(case):
-        for line, units in lines:  # nobody else sends it: a transfer is from one place to one place
+        for line, units in lines:  # nobody else sends it: a transfer is from one location to one location
             line.cancelled_by_facts += units
     if is_pickup(work):
         tell_turned_down(case, work, freed, reason, *turned_down(case, work, lines, reason))

@@ -69,7 +69,7 @@ def groups(case: Case, lines: Sequence[OrderLine]) -> Mapping[DeliveryGroup, lis
 
 
 def no_store(case: Case) -> list[OrderLine]:
-    """Lines that somebody wants to collect at a place where nothing can be collected."""
+    """Lines that somebody wants to collect at a location where nothing can be collected."""
     return [
         line
         for line in case.order.lines

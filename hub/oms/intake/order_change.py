@@ -128,7 +128,7 @@ def _apply(case: Case, change: Change, asked: Asked, record: Mapping[str, Any], 
 
 
 def _is_there(address: Mapping[str, Any], present: Mapping[str, Any]) -> bool:
-    """The same place as the order's, whatever was found out about that since."""
+    """The same address as the order's, whatever was found out about that since."""
     return all(_plain(address.get(name)) == _plain(present.get(name)) for name in _PLACE if name in address)
 
 

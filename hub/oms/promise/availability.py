@@ -15,7 +15,7 @@ from hub.domain.supply import to_come
 from hub.oms.desk.times import instant_text
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import names_of
-from hub.oms.promise.promise import MOST, at_location, places_of, promises
+from hub.oms.promise.promise import MOST, at_location, outlets_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
 ZERO = Decimal(0)
@@ -68,14 +68,14 @@ def _told(rules: Rules) -> Sequence[str]:
 
 
 def _location(rules: Rules, row: Tree, now: dt.datetime) -> Tree:
-    place = at_location(row, rules.locations.get(row["location"]), now)
-    shown: Tree = {"location": place.location}
+    here = at_location(row, rules.locations.get(row["location"]), now)
+    shown: Tree = {"location": here.location}
     for name in ("on_hand", "soft", "firm", "safety", "free"):
-        shown[name] = decimal_text(getattr(place, name))
+        shown[name] = decimal_text(getattr(here, name))
     if row["as_of"] is not None:
         shown["as_of"] = instant_text(row["as_of"])
-    if place.doubt:
-        shown["doubt"] = place.doubt
+    if here.doubt:
+        shown["doubt"] = here.doubt
     return shown
 
 
@@ -110,8 +110,8 @@ def _promises(
     for theirs, promise in promises(snapshot, rules, channel, sku, now, at).items():
         one: Tree = {"channel": channel.id, **_of(promise)}
         if theirs:
-            one["place"] = theirs
-        one["locations"] = sorted(places_of(rules, channel)[theirs])
+            one["outlet"] = theirs
+        one["locations"] = sorted(outlets_of(rules, channel)[theirs])
         names = names_of(snapshot, channel, sku, now).now
         if names != (sku,):
             one["called"] = list(names)

@@ -72,9 +72,9 @@ def _turn(
 
 
 def _why(sku: str, free: Mapping[str, Decimal], found: Sequence[Sourcing]) -> str:
-    """Why what is free was of no use: the places that were excluded, or the rule that wants more than there is."""
+    """Why what is free was of no use: the locations that were excluded, or the rule that wants more than there is."""
     excluded = {one.location: one.code for sourcing in found for one in sourcing.exclusions}
-    where = [f"{place}: {excluded[place]}" for place, units in sorted(free.items()) if units > 0 and place in excluded]
+    where = [f"{name}: {excluded[name]}" for name, units in sorted(free.items()) if units > 0 and name in excluded]
     if where:
         return "; ".join(where)
     rules = ", ".join(sorted({sourcing.rule for sourcing in found if sku in sourcing.plan.unfilled}))

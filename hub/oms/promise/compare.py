@@ -13,7 +13,7 @@ from hub.domain.promise import Promise
 from hub.domain.snapshot import Snapshot
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import means
-from hub.oms.promise.promise import places_of, promises
+from hub.oms.promise.promise import outlets_of, promises
 
 OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
 """States of a push that may still change what the channel shows."""
@@ -21,16 +21,16 @@ OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the channel shows of a SKU, as it calls it, at a place; `places` are its names for the place."""
+    """What the channel shows of a SKU, as it calls it, at an outlet; `outlets` are its names for that."""
 
     sku: str
-    places: tuple[str, ...]
+    outlets: tuple[str, ...]
     available: Decimal
 
 
 @dataclass(slots=True)
 class Compared:
-    """`differing` names SKU, place, what is shown, what was told and what may be sold, as text."""
+    """`differing` names SKU, outlet, what is shown, what was told and what may be sold, as text."""
 
     looked_at: int = 0
     equal: int = 0
@@ -51,11 +51,11 @@ def compare_levels(
     """A decision that has what differs pushed anew, once the task `reading` has read the channel's orders: what it
     shows less of it may have sold. Levels told since `read_at` and calls under way are left alone."""
     decision, found = Decision(subject=channel.id), Compared()
-    places = places_of(rules, channel)
+    outlets = outlets_of(rules, channel)
     known: dict[str, dict[str, Promise]] = {}
     for level in shown:
         found.looked_at += 1
-        theirs = next((place for place in level.places if place in places), None)
+        theirs = next((name for name in level.outlets if name in outlets), None)
         subject = f"{channel.id}|{level.sku}|{theirs}"
         told = snapshot.row("pushed_stock", {"subject": subject}) if theirs is not None else None
         sku = means(snapshot, channel, level.sku, now)
@@ -74,7 +74,7 @@ def compare_levels(
         if level.available != may:
             said = decimal_text(told["quantity"]) if told is not None and told["quantity"] is not None else ""
             numbers = {"shown": decimal_text(level.available), "told": said, "may_sell": decimal_text(may)}
-            found.differing.append({"sku": level.sku, "place": theirs, **numbers})
+            found.differing.append({"sku": level.sku, "outlet": theirs, **numbers})
         else:
             found.equal += 1
         values = {"quantity": level.available, "updated_at": now}

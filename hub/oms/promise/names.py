@@ -72,14 +72,14 @@ def _still_known(snapshot: Snapshot, channel: Channel, sku: str, told: dict[str,
     row = told.get(sku)
     if row is None:
         return False
-    place = str(row["subject"]).rpartition("|")[2]
-    key = f"{channel.id}/push_inventory/subject/{sku}|{place}/{row['sequence']}"
+    outlet = str(row["subject"]).rpartition("|")[2]
+    key = f"{channel.id}/push_inventory/subject/{sku}|{outlet}/{row['sequence']}"
     sent = snapshot.row("deliveries", {"business_key": key})
     return sent is None or sent["state"] != "refused"
 
 
 def _name(row: dict[str, Any]) -> str:
-    """Of a row of `pushed_stock`, whose subject is connection|name|place."""
+    """Of a row of `pushed_stock`, whose subject is connection|name|outlet."""
     return str(row["subject"]).partition("|")[2].rpartition("|")[0]
 
 

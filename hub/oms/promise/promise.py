@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 def promises(
     snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime, at: dt.datetime | None = None
 ) -> dict[str, Promise]:
-    """What a channel may sell of a SKU, explained, by its name of each place; "" where it knows none apart. A kit is as
+    """What a channel may sell of a SKU, explained, by each outlet of its; "" where it knows none apart. A kit is as
     many as its components make.
 
     `at`: supply that is expected until then counts; None: as far ahead as the channel sells by its policy.
@@ -40,19 +40,19 @@ def promises(
         for part in parts
     }
     return {
-        place: kit_promise([(part.sku, part.quantity, made[part.sku][place]) for part in parts], _increment(item))
-        for place in sorted(places_of(rules, channel))
+        outlet: kit_promise([(part.sku, part.quantity, made[part.sku][outlet]) for part in parts], _increment(item))
+        for outlet in sorted(outlets_of(rules, channel))
     }
 
 
-def places_of(rules: Rules, channel: Channel) -> dict[str, list[str]]:
+def outlets_of(rules: Rules, channel: Channel) -> dict[str, list[str]]:
     """Our locations by the channel's name for them; under no name where it knows none apart."""
-    places: dict[str, list[str]] = {}
+    outlets: dict[str, list[str]] = {}
     for theirs, ours in channel.location_map.items():
-        places.setdefault(theirs, []).append(ours)
-    if not places:
-        places[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
-    return places
+        outlets.setdefault(theirs, []).append(ours)
+    if not outlets:
+        outlets[""] = [rule.id for rule in rules.locations.values() if rule.can & {"ship", "pickup"}]
+    return outlets
 
 
 def _item(snapshot: Snapshot, sku: str) -> Row:
@@ -75,23 +75,23 @@ def _promises(
     until: dt.datetime,
     increment: Decimal,
 ) -> dict[str, Promise]:
-    """Demand without a location and pools count once: they are taken from the places by what each has."""
+    """Demand without a location and pools count once: they are taken from the outlets by what each has."""
     there = {
-        place: _there(snapshot, rules, sku, sorted(ours), now, until)
-        for place, ours in sorted(places_of(rules, channel).items())
+        outlet: _there(snapshot, rules, sku, sorted(ours), now, until)
+        for outlet, ours in sorted(outlets_of(rules, channel).items())
     }
     waiting = snapshot.rows("reservations", {**UNASSIGNED, "sku": sku}, limit=MOST)
     unassigned = sum((row["quantity"] for row in waiting), ZERO)
     has = [
-        sum((one.free for one in places), ZERO) + sum((one.quantity for one in supply), ZERO)
-        for places, supply in there.values()
+        sum((one.free for one in stock), ZERO) + sum((one.quantity for one in supply), ZERO)
+        for stock, supply in there.values()
     ]
     waits = _divided(unassigned, has, increment)
     left = [max(ZERO, units - part) for units, part in zip(has, waits, strict=True)]
     pools = [(one.pool, _divided(one.pool.quantity, left, increment)) for one in rules.pools if one.sku == sku]
     return {
-        place: available_to_promise(
-            places,
+        outlet: available_to_promise(
+            stock,
             share=channel.share,
             threshold=channel.threshold,
             supply=supply,
@@ -100,7 +100,7 @@ def _promises(
             channel=channel.id,
             increment=increment,
         )
-        for number, (place, (places, supply)) in enumerate(there.items())
+        for number, (outlet, (stock, supply)) in enumerate(there.items())
     }
 
 
@@ -111,11 +111,11 @@ def _divided(units: Decimal, by: Sequence[Decimal], increment: Decimal) -> list[
 def _there(
     snapshot: Snapshot, rules: Rules, sku: str, locations: Sequence[str], now: dt.datetime, until: dt.datetime
 ) -> tuple[list[AtLocation], Sequence[DatedSupply]]:
-    """What is at a place's locations, and what is to come to them until then."""
+    """What is at an outlet's locations, and what is to come to them until then."""
     where = {"sku": sku, "location": tuple(locations)}
     stock = {row["location"]: row for row in snapshot.rows("stock", where)} if locations else {}
-    places = [at_location(stock[location], rules.locations.get(location), now) for location in sorted(stock)]
-    return places, _dated(snapshot, sku, locations, until) if until > now else ()
+    found = [at_location(stock[location], rules.locations.get(location), now) for location in sorted(stock)]
+    return found, _dated(snapshot, sku, locations, until) if until > now else ()
 
 
 def at_location(row: Row, rule: LocationRule | None, now: dt.datetime) -> AtLocation:

@@ -1,4 +1,4 @@
-"""Telling channels what they may sell: the promise of a SKU, place by place as the channel knows them."""
+"""Telling channels what they may sell: the promise of a SKU, for each outlet that the channel knows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.desk.save import push_tasks
 from hub.oms.ports import Channel, Rules
 from hub.oms.promise.names import names_of, read_ahead
-from hub.oms.promise.promise import places_of, promises
+from hub.oms.promise.promise import outlets_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
 PUSH_STOCK = "push_stock"
@@ -91,7 +91,7 @@ def preload(snapshot: BatchSnapshot, rules: Rules, skus: Sequence[str]) -> None:
             continue
         read_ahead(snapshot, channel, skus)
         snapshot.prefetch("cross_references", "internal_id", skus, where={"system": channel.id, "entity": "item"})
-        for theirs, ours in places_of(rules, channel).items():
+        for theirs, ours in outlets_of(rules, channel).items():
             if ours:
                 snapshot.prefetch("stock", "sku", skus, where={"location": tuple(sorted(ours))})
             subjects = {sku: f"{channel.id}|{sku}|{theirs}" for sku in skus}
@@ -152,11 +152,11 @@ def _still_read(snapshot: Snapshot, channel: str, dedupe_key: str) -> bool:
 def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel, sku: str, now: dt.datetime) -> bool:
     """True if something must wait until the channel's orders have been read."""
     names = names_of(snapshot, channel, sku, now)
-    places = places_of(rules, channel)
+    outlets = outlets_of(rules, channel)
     may = promises(snapshot, rules, channel, sku, now) if names.now else {}
     waits = False
-    for theirs in sorted(places):
-        ours = sorted(places[theirs])
+    for theirs in sorted(outlets):
+        ours = sorted(outlets[theirs])
         for name in names.now:
             level = Level(channel, sku, name, theirs, ours, may[theirs].quantity)
             waits |= _push_level(decision, snapshot, level, now, alone=len(names.now) == 1)
@@ -171,25 +171,25 @@ def _push(decision: Decision, snapshot: Snapshot, rules: Rules, channel: Channel
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What a channel may sell of a SKU, by its own names of it and of the place; `ours` are our locations there."""
+    """What a channel may sell of a SKU, by its own names of it and of its outlet; `ours` are our locations there."""
 
     channel: Channel
     sku: str
     name: str
-    place: str
+    outlet: str
     ours: Sequence[str]
     quantity: Decimal
 
     @property
     def subject(self) -> str:
-        return f"{self.channel.id}|{self.name}|{self.place}"
+        return f"{self.channel.id}|{self.name}|{self.outlet}"
 
 
 def _push_level(decision: Decision, snapshot: Snapshot, level: Level, now: dt.datetime, *, alone: bool = False) -> bool:
     """`alone`: the SKU has no other name there, so that the channel's own id of the item names the level too."""
     channel, sku = level.channel, level.sku
     known = snapshot.row("pushed_stock", {"subject": level.subject})
-    before = f"subject/{level.name}|{level.place}/{known['sequence']}" if known else ""
+    before = f"subject/{level.name}|{level.outlet}/{known['sequence']}" if known else ""
     if before and _being_read(snapshot, channel.id, before):
         return True
     if known is not None and known["quantity"] == level.quantity:
@@ -212,8 +212,8 @@ def _push_level(decision: Decision, snapshot: Snapshot, level: Level, now: dt.da
         "sequence": str(sequence),
         "location": ",".join(level.ours),
     }
-    if level.place:
-        record["external_location_id"] = level.place
+    if level.outlet:
+        record["external_location_id"] = level.outlet
     if known is not None and known["quantity"] is not None:
         record["previous"] = decimal_text(known["quantity"])
     where = {"system": channel.id, "entity": "item", "internal_id": sku}
@@ -224,7 +224,7 @@ def _push_level(decision: Decision, snapshot: Snapshot, level: Level, now: dt.da
         EffectRequest(
             destination=channel.id,
             capability="push_inventory",
-            key=f"subject/{level.name}|{level.place}/{sequence}",
+            key=f"subject/{level.name}|{level.outlet}/{sequence}",
             aggregate=f"stock/{sku}",
             lane="inventory",
             record=record,

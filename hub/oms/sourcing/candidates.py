@@ -238,7 +238,7 @@ def _late(
 
 
 def _distance(rule: LocationRule, address: Mapping[str, Any]) -> Decimal | None:
-    """Kilometres; None where either place is unknown."""
+    """Kilometres; None where either point is unknown."""
     if rule.latitude is None or rule.longitude is None or "latitude" not in address or "longitude" not in address:
         return None
     return distance_km(

@@ -29,8 +29,8 @@ def handle_watch_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime
             rule = rules.locations.get(row["location"])
             if rule is None or (rule.low(sku) is None and rule.high(sku) is None):
                 continue
-            place = at_location(row, rule, now)
-            level, units, threshold = _level(rule, sku, place)
+            here = at_location(row, rule, now)
+            level, units, threshold = _level(rule, sku, here)
             known = before.get(rule.id)
             if level == (known["level"] if known is not None else NORMAL):
                 continue
@@ -49,12 +49,12 @@ def handle_watch_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime
     return watch_stock
 
 
-def _level(rule: LocationRule, sku: str, place: AtLocation) -> tuple[str, str, str]:
+def _level(rule: LocationRule, sku: str, here: AtLocation) -> tuple[str, str, str]:
     """The level, what it was measured by, and the threshold: free for sale against low, on hand against high."""
-    free = max(Decimal(0), place.on_hand - place.firm - place.soft - place.safety)
+    free = max(Decimal(0), here.on_hand - here.firm - here.soft - here.safety)
     low, high = rule.low(sku), rule.high(sku)
     if low is not None and free < low:
         return LOW, decimal_text(free), decimal_text(low)
-    if high is not None and place.on_hand > high:
-        return HIGH, decimal_text(place.on_hand), decimal_text(high)
+    if high is not None and here.on_hand > high:
+        return HIGH, decimal_text(here.on_hand), decimal_text(high)
     return NORMAL, "", ""

@@ -281,13 +281,13 @@ def _lines(lines: Quantities) -> list[Record]:
 
 def _said(case: Case, data: Mapping[str, str]) -> dict[str, str]:
     """Locations as people know them."""
-    place = case.location(data.get("location", ""))
-    if place is None or not place.address:
+    there = case.location(data.get("location", ""))
+    if there is None or not there.address:
         return dict(data)
-    said = place.address
+    said = there.address
     town = " ".join(str(said[part]) for part in ("postal_code", "locality") if said.get(part))
     address = "\n".join((*(str(line) for line in said.get("lines", ())), town))
-    return {**data, "location": str(said.get("company") or place.id), "address": address}
+    return {**data, "location": str(said.get("company") or there.id), "address": address}
 
 
 def _shown(line: OrderLine, units: Decimal) -> Record:

@@ -73,8 +73,8 @@ def _promises(request: Request, sku: str) -> list[dict[str, Any]]:
             channel = rules.channels.get(connection)
             if channel is None:
                 continue
-            for place, promise in promises(snapshot, rules, channel, sku, request.hub.clock.now()).items():
-                found.append({"channel": connection, "place": place, "promise": promise})
+            for outlet, promise in promises(snapshot, rules, channel, sku, request.hub.clock.now()).items():
+                found.append({"channel": connection, "outlet": outlet, "promise": promise})
     return found
 
 

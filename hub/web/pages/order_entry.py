@@ -16,7 +16,7 @@ LINES = range(1, 7)
 ADDRESS = (
     ("name", "Name", True),
     ("lines", "Street and number", True),
-    ("locality", "Place", True),
+    ("locality", "Town", True),
     ("admin_area_code", "State or province", False),
     ("postal_code", "Postal code", False),
     ("country", "Country (two letters)", True),

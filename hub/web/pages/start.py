@@ -12,7 +12,7 @@ from hub.views.risk import NEAREST, list_at_risk
 from hub.views.work import counts
 from hub.web.pages.connections import health
 from hub.web.request import COOKIE, Answer, Go, Page, Request, Route, Stop, get, post
-from hub.web.show import PLACES
+from hub.web.show import MENU
 
 HOURS = 12
 AT_RISK = 8
@@ -22,7 +22,7 @@ SOON_HOURS = 24
 def start(request: Request) -> Answer:
     """Who may not see all of it comes to the first page that is theirs."""
     if not request.may("monitor"):
-        theirs = [path for path, _, scope in PLACES if request.may(scope)]
+        theirs = [path for path, _, scope in MENU if request.may(scope)]
         if not theirs:
             raise Stop(403, "Your key opens no page. A key for the dashboard needs orders:read or monitor.")
         return Go(theirs[0])

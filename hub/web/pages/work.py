@@ -27,9 +27,9 @@ NEXT = {
 ALIKE = {"accepted": "released"}
 
 
-def places(request: Request) -> Answer:
+def locations(request: Request) -> Answer:
     bundle = request.hub.loaded.bundle
-    return Page("work_places.html", {"locations": list(bundle.locations.values())})
+    return Page("work_locations.html", {"locations": list(bundle.locations.values())})
 
 
 def location(request: Request) -> Answer:
@@ -84,7 +84,7 @@ def report(request: Request) -> Answer:
 
 
 ROUTES = (
-    get("/work", places, "fulfilment:read"),
+    get("/work", locations, "fulfilment:read"),
     get(f"/work/{LOCATION}", location, "fulfilment:read"),
     post(f"/work/{LOCATION}/{WORK}", report, "fulfilment:write"),
 )
