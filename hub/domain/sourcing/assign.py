@@ -41,6 +41,7 @@ class Dealer:
         self._problem = problem
         self._alone: dict[tuple[int, tuple[int, ...]], tuple[int, Way, bool]] = {}
         self._listed: dict[tuple[int, tuple[int, ...]], list[tuple[int, Way]]] = {}
+        self._single: dict[int, Dealt] = {}
         self._coupled: dict[tuple[int, ...], tuple[Dealt, int]] = {}
         self.known: dict[tuple[int, ...], Dealt] = {}
         self.effort = 0
@@ -51,6 +52,13 @@ class Dealer:
         Alone, those that give nothing are not paid for; together, a use that leaves one out is left to the call
         without it.
         """
+        if len(allowed) == 1:
+            found = self._single.get(allowed[0])
+            if found is None:
+                found = self._single[allowed[0]] = self._fitting(self._by_one(allowed[0]))
+                if found.used or not self._problem.coupled:
+                    self.known[allowed] = found
+            return found
         if not self._problem.coupled:
             found = self.known.get(allowed)
             if found is None:
@@ -100,8 +108,6 @@ class Dealer:
 
     def _apart(self, allowed: tuple[int, ...]) -> Dealt:
         problem = self._problem
-        if len(allowed) == 1:
-            return self._by_one(allowed[0])
         number, used, ways, exact = 0, set[int](), [], True
         for demand, units in enumerate(problem.units):
             holding = tuple(c for c in allowed if units[c] > 0)
@@ -119,17 +125,21 @@ class Dealer:
         return Dealt(number, tuple(sorted(used)), tuple(ways), exact)
 
     def _by_one(self, c: int) -> Dealt:
-        """Everything that one location has."""
+        """Everything that one location has; nothing where it may give of nothing."""
         problem = self._problem
-        number, ways = problem.open[c] - problem.penalty, []
+        number, grams = problem.open[c] - problem.penalty, 0
+        ways: list[Way] = []
         self.effort += len(problem.wanted)
-        for wanted, units, unit, line in zip(problem.wanted, problem.units, problem.unit, problem.line, strict=True):
-            given = min(units[c], wanted)
+        for demand, wanted in enumerate(problem.wanted):
+            given = min(problem.units[demand][c], wanted)
             number += (wanted - given) * problem.missing
             if given:
-                number += line[c] + unit[c] * given
+                number += problem.line[demand][c] + problem.unit[demand][c] * given
+                grams += given * problem.grams[demand]
             ways.append(((c, given),) if given else ())
-        return Dealt(number, (c,), tuple(ways))
+        if not any(ways):
+            return self.nothing()
+        return Dealt(number + _step(problem.steps[c], grams), (c,), tuple(ways))
 
     def _one(self, demand: int, holding: tuple[int, ...]) -> tuple[int, Way, bool]:
         """The cheapest handling of as much as these have together: (part of the number, way, whether it is exact)."""
@@ -178,8 +188,6 @@ class Dealer:
         opening = sum(problem.open[c] for c in allowed) - (problem.penalty if allowed else 0)
         if opening >= beat or not allowed:
             return self.nothing()
-        if len(allowed) == 1:
-            return self.price(list(self._by_one(allowed[0]).ways))
         if opening + sum(self._at_least(demand, allowed) for demand in range(len(problem.wanted))) >= beat:
             return self.nothing()
         if len(problem.wanted) > MOST_TOGETHER:

@@ -7,7 +7,7 @@ numbers of any length add exactly and compare fast, and a bound on the number bo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from hub.domain.sourcing.plan import Candidate, Demand, Objective, Score
@@ -36,9 +36,9 @@ class Problem:
     def _quantities(self) -> None:
         demands, candidates, alone = self.demands, self.candidates, self.objective.line_from_one_location
         stock = [[min(c.available.get(d.sku, ZERO), d.quantity) for c in candidates] for d in demands]
-        self.scale = _places([d.quantity for d in demands] + [units for row in stock for units in row])
-        self.full = [int(d.quantity * self.scale) for d in demands]
-        self.units = [[max(int(units * self.scale), 0) for units in row] for row in stock]
+        self.scale, whole = _whole({d.quantity for d in demands}.union(*stock))
+        self.full = [whole[d.quantity] for d in demands]
+        self.units = [[max(whole[units], 0) for units in row] for row in stock]
         if alone:  # a line that comes from one location comes whole or not at all
             self.units = [
                 [units if units >= full else 0 for units in row]
@@ -48,28 +48,28 @@ class Problem:
         self.never = sum(self.full) - sum(self.wanted)
 
     def _amounts(self) -> None:
-        demands, candidates = self.demands, self.candidates
-        unit = [[c.unit_cost(d.sku) for c in candidates] for d in demands]
-        line = [[c.line_cost(d.sku) for c in candidates] for d in demands]
-        first = [c.carriage(ZERO) for c in candidates]
+        candidates = self.candidates
+        unit = self._rows([c.per_unit for c in candidates], "unit_terms")
+        line = self._rows([c.per_line for c in candidates], "line_terms")
         penalty = self.objective.split_penalty
-        fixed = [c.fixed_cost + weighs for c, weighs in zip(candidates, first, strict=True)]
-        steps = [step.amount for c in candidates for step in c.carrier]
-        places = _places([penalty, *fixed, *steps, *(cost for row in (*unit, *line) for cost in row)])
+        fixed = [c.fixed_cost for c in candidates]
+        steps = {step.amount for c in candidates for step in c.carrier}
+        places, whole = _whole(steps.union((penalty, ZERO), fixed, *unit, *line))
         self.money = places * self.scale  # a unit's amount is paid for each of `scale` parts
-        whole_unit = [[int(cost * places) for cost in row] for row in unit]
-        whole_line = [[int(cost * self.money) for cost in row] for row in line]
-        opening = [int(cost * self.money) for cost in fixed]
-        pay = int(penalty * self.money)
-        heaviest = [int(max((step.amount for step in c.carrier), default=ZERO) * self.money) for c in candidates]
+        # What is paid for a shipment, beside what is paid for a part of it.
+        self._once = once = {amount: number * self.scale for amount, number in whole.items()}
+        whole_unit, whole_line = _each(unit, whole), _each(line, once)
+        opening = [once[cost] + once[_first(c)] for cost, c in zip(fixed, candidates, strict=True)]
+        pay = once[penalty]
+        heaviest = [max((once[step.amount] for step in c.carrier), default=0) for c in candidates]
         dearest = sum(
             full * max(costs, default=0) + sum(lines)
             for full, costs, lines in zip(self.full, whole_unit, whole_line, strict=True)
         )
         self._digits(sum(opening) + sum(heaviest) + dearest + pay * len(candidates))
         place = self.digit["cost"]
-        self.unit = [[cost * place for cost in row] for row in whole_unit]
-        self.line = [[cost * place for cost in row] for row in whole_line]
+        self.unit = _each(unit, {amount: number * place for amount, number in whole.items()})
+        self.line = _each(line, {amount: number * place for amount, number in once.items()})
         self.penalty = pay * place
         self.open = [
             (cost + pay) * place
@@ -78,6 +78,16 @@ class Problem:
             + candidate.days * self.digit["days"]
             + rank * self.digit["rank"]
             for rank, (cost, candidate) in enumerate(zip(opening, candidates, strict=True), start=1)
+        ]
+
+    def _rows(self, plain: list[Decimal], terms: str) -> list[list[Decimal]]:
+        """What a unit or a line of each demand costs at each candidate: the same row for all where no SKU differs."""
+        by_sku: list[Mapping[str, Mapping[str, Decimal]]] = [getattr(c, terms) for c in self.candidates]
+        if not any(by_sku):
+            return [plain] * len(self.demands)
+        return [
+            [sum(of[d.sku].values(), base) if d.sku in of else base for of, base in zip(by_sku, plain, strict=True)]
+            for d in self.demands
         ]
 
     def _digits(self, most: int) -> None:
@@ -109,26 +119,25 @@ class Problem:
         self.steps: list[list[tuple[int, int]]] = [[] for _ in candidates]
         self.least_open = list(self.open)
         self.per_gram = [0] * len(candidates)
-        places = _places([*weighs, *(step.grams for c in candidates for step in c.carrier)])
-        self.grams = [int(grams * places) for grams in weighs]
+        _, whole = _whole({step.grams for c in candidates for step in c.carrier}.union(weighs))
+        self.grams = [whole[grams] for grams in weighs]
         total = sum(grams * wanted for grams, wanted in zip(self.grams, self.wanted, strict=True))
         if total:
             for number, candidate in enumerate(candidates):
-                self._steps(number, candidate, places * self.scale, total)
+                self._steps(number, candidate, whole, total)
         least = self.objective.least_value
-        worth = _places([least, *(d.value for d in self.demands)])
-        self.value = [int(d.value * worth) for d in self.demands]
-        self.least_value = int(least * worth * self.scale)
+        _, worth = _whole({least, *(d.value for d in self.demands)})
+        self.value = [worth[d.value] for d in self.demands]
+        self.least_value = worth[least] * self.scale
         self.coupled = any(self.steps) or least > 0
 
-    def _steps(self, number: int, candidate: Candidate, scale: int, total: int) -> None:
-        place = self.digit["cost"]
-        first = candidate.carriage(ZERO)
-        steps = [
-            (int(step.grams * scale), int((step.amount - first) * self.money) * place) for step in candidate.carrier
-        ]
-        if not steps or steps[0][0] >= total:
+    def _steps(self, number: int, candidate: Candidate, grams: Mapping[Decimal, int], total: int) -> None:
+        carrier, scale = candidate.carrier, self.scale
+        if not carrier or grams[carrier[0].grams] * scale >= total:
             return
+        place, once = self.digit["cost"], self._once
+        first = once[carrier[0].amount]
+        steps = [(grams[step.grams] * scale, (once[step.amount] - first) * place) for step in carrier]
         self.steps[number] = steps
         # A straight line below the steps, for bounds: nothing up to the first step's end, then so much a gram.
         free = steps[0][0]
@@ -163,12 +172,25 @@ class Problem:
         return tuple(found)
 
 
-def _places(amounts: Sequence[Decimal]) -> int:
-    """The power of ten that makes all of them whole."""
+def _first(candidate: Candidate) -> Decimal:
+    """What the carrier takes for the lightest shipment."""
+    return candidate.carriage(ZERO) if candidate.carrier else ZERO
+
+
+def _each(rows: list[list[Decimal]], whole: Mapping[Decimal, int]) -> list[list[int]]:
+    """The rows in whole numbers; those that are one stay one."""
+    known: dict[int, list[int]] = {}
+    for row in rows:
+        if id(row) not in known:
+            known[id(row)] = [whole[amount] for amount in row]
+    return [known[id(row)] for row in rows]
+
+
+def _whole(amounts: Set[Decimal]) -> tuple[int, dict[Decimal, int]]:
+    """The power of ten that makes all of them whole, and each times it."""
+    ratios = {amount: amount.as_integer_ratio() for amount in amounts}
     places = 1
-    for amount in amounts:
-        whole = amount * places
-        while whole != int(whole):
+    for denominator in {denominator for _, denominator in ratios.values()}:
+        while places % denominator:
             places *= 10
-            whole = amount * places
-    return places
+    return places, {amount: number * (places // below) for amount, (number, below) in ratios.items()}

@@ -49,10 +49,13 @@ def _cheapest(demands: Sequence[Demand], candidates: Sequence[Candidate], object
         best, second = second, best
     proven = bound >= best.number
     chosen = search.plan(best)
+    other = search.plan(second) if second is not None and second.used else None
+    # What people do is often one of the two.
+    known = {dealt.ways: plan for dealt, plan in ((best, chosen), (second, other)) if dealt is not None and plan}
     return Sourced(
         chosen=chosen,
-        second=search.plan(second) if second is not None and second.used else None,
-        greedy=search.plan(thumb),
+        second=other,
+        greedy=known.get(thumb.ways) or search.plan(thumb),
         proven=proven,
         bound=chosen.score if proven else search.problem.bound_score(bound),
         effort=search.effort,
