@@ -16,7 +16,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Insert
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.oms.money.payment_actions import capture_again, refund_order
+from hub.oms.money.payment_actions import capture_again, refund_made, refund_order
 from hub.oms.money.payouts import match_again
 from hub.oms.ports import Rules
 from hub.runtime.hub import Hub
@@ -53,6 +53,20 @@ def refund(
         return decision
 
     _do(hub, "orders.refund", order, verb, who, reason, version, answer, once)
+    return answer
+
+
+def refunded(
+    hub: Hub, who: str, reference: str, reason: str, external_id: str, refund: str = "", version: int | None = None
+) -> dict[str, Any]:
+    """Say that a refund which only a person can make at the channel was made there. Raises Refused, Changed."""
+    order = found(hub, reference)
+    answer = {"order": order, "external_id": external_id, "message": f"{order}: the refund counts as made"}
+
+    def verb(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str) -> Decision:
+        return refund_made(snapshot, rules, now, cause, order, who, refund, external_id)
+
+    _do(hub, "payments.refunded", order, verb, who, reason, version, answer, None)
     return answer
 
 

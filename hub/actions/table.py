@@ -47,6 +47,7 @@ ACTIONS: dict[str, Action] = {
     "orders.cancel": orders.cancel,
     "orders.refund": payments.refund,
     "payments.capture": payments.capture,
+    "payments.refunded": payments.refunded,
     "payments.match": payments.match,
     "orders.edit": orders.edit,
     "orders.arrived": work.arrived,

@@ -62,6 +62,19 @@ def capture(place: Place, reference: str, reason: str, as_json: bool) -> None:
     emit_result(act(place, "payments.capture", reference=reference, reason=reason), as_json=as_json)
 
 
+@payments.command("refunded")
+@click.argument("reference")
+@click.option("--refund", default="", help="The refund, where several wait: its id, from the exception")
+@click.option("--external-id", required=True, help="What the channel calls what was given back there")
+@click.option("--reason", default="made by hand at the channel", help="How you know")
+@json_option
+@click.pass_obj
+def refunded(place: Place, reference: str, refund: str, external_id: str, reason: str, as_json: bool) -> None:
+    """Say that money which only a person can give back at the channel was given back there."""
+    said = {"refund": refund, "external_id": external_id, "reason": reason}
+    emit_result(act(place, "payments.refunded", reference=reference, **said), as_json=as_json)
+
+
 @payments.command("payouts")
 @click.argument("payout", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)

@@ -213,6 +213,9 @@ LOOKS: Mapping[str, Look] = {
     "verify": lambda client: client.get("/v1/verify"),
     "keys.list": lambda client: client.get("/v1/keys")["items"],
     "connections.list": lambda client: client.get("/v1/connections")["items"],
+    "connections.waiting": lambda client: [
+        row for one in client.get("/v1/connections")["items"] for row in one.get("waiting", ())
+    ],
 }
 
 
@@ -248,6 +251,9 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         headers = {"If-Match": f'"{given.pop("version")}"'}
         wanted = {name: value for name, value in given.items() if value not in ([], False)}
         return client.patch(f"/v1/orders/{order}", wanted, headers)
+    if action == "payments.refunded":
+        order = _one(_find(client, str(given.pop("reference"))), "such order")
+        return client.post(f"/v1/orders/{order}/refunded", {name: text for name, text in given.items() if text})
     if action in MONEY:
         order = _one(_find(client, str(given.pop("reference"))), "such order")
         return client.post(f"/v1/orders/{order}/{verb}", given, _unique() if verb == "refund" else {})

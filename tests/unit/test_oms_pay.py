@@ -12,7 +12,7 @@ from hub.domain.decision import Verdict
 from hub.oms.desk.load import open_case
 from hub.oms.desk.save import save
 from hub.oms.money.pay import collect, give_back
-from hub.oms.money.payment_actions import capture_again, refund_order
+from hub.oms.money.payment_actions import capture_again, refund_made, refund_order
 from hub.oms.people import cancel_order
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
 
@@ -394,6 +394,20 @@ def test_a_channel_that_cannot_be_told_has_a_person_refund_there() -> None:
     bench.fact("refunds", told)
     assert [row["state"] for row in bench.store.rows("refunds", {})] == ["succeeded"]
     assert bench.decisions[-1].clears
+
+
+def test_a_person_says_that_the_money_was_given_back_there() -> None:
+    bench = Bench(rules(location("east")))
+    bench.stock("TEE", "east", 10)
+    bench.order(order_record(("L1", "TEE", 1)))
+    bench.act(refund_order, "op", "goodwill", D(2), {})
+    order = bench.the_order()["id"]
+    assert "hub payments refunded" in bench.exceptions[-1].hint
+    wrong = refund_made(bench.store, bench.rules, bench.now, "ac1", order, "eve", "rf_other", "A-1")
+    assert wrong.verdict is Verdict.IGNORED
+    bench.commit(refund_made(bench.store, bench.rules, bench.now, "ac2", order, "eve", "", "A-1"))
+    assert [(row["state"], row["external_id"]) for row in bench.store.rows("refunds", {})] == [("succeeded", "A-1")]
+    assert "raised" not in bench.the_order()["document"]
 
 
 def collected(bench: Bench, amount: str, key: str) -> None:

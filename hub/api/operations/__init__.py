@@ -49,6 +49,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "returns.settle": returns.settle,
     "orders.refund": money.refund,
     "payments.capture": money.capture,
+    "payments.refunded": money.refunded,
     "payments.list": money.list_,
     "payments.match": money.match,
     "payouts.list": money.payouts,

@@ -42,6 +42,11 @@ def capture(call: Call, order: str) -> Answer:
     return Answer(call.act("payments.capture", reference=order, reason=call.body["reason"], version=_version(call)))
 
 
+def refunded(call: Call, order: str) -> Answer:
+    _must_exist(call, order)
+    return Answer(call.act("payments.refunded", reference=order, version=_version(call), **call.body))
+
+
 def match(call: Call) -> Answer:
     return Answer(call.act("payments.match"))
 

@@ -263,9 +263,10 @@ def _refund(case: Case, payment: Payment, refund: Refund, facts: dict[str, Any])
         f"refund-at-channel/{refund.id}",
         "refund_at_channel",
         "The channel must give money back, and the hub cannot tell it so",
-        f"{money_text(refund.amount, refund.currency)} for {facts['reason']}.",
-        "Refund it at the channel; this clears when the channel says so.",
-        f"hub orders show {case.order.id}",
+        f"{money_text(refund.amount, refund.currency)} for {case.order.number or case.order.external_id} at"
+        f" {case.order.channel}: {facts['reason']}.",
+        "Refund it at the channel, then say so. Where the channel tells of its refunds, this clears by itself.",
+        f"hub payments refunded {case.order.id} --refund {refund.id} --external-id ID",
     )
 
 

@@ -16,6 +16,7 @@ from hub.domain.totals import line_value
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save
 from hub.oms.money.pay import capture_what_is_due, give_back, manages_money, of_order, owed
+from hub.oms.money.payment_answers import refund_succeeded
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
 
@@ -64,6 +65,30 @@ def refund_order(
         # The channel wants less of the line from now on; that is no wish to cancel what has not left.
         line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
     give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities)
+    return save(case)
+
+
+def refund_made(
+    snapshot: Snapshot,
+    rules: Rules,
+    now: dt.datetime,
+    cause: str,
+    order_id: str,
+    who: str,
+    refund_id: str,
+    external_id: str,
+) -> Decision:
+    """A person has given money back at the channel, which cannot be told to and may never tell. `refund_id` "": the
+    only one that waits for it."""
+    case = open_case(snapshot, rules, now, cause, order_id)
+    if case is None:
+        return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
+    waiting = [one for one in case.refunds if one.state.open and f"refund-at-channel/{one.id}" in case.raised]
+    meant = [one for one in waiting if refund_id in ("", one.id)]
+    if len(meant) != 1:
+        which = ", ".join(f"{one.id} ({money_text(one.amount, one.currency)})" for one in waiting) or "none"
+        return _not_possible(case, f"refunds that wait for a person at the channel: {which}")
+    refund_succeeded(case, meant[0], f"person/{who}", external_id)
     return save(case)
 
 
