@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.domain.sourcing import Candidate, Demand, Facts, Objective, Step, Wanted, eligible, source
 from tests.sourcing.cli import compare, main
+from tests.sourcing.everything import best_score
 from tests.sourcing.instances import question
 
 ZERO = Decimal(0)
@@ -23,6 +24,35 @@ def test_the_solver_finds_what_trying_everything_finds(seed: int) -> None:
     for _ in range(10):
         _, wrong = compare(random, lines=4, locations=6)
         assert not wrong
+
+
+def test_a_bound_on_shipments_rules_no_location_out_by_its_opening() -> None:
+    """Two shipments at most. What so few must leave missing, and what the prices leave of an opening, are two bounds:
+    added up they ruled out the location that the best plan needs."""
+    demands = [Demand("A", Decimal(3)), Demand("B", Decimal(2)), Demand("C", Decimal(3))]
+    near = Candidate(
+        "near",
+        {"A": Decimal(2), "B": Decimal(1), "C": Decimal(1)},
+        {"order": Decimal(4)},
+        per_unit=Decimal("0.5"),
+        priority=1,
+        line_terms={"B": {"lateness": Decimal("1.75")}},
+    )
+    cheap = Candidate(
+        "cheap", {"A": Decimal(2), "B": Decimal(1), "C": Decimal(2)}, {"order": Decimal("0.75")}, priority=2
+    )
+    other = Candidate(
+        "other",
+        {"A": Decimal(2), "B": Decimal(3)},
+        {"order": Decimal(2)},
+        per_line=Decimal(2),
+        priority=2,
+        line_terms={"B": {"lateness": Decimal("2.5")}},
+    )
+    objective = Objective(mode="lexicographic", max_shipments=2, split_penalty=Decimal("0.5"))
+    found = source(demands, [near, cheap, other], objective)
+    assert found.chosen.score == best_score(demands, [near, cheap, other], objective)
+    assert found.chosen.quantities["A", "cheap"] == 2
 
 
 def test_the_comparison_says_how_much_it_compared(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,8 +156,10 @@ class _Search:
             if self.effort >= limit:
                 left.append(floor)
                 continue
-            bound, slack = self._bound(state, used, best.number)
-            bound = max(bound, floor)
+            priced, slack = self._bound(state, used, best.number)
+            bound = max(priced, floor)
+            if bound < best.number:
+                bound = max(bound, self._fewest(state, used, self.problem.limit - len(used)))
             if bound >= best.number or (complete and bound >= self.problem.missing):
                 continue
             dealt = self._dealer.deal(used, best.number)
@@ -165,7 +167,8 @@ class _Search:
                 best = dealt
             if not dealt.exact:
                 left.append(bound)
-            free = [c for c, now in enumerate(state) if now == FREE and bound + slack[c] < best.number]
+            # Slack is what the prices leave of an opening: it adds to their bound, to no other.
+            free = [c for c, now in enumerate(state) if now == FREE and priced + slack[c] < best.number]
             if not free or len(used) >= self.problem.limit or bound >= best.number:
                 continue
             if len(free) < state.count(FREE):
@@ -190,13 +193,15 @@ class _Search:
                 break
             else:
                 found = best
-            bound, slack = self._bound(state, (), best.number)
-            if bound >= best.number:
+            priced, slack = self._bound(state, (), best.number)
+            if priced >= best.number or self._fewest(state, (), self.problem.limit) >= best.number:
                 break
             if not found.used:
                 break
             used = found.used
-            free = sorted((c for c in free if bound + slack[c] < best.number), key=lambda c: (slack[c], c))[:MOST_TRIED]
+            free = sorted((c for c in free if priced + slack[c] < best.number), key=lambda c: (slack[c], c))[
+                :MOST_TRIED
+            ]
         return best
 
     def _bound(self, state: list[int], used: tuple[int, ...], enough: int) -> tuple[int, list[int]]:
@@ -244,8 +249,7 @@ class _Search:
                 if rise == full:
                     going.append((price + rise, slope, at, here, joined))
             rising = going
-        limit = problem.limit - len(used)
-        return max(total, self._fewest(state, used, limit)), slack
+        return total, slack
 
     def _fewest(self, state: list[int], used: tuple[int, ...], more: int) -> int:
         """What must be missing with so few more locations; 0 where the number of shipments limits nothing."""
