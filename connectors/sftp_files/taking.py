@@ -84,7 +84,11 @@ def looks_complete(body: bytes, codec: str) -> bool:
     if not body:
         return False
     head = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n\0")
-    if codec != "x12" or not head.startswith(b"ISA") or len(head) < 4:
+    if codec not in ("x12", "edifact"):
+        return True
+    if head.startswith((b"UNA", b"UNB")):
+        return b"UNZ" in body[-X12_TRAILER_BYTES:]
+    if not head.startswith(b"ISA") or len(head) < 4:
         return True
     separator = head[3:4]
     return b"IEA" + separator in body[-X12_TRAILER_BYTES:]

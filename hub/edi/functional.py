@@ -1,6 +1,6 @@
-"""What is told of a group that was received: the canonical record of a functional acknowledgement (997).
+"""What is told of what was received: the canonical record of a 997, 999, CONTRL or TA1.
 
-A 997 speaks of syntax only: whether the sets could be read as what they claim to be. What becomes of an order is said
+They speak of syntax only: whether the sets could be read as what they claim to be. What becomes of an order is said
 by other documents.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.edi.partners import ACKNOWLEDGEMENTS
-from hub.formats.x12_envelope import Finding, Group, TransactionSet
+from hub.formats.x12_envelope import Finding, Group, Interchange, TransactionSet
 
 ACKNOWLEDGEMENT_GROUP = "FA"
 MAX_TOLD = 100
@@ -55,6 +55,67 @@ def group_record(key: str, interchange: str, group: Group, refused: dict[str, st
     return {name: value for name, value in record.items() if value != ""}
 
 
+def is_report(interchange: Interchange) -> bool:
+    """It holds reports only, and nothing is reported of those."""
+    sets = [one for group in interchange.groups for one in group.sets]
+    return bool(sets) and all(one.id in ACKNOWLEDGEMENTS for one in sets)
+
+
+def interchange_record(key: str, interchange: Interchange, refused: dict[str, str]) -> dict[str, Any]:
+    """The record of a whole interchange, as EDIFACT acknowledges it (CONTRL)."""
+    entries = [_set(one, refused.get(one.position, "")) for group in interchange.groups for one in group.sets]
+    findings = [*interchange.findings, *(one for group in interchange.groups for one in group.findings)]
+    errors = [finding.code for finding in findings]
+    verdicts = {entry["verdict"] for entry in entries}
+    if not entries or verdicts == {"rejected"}:
+        verdict = "rejected"
+    elif "rejected" in verdicts:
+        verdict = "partially_accepted"
+    else:
+        verdict = "accepted_with_errors" if errors or "accepted_with_errors" in verdicts else "accepted"
+    count = interchange.trailer.get(1).strip() if interchange.trailer is not None else ""
+    return {
+        "key": key,
+        "document": "CONTRL",
+        "interchange": interchange.control,
+        "functional_id": "UNB",
+        "control": interchange.control,
+        "sender": _party(interchange.sender),
+        "receiver": _party(interchange.receiver),
+        "verdict": verdict,
+        "included": int(count) if count.isascii() and count.isdigit() and len(count) < 7 else len(entries),
+        "received": len(entries),
+        "accepted": sum(entry["verdict"] != "rejected" for entry in entries),
+        "errors": list(dict.fromkeys(errors)),
+        "sets": entries,
+    }
+
+
+def report_record(key: str, interchange: Interchange) -> dict[str, Any]:
+    """The record of the envelope alone: a TA1. It arrived, or it cannot be taken as it stands."""
+    errors = list(dict.fromkeys(finding.code for finding in interchange.findings))
+    verdict = "accepted_with_errors" if errors else "accepted"
+    sent = interchange.sent
+    return {
+        "key": key,
+        "document": "TA1",
+        "interchange": interchange.control,
+        "functional_id": "ISA",
+        "control": interchange.control,
+        "sent_date": sent[0],
+        "sent_time": sent[1],
+        "verdict": verdict,
+        "received": len(interchange.groups),
+        "accepted": len(interchange.groups),
+        "errors": errors,
+        "sets": [],
+    }
+
+
+def _party(party: tuple[str, str]) -> dict[str, str]:
+    return {name: value for name, value in (("qualifier", party[0]), ("id", party[1])) if value}
+
+
 def _set(one: TransactionSet, refused: str) -> dict[str, Any]:
     about_set = [finding for finding in one.findings if not _is_inside(finding)]
     inside = [finding for finding in one.findings if _is_inside(finding)]
@@ -70,6 +131,7 @@ def _set(one: TransactionSet, refused: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": one.id,
         "control": one.control,
+        "version": one.version,
         "verdict": verdict,
         "errors": list(dict.fromkeys(errors)),
         "segments": _segments(inside),
@@ -79,7 +141,7 @@ def _set(one: TransactionSet, refused: str) -> dict[str, Any]:
 
 def _is_inside(finding: Finding) -> bool:
     """About a segment of the set, not about its header or trailer."""
-    return finding.in_set > 0 and finding.tag not in ("ST", "SE")
+    return finding.in_set > 0 and finding.tag not in ("ST", "SE", "UNH", "UNT")
 
 
 def _segments(findings: Sequence[Finding]) -> list[dict[str, Any]]:

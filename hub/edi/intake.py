@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,13 @@ from hub.domain.decision import EffectRequest, ExceptionRequest
 from hub.domain.ids import derived_id
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import WriteSet
-from hub.edi.functional import group_record, is_acknowledged
+from hub.edi.functional import group_record, interchange_record, is_acknowledged, is_report, report_record
 from hub.edi.partners import Partner, stream_of
 from hub.edi.told import disagreement, reused, unknown_sender
+from hub.formats.edi_files import opened, records
 from hub.formats.tree import FormatError
-from hub.formats.x12 import Document, RawInterchange, read
-from hub.formats.x12_envelope import Interchange, interchanges
-from hub.formats.x12_files import records
+from hub.formats.x12 import RawInterchange
+from hub.formats.x12_envelope import Interchange, TransactionSet
 from hub.sdk.errors import DataError
 from hub.sdk.records import RawRecord
 
@@ -62,9 +62,9 @@ class EdiIntake:
     charset: str | None = None
 
     def split(self, body: bytes) -> list[RawRecord]:
-        """One record a transaction set, each for the stream that takes it. Raises DataError."""
+        """One record a transaction set or message, each for the stream that takes it. Raises DataError."""
         try:
-            found = records(interchanges(read(body, charset=self.charset)))
+            found = records(opened(body, self.charset)[1])
         except FormatError as error:
             raise DataError(error.message, position=str(error.position or "")) from error
         return [record for position, tree in found if (record := self._record(position, tree)) is not None]
@@ -89,15 +89,14 @@ class EdiIntake:
     def close(self, receipt_id: str, body: bytes, snapshot: Snapshot, now: dt.datetime) -> Closing:
         """What the envelopes of a receipt that could be split ask for."""
         closing = Closing()
-        document = read(body, charset=self.charset)
-        found = interchanges(document)
+        document, found = opened(body, self.charset)
         records(found)  # adds what is found inside of the sets
         here: dict[tuple[str, str, str], set[str]] = {}
         for interchange, raw in zip(found, document.interchanges, strict=True):
             self._identity(closing, interchange, raw, receipt_id, snapshot, here, now)
             self._sender(closing, interchange, receipt_id)
             self._findings(closing, interchange, receipt_id)
-            self._acknowledge(closing, interchange, receipt_id, document)
+            self._acknowledge(closing, interchange, receipt_id)
         return closing
 
     def _identity(
@@ -111,7 +110,7 @@ class EdiIntake:
         now: dt.datetime,
     ) -> None:
         """Sender, receiver, control number and content: the same again is a repetition, another content is not."""
-        sender, receiver, control = interchange.get(6), interchange.get(8), interchange.control
+        sender, receiver, control = interchange.sender[1], interchange.receiver[1], interchange.control
         digest = content_hash(raw)
         where = {"connection": self.connection, "sender": sender, "receiver": receiver, "control": control}
         rows = snapshot.rows("edi_interchanges", where, limit=1000)
@@ -144,11 +143,11 @@ class EdiIntake:
         if self._is_partner(interchange):
             return
         partner = self.partner
-        told = unknown_sender(self.connection, receipt_id, interchange.get(6), partner.id, partner.theirs.id)
+        told = unknown_sender(self.connection, receipt_id, interchange.sender[1], partner.id, partner.theirs.id)
         closing.exceptions.append(told)
 
     def _is_partner(self, interchange: Interchange) -> bool:
-        return not self.partner.theirs.id or interchange.get(6) == self.partner.theirs.id.strip()
+        return not self.partner.theirs.id or interchange.sender[1] == self.partner.theirs.id.strip()
 
     def _findings(self, closing: Closing, interchange: Interchange, receipt_id: str) -> None:
         """Trailers that do not agree are told once a connection and kind of disagreement."""
@@ -160,31 +159,55 @@ class EdiIntake:
         for finding in {finding.code: finding for finding in reversed(findings)}.values():
             closing.exceptions.append(disagreement(self.connection, receipt_id, finding))
 
-    def _acknowledge(self, closing: Closing, interchange: Interchange, receipt_id: str, document: Document) -> None:
+    def _acknowledge(self, closing: Closing, interchange: Interchange, receipt_id: str) -> None:
+        """A 997 (999) for each group, a CONTRL for each interchange of EDIFACT; and a TA1 where one is asked for."""
         partner = self.partner
-        if not (self.acknowledges and partner.id and partner.sends_997 and self._is_partner(interchange)):
+        if not (self.acknowledges and partner.id and self._is_partner(interchange)):
             return
         if interchange.position in closing.repeated and not partner.acknowledges_repeated:
+            return
+        begin = f"{interchange.sender[1]}/{interchange.control}"
+        if interchange.standard == "x12" and self._reports(interchange):
+            key = f"interchange/{begin}/{receipt_id}/{interchange.position}"
+            closing.effects.append(self._effect(key, report_record(key, interchange)))
+        if not partner.sends_997:
+            return
+        if interchange.standard == "edifact":
+            if is_report(interchange):
+                return
+            key = f"interchange/{begin}/{receipt_id}/{interchange.position}"
+            refused = self._refused(one for group in interchange.groups for one in group.sets)
+            closing.effects.append(self._effect(key, interchange_record(key, interchange, refused)))
             return
         for group in interchange.groups:
             if not is_acknowledged(group):
                 continue
-            refused = {
-                one.position: UNSUPPORTED
-                for one in group.sets
-                if stream_of(one.id, partner, self.streams)[0] is None and one.id not in partner.ignored
-            }
-            key = f"group/{interchange.get(6)}/{interchange.control}/{group.control}/{receipt_id}/{group.position}"
-            closing.effects.append(
-                EffectRequest(
-                    destination=self.connection,
-                    capability="acknowledge",
-                    key=key,
-                    aggregate=key,
-                    lane="acknowledge",
-                    record=group_record(key, interchange.control, group, refused),
-                )
-            )
+            key = f"group/{begin}/{group.control}/{receipt_id}/{group.position}"
+            record = group_record(key, interchange.control, group, self._refused(group.sets))
+            closing.effects.append(self._effect(key, {**record, "document": partner.acknowledgement}))
+
+    def _reports(self, interchange: Interchange) -> bool:
+        """A TA1 is due: the partner always wants one, or asks with this interchange; and never for reports alone."""
+        wanted = self.partner.sends_ta1 == "always" or (self.partner.sends_ta1 == "asked" and interchange.wants_report)
+        only_reports = not any(is_acknowledged(group) for group in interchange.groups)
+        return wanted and not only_reports
+
+    def _refused(self, sets: Iterable[TransactionSet]) -> dict[str, str]:
+        return {
+            one.position: UNSUPPORTED
+            for one in sets
+            if stream_of(one.id, self.partner, self.streams)[0] is None and one.id not in self.partner.ignored
+        }
+
+    def _effect(self, key: str, record: dict[str, Any]) -> EffectRequest:
+        return EffectRequest(
+            destination=self.connection,
+            capability="acknowledge",
+            key=key,
+            aggregate=key,
+            lane="acknowledge",
+            record=record,
+        )
 
 
 def content_hash(raw: RawInterchange) -> str:

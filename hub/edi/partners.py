@@ -15,10 +15,15 @@ STREAM_OF: Mapping[str, str] = {
     "860": "order_changes",
     "997": "acknowledgements",
     "999": "acknowledgements",
+    "TA1": "acknowledgements",
+    "ORDERS": "orders",
+    "ORDCHG": "order_changes",
+    "CONTRL": "acknowledgements",
+    "APERAK": "acknowledgements",
 }
 """The stream that takes a transaction set."""
 
-ACKNOWLEDGEMENTS = frozenset({"997", "999", "TA1"})
+ACKNOWLEDGEMENTS = frozenset({"997", "999", "TA1", "CONTRL", "APERAK"})
 """Sets that are never acknowledged themselves (X12 997, semantic notes)."""
 
 
@@ -40,6 +45,7 @@ class Partner:
     """`usage`: test | production, what ISA15 says of all that is sent; received tests of a production partner are
     captured without effects. `documents_in` None expects every set that a stream takes; `ignored` are taken note of
     only. `versions`: GS08 by document, with `version` for the others. `acknowledges`: they send a 997 for ours.
+    `standard`: x12 | edifact, of what is sent; `acknowledgement`: 997 | 999; `sends_ta1`: asked | always | never.
     `change_quantities`: what the quantity of an increase or decrease (860: QI, QD) is, total | difference |
     difference_in_poc04. `parks_reuse`: a control number that comes again with other content parks what it carries."""
 
@@ -58,7 +64,11 @@ class Partner:
     separators: Separators = field(default_factory=Separators)
     suffix: str = "\n"
     charset: str = "ascii"
+    standard: str = "x12"
+    syntax: str = "UNOC:3"
     sends_997: bool = True
+    acknowledgement: str = "997"
+    sends_ta1: str = "asked"
     acknowledges_repeated: bool = True
     parks_reuse: bool = False
     acknowledges: bool = True
@@ -80,6 +90,8 @@ class Partner:
         return {
             "id": self.id,
             "name": self.name,
+            "ours": self.ours.id,
+            "theirs": self.theirs.id,
             "country": self.country,
             "currency": self.currency or None,
             "usage": self.usage,
@@ -102,28 +114,34 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
     out = documents.get("out", {})
     acknowledge = tree.get("acknowledge", {})
     expected = documents.get("in")
+    standard = tree.get("standard", "x12")
+    element, component, segment = ("+", ":", "'") if standard == "edifact" else ("*", ">", "~")
     return Partner(
         id=partner_id,
         name=tree.get("name", partner_id),
         country=tree.get("country", "US"),
         currency=tree.get("currency", ""),
         usage=tree.get("usage", "production"),
-        ours=_party(tree.get("ours", {})),
-        theirs=_party(tree.get("theirs", {})),
+        ours=_party(tree.get("ours", {}), "" if standard == "edifact" else "ZZ"),
+        theirs=_party(tree.get("theirs", {}), "" if standard == "edifact" else "ZZ"),
         documents_in=None if expected is None else frozenset(map(str, expected)),
         ignored=frozenset(map(str, documents.get("ignore", ()))),
-        version=tree.get("version", "004010"),
+        version=tree.get("version", "D:96A:UN" if standard == "edifact" else "004010"),
         interchange_version=tree.get("interchange_version", "00401"),
         versions={name: one["version"] for name, one in out.items() if one.get("version")},
         separators=Separators(
-            element=given.get("element", "*"),
-            component=given.get("component", ">"),
-            segment=given.get("segment", "~"),
+            element=given.get("element", element),
+            component=given.get("component", component),
+            segment=given.get("segment", segment),
             repetition=given.get("repetition", ""),
         ),
         suffix=_LINE_ENDS[given.get("line_end", "lf")],
         charset=tree.get("charset", "ascii"),
+        standard=standard,
+        syntax=tree.get("syntax", "UNOC:3"),
         sends_997=acknowledge.get("send", True),
+        acknowledgement=acknowledge.get("document", "997"),
+        sends_ta1=acknowledge.get("interchanges", "asked"),
         acknowledges_repeated=acknowledge.get("repeated", True),
         parks_reuse=tree.get("control_number_reused", "report") == "park",
         acknowledges=acknowledge.get("expect", True),
@@ -131,17 +149,17 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
         sku_from=tree.get("sku_from", ""),
         change_quantities=tree.get("change_quantities", "total"),
         locations=tree.get("locations", {}),
-        file_name=tree.get("file_name", "{document}-{control}.x12"),
+        file_name=tree.get("file_name", "{document}-{control}." + ("edi" if standard == "edifact" else "x12")),
     )
 
 
-def _party(tree: Mapping[str, Any]) -> Party:
-    return Party(tree.get("qualifier", "ZZ"), tree.get("id", ""), tree.get("group", ""))
+def _party(tree: Mapping[str, Any], qualifier: str) -> Party:
+    return Party(tree.get("qualifier", qualifier), tree.get("id", ""), tree.get("group", ""))
 
 
 def stream_of(set_id: str, partner: Partner, streams: Sequence[str]) -> tuple[str | None, str]:
     """The stream that takes a set, else None and why not; an empty reason says that it is ignored on purpose."""
-    if set_id in partner.ignored or set_id == "TA1":
+    if set_id in partner.ignored:
         return None, ""
     stream = STREAM_OF.get(set_id)
     if stream is None:

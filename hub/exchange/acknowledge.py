@@ -28,6 +28,10 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
         return Decision(Verdict.IGNORED, subject=subject, message=f"the delivery is {row['state']} already")
     if row["state"] not in ANSWERABLE:
         return Decision(Verdict.WAITING, subject=subject, waits_for=row["id"], message="the call is still under way")
+    if record["accepted"] is True and record.get("received_only"):
+        return Decision(
+            Verdict.IGNORED, subject=subject, message="it arrived; the acknowledgement of what it holds is due"
+        )
     writes = WriteSet()
     raised: list[ExceptionRequest] = []
     contacts = writer.snapshot.rows("contacts", {"order_id": subject}) if subject else []

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hub.formats import csv, fixed, json, x12, x12_files, xml
+from hub.formats import csv, edi_files, fixed, json, x12, xml
 from hub.formats.paths import split_items
 from hub.formats.tree import FormatError, ReadTree, Tree
 
@@ -39,8 +39,8 @@ class Codec:
 
         A single value where the list should be counts as a list of one, null as an empty list (XML and some vendors'
         JSON cannot tell one from many). A path that leads nowhere raises ``items``. Formats that are made of records
-        (csv, fixed, x12) split by themselves: rows (``row.3``), records (``record.3``), transaction sets
-        (``isa.1.gs.1.st.3``).
+        (csv, fixed, x12, edifact) split by themselves: rows (``row.3``), records (``record.3``), transaction sets
+        (``isa.1.gs.1.st.3``), messages (``unb.1.ung.1.unh.3``).
         """
         known = self._known(options)
         if self._split is not None:
@@ -107,6 +107,15 @@ def _x12_loads(body: bytes, content_type: str | None, options: Options) -> Tree:
     return x12.loads(body, options)
 
 
+def _edifact_loads(body: bytes, content_type: str | None, options: Options) -> Tree:
+    """The file as its records: an EDIFACT file has no flat form of its own here."""
+    return [tree for _, tree in edi_files.split(body, options)]
+
+
+def _edifact_dumps(tree: ReadTree, options: Options) -> bytes:
+    raise FormatError("unwritable", "interchanges are written with their control numbers, by a partner's deliveries")
+
+
 _CODECS = {
     found.name: found
     for found in (
@@ -114,7 +123,8 @@ _CODECS = {
         Codec("xml", "application/xml", frozenset({"items", *xml.OPTION_NAMES}), _xml_loads, _xml_dumps),
         Codec("csv", "text/csv", csv.OPTION_NAMES, _csv_loads, _csv_dumps, _csv_split),
         Codec("fixed", "text/plain", fixed.OPTION_NAMES, _fixed_loads, _fixed_dumps, _fixed_split),
-        Codec("x12", "application/edi-x12", x12.OPTION_NAMES, _x12_loads, x12.dumps, x12_files.split),
+        Codec("x12", "application/edi-x12", x12.OPTION_NAMES, _x12_loads, x12.dumps, edi_files.split_x12),
+        Codec("edifact", "application/edifact", x12.OPTION_NAMES, _edifact_loads, _edifact_dumps, edi_files.split),
     )
 }
 

@@ -77,6 +77,11 @@ class TransactionSet:
     def control(self) -> str:
         return self.segments[0].get(2).strip()
 
+    @property
+    def version(self) -> str:
+        """Where the set says it itself; that of its group counts else."""
+        return ""
+
 
 @dataclass(slots=True)
 class Group:
@@ -114,8 +119,39 @@ class Interchange:
         return self.header.get(element).strip()
 
     @property
+    def standard(self) -> str:
+        return "x12"
+
+    @property
+    def sender(self) -> tuple[str, str]:
+        """Qualifier and id."""
+        return self.get(5), self.get(6)
+
+    @property
+    def receiver(self) -> tuple[str, str]:
+        return self.get(7), self.get(8)
+
+    @property
     def control(self) -> str:
         return self.get(13)
+
+    @property
+    def version(self) -> str:
+        return self.get(12)
+
+    @property
+    def sent(self) -> tuple[str, str]:
+        """Date and time as they stand."""
+        return self.get(9), self.get(10)
+
+    @property
+    def usage(self) -> str:
+        return self.get(15)
+
+    @property
+    def wants_report(self) -> bool:
+        """The sender asks to hear that the interchange arrived (ISA14: a TA1)."""
+        return self.get(14) == "1"
 
 
 def interchanges(document: Document) -> list[Interchange]:
@@ -203,7 +239,7 @@ class _Walk:
         here.segments.append(read)
         self._set = None
         count = len(here.segments)
-        if _number(read.get(1)) != count:
+        if number_in(read.get(1)) != count:
             message = f"SE01 says {read.get(1) or 'nothing'}, the set has {count} segments"
             self._found(here.findings, "set_count", message, read, element=1, in_set=count)
         if read.get(2).strip() != here.control:
@@ -230,7 +266,7 @@ class _Walk:
             self._found(group.findings, "no_ge", message, read)
             return
         group.trailer = trailer
-        if _number(trailer.get(1)) != len(group.sets):
+        if number_in(trailer.get(1)) != len(group.sets):
             message = f"GE01 says {trailer.get(1) or 'nothing'}, the group has {len(group.sets)} sets"
             self._found(group.findings, "group_count", message, read, element=1)
         if trailer.get(2).strip() != group.control:
@@ -241,7 +277,7 @@ class _Walk:
         here = self._here
         here.trailer = read
         groups = sum(group.header is not None for group in here.groups)
-        if _number(read.get(1)) != groups:
+        if number_in(read.get(1)) != groups:
             message = f"IEA01 says {read.get(1) or 'nothing'}, the interchange has {groups} groups"
             self._found(here.findings, "interchange_count", message, read, element=1)
         if read.get(2).strip() != here.control:
@@ -275,7 +311,8 @@ class _Walk:
             into.append(Finding(code, message, read.number, read.offset, read.tag[:20], in_set, element, rejects))
 
 
-def _number(text: str) -> int | None:
+def number_in(text: str) -> int | None:
+    """A count as it stands in a trailer; None for what is none."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 

@@ -23,7 +23,7 @@ MAX_LEVELS = 20
 """Depth of HL levels; the deepest in use have six."""
 
 _SLOT = re.compile(r"([A-Z][A-Z0-9]{1,2})([!?*+])\Z")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})\Z")
+NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})\Z")
 _DATE = re.compile(r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])\Z")
 
 
@@ -79,8 +79,9 @@ _UNKNOWN = SetDefinition("", "", "", Loop())
 @cache
 def set_definitions() -> Mapping[str, SetDefinition]:
     """All sets that are described, by identifier."""
-    folder = resources.files("hub.formats").joinpath("sets", "x12")
-    found = [_definition(_yaml(file.read_text("utf-8"))) for file in folder.iterdir() if file.name.endswith(".yaml")]
+    folders = [resources.files("hub.formats").joinpath("sets", name) for name in ("x12", "edifact")]
+    files = [file for folder in folders for file in folder.iterdir() if file.name.endswith(".yaml")]
+    found = [_definition(_yaml(file.read_text("utf-8"))) for file in files]
     return {one.id: one for one in sorted(found, key=lambda one: one.id)}
 
 
@@ -132,12 +133,14 @@ def _slot(entry: Any) -> Slot:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def set_tree(interchange: Interchange, group: Group, one: TransactionSet) -> dict[str, Tree]:
+def set_tree(
+    interchange: Interchange, group: Group, one: TransactionSet, make: "type[SetReader] | None" = None
+) -> dict[str, Tree]:
     """A transaction set as a tree: ``envelope`` and ``set`` say where it comes from, its segments follow nested, and
-    ``findings`` where something does not agree. The findings are added to those of the set."""
-    definition = definition_of(one.id)
+    ``findings`` where something does not agree. The findings are added to those of the set. `make`: what reads its
+    segments, where they are not X12."""
     tree: dict[str, Tree] = {"envelope": envelope_tree(interchange, group, one), "set": _set_head(group, one)}
-    reader = _Reader(definition, interchange.separators)
+    reader = (make or SetReader)(definition_of(one.id), interchange.separators)
     reader.fill(tree, one)
     one.findings.extend(reader.findings)
     if one.findings:
@@ -147,17 +150,17 @@ def set_tree(interchange: Interchange, group: Group, one: TransactionSet) -> dic
 
 def envelope_tree(interchange: Interchange, group: Group | None, one: TransactionSet | None) -> dict[str, Tree]:
     """Who sent it to whom, when, under which numbers."""
-    isa = interchange.get
+    sender, receiver, sent = interchange.sender, interchange.receiver, interchange.sent
     tree: dict[str, Tree] = {
-        "sender": {"qualifier": isa(5), "id": isa(6)},
-        "receiver": {"qualifier": isa(7), "id": isa(8)},
-        "date": isa(9),
-        "time": isa(10),
-        "version": isa(12),
-        "control": isa(13),
-        "usage": isa(15),
+        "sender": {"qualifier": sender[0], "id": sender[1]},
+        "receiver": {"qualifier": receiver[0], "id": receiver[1]},
+        "date": sent[0],
+        "time": sent[1],
+        "version": interchange.version,
+        "control": interchange.control,
+        "usage": interchange.usage,
     }
-    if group is not None:
+    if group is not None and interchange.standard == "x12":
         tree["group"] = {
             "functional_id": group.get(1),
             "sender": group.get(2),
@@ -173,28 +176,28 @@ def envelope_tree(interchange: Interchange, group: Group | None, one: Transactio
 
 
 def _set_head(group: Group, one: TransactionSet) -> dict[str, Tree]:
-    return {"id": one.id, "control": one.control, "version": group.get(8)}
+    return {"id": one.id, "control": one.control, "version": one.version or group.get(8)}
 
 
-class _Reader:
+class SetReader:
     """Nests the segments of one set."""
 
     def __init__(self, definition: SetDefinition, separators: Separators) -> None:
-        self._definition = definition
+        self.definition = definition
         self._separators = separators
         self.findings: list[Finding] = []
 
     def fill(self, root: dict[str, Tree], one: TransactionSet) -> None:
         body = one.segments[1:]
-        if body and body[-1].tag == "SE":
+        if body and body[-1].tag in ("SE", "UNT"):
             body = body[:-1]
-        stack: list[tuple[Loop, dict[str, Tree]]] = [(self._definition.root, root)]
+        stack: list[tuple[Loop, dict[str, Tree]]] = [(self.definition.root, root)]
         for number, read in enumerate(body, start=2):
             tag = read.values[0]
             depth = len(stack) - 1
             while depth >= 0 and tag not in stack[depth][0].slots:
                 depth -= 1
-            item = self._item(read, number)
+            item = self.item(read, number)
             if depth < 0:
                 _append(stack[-1][1], tag, item)
                 continue
@@ -211,9 +214,9 @@ class _Reader:
                 if slot.loop.key:
                     item["segment"] = number
                 stack.append((slot.loop, item))
-        self._finish(self._definition.root, root, one.segments[-1], len(one.segments))
+        self._finish(self.definition.root, root, one.segments[-1], len(one.segments))
 
-    def _item(self, read: Read, number: int) -> dict[str, Tree]:
+    def item(self, read: Read, number: int) -> dict[str, Tree]:
         values = read.values
         tag = values[0]
         item: dict[str, Tree] = {
@@ -221,7 +224,7 @@ class _Reader:
             for name, value in zip(_element_names(tag, len(values)), values[1:], strict=True)
             if (text := value.rstrip())
         }
-        definition = self._definition
+        definition = self.definition
         if tag in definition.checked:
             self._check(read, item, number)
         if definition.composites and self._separators.component:
@@ -235,22 +238,22 @@ class _Reader:
         return item
 
     def _check(self, read: Read, item: Mapping[str, Tree], number: int) -> None:
-        definition, tag = self._definition, read.tag
+        definition, tag = self.definition, read.tag
         for place in definition.elements.get(tag, ()):
             name = f"{tag}{place:02d}"
             if name not in item:
-                self._found("missing_element", f"{name} is empty", read, number, place, name in definition.identity)
+                self.found("missing_element", f"{name} is empty", read, number, place, name in definition.identity)
         for place in range(1, len(read.values)):
             name = f"{tag}{place:02d}"
             value = item.get(name)
             if not isinstance(value, str):
                 continue
-            if name in definition.numbers and not _NUMBER.match(value.strip()):
-                self._found("no_number", f"{name} is no number", read, number, place)
+            if name in definition.numbers and not NUMBER.match(value.strip()):
+                self.found("no_number", f"{name} is no number", read, number, place)
             elif name in definition.dates and not _DATE.match(value.strip()):
-                self._found("no_date", f"{name} is no date", read, number, place)
+                self.found("no_date", f"{name} is no date", read, number, place)
 
-    def _found(
+    def found(
         self, code: str, message: str, read: Read, number: int, element: int = 0, rejects: bool = False, tag: str = ""
     ) -> None:
         if len(self.findings) < 100:
@@ -263,8 +266,8 @@ class _Reader:
             inner = node.get(slot.tag)
             if inner is None:
                 if slot.required:
-                    rejects = any(name.startswith(slot.tag) for name in self._definition.identity)
-                    self._found("missing_segment", f"there is no {slot.tag}", last, number, 0, rejects, slot.tag)
+                    rejects = any(name.startswith(slot.tag) for name in self.definition.identity)
+                    self.found("missing_segment", f"there is no {slot.tag}", last, number, 0, rejects, slot.tag)
                 continue
             if slot.loop is None:
                 continue
@@ -284,7 +287,7 @@ class _Reader:
             parent = known.get(str(item.get("HL02", "")))
             if parent is None or parent[1] >= MAX_LEVELS:
                 if item.get("HL02"):
-                    self._found("no_parent", f"HL {item.get('HL01')} names a parent that is not there", last, number)
+                    self.found("no_parent", f"HL {item.get('HL01')} names a parent that is not there", last, number)
                 top.append(item)
                 level = 1
             else:
@@ -345,20 +348,27 @@ def set_segments(set_id: str, tree: ReadTree) -> list[list[str]]:
         raise FormatError("unwritable", f"the transaction set {set_id} is not described")
     if not isinstance(tree, Mapping):
         raise FormatError("unwritable", "a transaction set is an object of its segments")
-    writer = _Writer(definition)
+    writer = SetWriter(definition)
     return list(writer.loop(definition.root, tree, ""))
 
 
-class _Writer:
+class SetWriter:
+    digits = 2
+    """Of an element's name: its place."""
+
     def __init__(self, definition: SetDefinition) -> None:
-        self._definition = definition
+        self.definition = definition
         self._levels = 0
 
+    def is_element(self, name: str, tag: str) -> bool:
+        rest = name[len(tag) :]
+        return bool(tag) and name.startswith(tag) and len(rest) == self.digits and rest.isdigit() and rest[:2] != "00"
+
     def loop(self, loop: Loop, node: Mapping[str, ReadTree], own: str) -> Iterator[list[str]]:
-        children = {name for name in node if not _is_element(name, own)}
+        children = {name for name in node if not self.is_element(name, own)}
         unknown = sorted(children - set(loop.slots) - {"ids", "key", "segment"})
         if unknown:
-            where = f"the loop {own}" if own else f"the set {self._definition.id}"
+            where = f"the loop {own}" if own else f"the set {self.definition.id}"
             raise FormatError("unwritable", f"{unknown[0]} has no place in {where}")
         for slot in loop.slots.values():
             inner = node.get(slot.tag)
@@ -374,13 +384,13 @@ class _Writer:
         if not isinstance(item, Mapping):
             raise FormatError("unwritable", f"{slot.tag} must be an object of its elements")
         if slot.loop is None:
-            unknown = [name for name in item if not _is_element(name, slot.tag)]
+            unknown = [name for name in item if not self.is_element(name, slot.tag)]
             if unknown:
                 raise FormatError("unwritable", f"{unknown[0]} has no place in {slot.tag}")
-            yield self._segment(slot.tag, item)
+            yield self.segment(slot.tag, item)
             return
         if not slot.loop.levels:
-            yield self._segment(slot.tag, item)
+            yield self.segment(slot.tag, item)
             yield from self.loop(slot.loop, item, slot.tag)
             return
         yield from self._level(slot, item, parent, 1)
@@ -394,30 +404,25 @@ class _Writer:
         below = item.get("HL")
         children = below if isinstance(below, list | tuple) else []
         head = {"HL01": number, "HL02": parent, "HL03": item.get("HL03"), "HL04": "1" if children else "0"}
-        yield self._segment("HL", head)
+        yield self.segment("HL", head)
         yield from self.loop(slot.loop, {name: value for name, value in item.items() if name != "HL"}, "HL")
         for child in children:
             if not isinstance(child, Mapping):
                 raise FormatError("unwritable", "HL must be an object")
             yield from self._level(slot, child, number, depth + 1)
 
-    def _segment(self, tag: str, item: Mapping[str, ReadTree]) -> list[str]:
+    def segment(self, tag: str, item: Mapping[str, ReadTree]) -> list[str]:
         values: dict[int, str] = {}
         for name, value in item.items():
-            if _is_element(name, tag) and value is not None:
-                values[int(name[len(tag) :])] = _written(name, value)
+            if self.is_element(name, tag) and value is not None:
+                values[int(name[len(tag) :])] = element_text(name, value)
         if tag == "CTT" and 1 not in values and self._levels:
             values[1] = str(self._levels)
         last = max(values, default=0)
         return [tag, *(values.get(place, "") for place in range(1, last + 1))]
 
 
-def _is_element(name: str, tag: str) -> bool:
-    rest = name[len(tag) :]
-    return bool(tag) and name.startswith(tag) and len(rest) == 2 and rest.isdigit() and rest != "00"
-
-
-def _written(name: str, value: ReadTree) -> str:
+def element_text(name: str, value: ReadTree) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -41,8 +41,8 @@ from hub.transport.http import HttpPolicy, RequestsHttp
 from hub.transport.limits import Limit, Limits
 
 ACKNOWLEDGEMENTS = "acknowledgements"
-EDI_CODEC = "x12"
-"""The codec of connections whose files are interchanges."""
+EDI_CODECS = frozenset({"x12", "edifact"})
+"""The codecs of connections whose files are interchanges; each reads both."""
 
 HttpFactory = Callable[[str, Mapping[str, Any], Limits, Clock], HttpPort]
 """(connection id, resolved config, limits, clock) -> the connection's HTTP port; the simulation gives its own."""
@@ -189,12 +189,12 @@ class RuntimeConnections:
         documents = {
             connection.id: EdiDocuments(self._partner(connection), connection.id)
             for connection in self._bundle.connections.values()
-            if connection.codec == EDI_CODEC
+            if connection.codec in EDI_CODECS
         }
         files = {
             connection.id: FileDocuments(connection.codec, _effect_options(connection))
             for connection in self._bundle.connections.values()
-            if connection.codec not in (None, EDI_CODEC)
+            if connection.codec is not None and connection.codec not in EDI_CODECS
         }
         connector_of = {name: connection.connector for name, connection in self._bundle.connections.items()}
         return MappingRenderer(
@@ -211,7 +211,7 @@ class RuntimeConnections:
     ) -> dict[Capability, CapabilityInfo]:
         """What a partner is sent is open until it acknowledges it, if it does; an acknowledgement is never answered."""
         partner = self._partner(config)
-        if config.codec != EDI_CODEC or not partner.id:
+        if config.codec not in EDI_CODECS or not partner.id:
             return known
         due = partner.acknowledges_within.total_seconds()
         return {
@@ -224,7 +224,7 @@ class RuntimeConnections:
         }
 
     def _intake(self, config: ConnectionConfig, manifest: Manifest) -> EdiIntake | None:
-        if config.codec != EDI_CODEC:
+        if config.codec not in EDI_CODECS:
             return None
         acknowledges = Capability.ACKNOWLEDGE in config.effects_out
         charsets = (stream.format.get("charset") for stream in config.streams.values())
@@ -318,7 +318,7 @@ def _streams(config: ConnectionConfig, manifest: Manifest) -> tuple[str, ...]:
     """The streams a connection reads: those that are configured, and of a partner what it says of our documents, which
     comes in whatever file it likes."""
     names = [name for name in config.streams if name in manifest.streams]
-    if config.codec == EDI_CODEC and ACKNOWLEDGEMENTS in manifest.streams and ACKNOWLEDGEMENTS not in names:
+    if config.codec in EDI_CODECS and ACKNOWLEDGEMENTS in manifest.streams and ACKNOWLEDGEMENTS not in names:
         names.append(ACKNOWLEDGEMENTS)
     return tuple(names)
 

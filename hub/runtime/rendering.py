@@ -44,13 +44,14 @@ class MappingRenderer:
     def render(self, connection: str, capability: str, record: Mapping[str, Any]) -> Rendered:
         """Raises MappingError."""
         connector = self._connector_of(connection)
-        mapping = self._library.outbound(connector, capability)
+        documents = self._documents.get(connection)
+        name = capability + (documents.variant(record) if documents is not None else "")
+        mapping = self._library.outbound(connector, name)
         if mapping is None:
-            raise MappingError("", "no_mapping", f"there is no mapping {connector}/{capability}.out")
+            raise MappingError("", "no_mapping", f"there is no mapping {connector}/{name}.out")
         if capability == Capability.NOTIFY:
             record = self._with_words(record)
         context: dict[str, object] = {"connection": connection, "config": self._options.get(connection, {})}
-        documents = self._documents.get(connection)
         if documents is None:
             tree = mapping.run(dict(record), context=context).record
             files = self._files.get(connection)
@@ -60,7 +61,7 @@ class MappingRenderer:
         context["partner"] = documents.partner.context()
         tree = mapping.run(dict(record), context=context).record
         wanted = self._own(connection, capability).get("document")
-        if wanted and wanted != tree.get("set"):
+        if wanted and "document" not in record and wanted != tree.get("set"):
             message = f"the connection sends a {wanted}, and the mapping makes a {tree.get('set')}"
             raise MappingError("set", "document", message)
         return Rendered(tree, FILE, documents.freeze)

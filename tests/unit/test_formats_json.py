@@ -167,7 +167,7 @@ def test_a_missing_list_of_records_is_an_error_not_an_empty_list() -> None:
 
 
 def test_an_unknown_codec_or_option_is_named() -> None:
-    with pytest.raises(KeyError, match="there are csv, fixed, json, x12, xml"):
+    with pytest.raises(KeyError, match="there are csv, edifact, fixed, json, x12, xml"):
         codec("yaml")
     with pytest.raises(FormatError, match="no option item"):
         codec("json").split(b"{}", options={"item": "orders"})
