@@ -98,13 +98,14 @@ RETURNS: tuple[Held, ...] = (
         "A settlement that is paid by a refund has that refund, over what it says; or it waits for a capture, or a"
         " person knows that nothing is left to pay it from",
         "SELECT s.id AS subject, 'says ' || s.amount || ', refunds of it come to ' || COALESCE(SUM(f.amount), 0)"
-        " AS detail FROM return_settlements s LEFT JOIN refunds f ON f.order_id = s.order_id"
-        " AND f.key = 'return/' || s.id WHERE s.refund_id IS NOT NULL GROUP BY s.id, s.amount, s.order_id"
+        " AS detail FROM return_settlements s LEFT JOIN refunds f"
+        " ON f.key = 'return/' || s.id WHERE s.refund_id IS NOT NULL GROUP BY s.id, s.amount, s.order_id"
         " HAVING COALESCE(SUM(f.amount), 0) > s.amount OR COUNT(f.id) = 0"
-        " AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = s.order_id"
+        " AND NOT EXISTS (SELECT 1 FROM orders o WHERE (o.id = s.order_id OR o.id IN"
+        " (SELECT k.other_order_id FROM order_links k WHERE k.order_id = s.order_id))"
         " AND CAST(o.document AS TEXT) LIKE '%\"return/' || s.id || '\"%')"
-        " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.cause_key = 'refund-not-covered/' || s.order_id"
-        " || '/return/' || s.id)",
+        " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.cause_key LIKE 'refund-not-covered/%'"
+        " AND e.cause_key LIKE '%/return/' || s.id)",
     ),
     Held(
         "returns_explained",
@@ -163,7 +164,7 @@ CORRUPTIONS: tuple[Spoiled, ...] = (
         "a settlement's refund disappears",
         "settlements_paid",
         "SELECT id, order_id FROM return_settlements WHERE refund_id IS NOT NULL ORDER BY id LIMIT 1",
-        ("DELETE FROM refunds WHERE order_id = :order_id AND key = 'return/' || :id",),
+        ("DELETE FROM refunds WHERE key = 'return/' || :id",),
     ),
     Spoiled(
         "a credit note is told nobody",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.domain.decision import Decision
+from hub.domain.money import round_to_minor
 from hub.oms.change.cancel_by_hand import cancel_lines
 from hub.oms.money.payment_actions import refund_order
 from hub.oms.people import cancel_order
@@ -275,3 +276,101 @@ def test_money_that_a_bank_sends_back_is_ours_again_and_still_owed() -> None:
     answered(bench)
     assert payment(bench)["refunded"] == D(4)
     assert [one.record["amount"] for one in bench.sent("post_credit_note")] == ["4"], "it was credited once"
+
+
+def requested(bench: Bench, order: str, units: str = "1") -> str:
+    """The id of a return of the order's first line."""
+    lines = [{"line": "1", "quantity": units}]
+    cause = f"ac_{len(bench.decisions)}"
+    bench.commit(return_desk.request(bench.store, bench.rules, bench.now, cause, order, "api", lines, "small"))
+    found = bench.store.rows("returns", {"order_id": order}, order_by=("number",))
+    return str(found[-1]["id"])
+
+
+def came_back(bench: Bench, one: str, units: str = "1") -> None:
+    lines = [{"line": "1", "quantity": units, "disposition": "restock"}]
+    cause = f"ac_{len(bench.decisions)}"
+    bench.commit(return_desk.receive_return(bench.store, bench.rules, bench.now, cause, one, "ada", "east", lines))
+
+
+@pytest.mark.parametrize("by", ["person", "channel"])
+def test_goods_whose_money_went_back_before_they_came_are_not_paid_back_twice(by: str) -> None:
+    bench = sold(managed_by="hub" if by == "person" else "channel")
+    leave(bench, 3)
+    answered(bench)
+    if by == "person":
+        bench.act(refund_order, "op", "come back soon", None, {"L1": D(1)})
+    else:
+        told(bench, "900", "10", {"external_line_id": "L1", "quantity": "1", "amount": "10", "restock": "return"})
+    answered(bench)
+    order = bench.the_order()["id"]
+    came_back(bench, requested(bench, order))
+    answered(bench)
+    name = "refund" if by == "person" else "push_refund"
+    assert [one.record["amount"] for one in bench.sent(name)] == (["10"] if by == "person" else [])
+    (settlement,) = bench.store.rows("return_settlements", {})
+    assert (settlement["amount"], settlement["document"]["lines"][0]["kept"]) == (ZERO, "10")
+    came_back(bench, requested(bench, order, "2"), "2")
+    answered(bench)
+    assert posted(bench)[1] == ["10", "25"]
+    assert bench.raised() == []
+
+
+@pytest.mark.parametrize(("price", "paid"), [("4", D(29)), ("25", D(35))])
+def test_goods_that_went_out_in_exchange_and_come_back_are_paid_back_by_the_first_order(
+    price: str, paid: Decimal
+) -> None:
+    bench = sold()
+    bench.stock("BIG", "east", 5)
+    leave(bench, 3)
+    answered(bench)
+    first = bench.the_order()["id"]
+    one = requested(bench, first)
+    wanted = [{"sku": "BIG", "quantity": "1", "price": price}]
+    given = (bench.store, bench.rules, bench.now, "ac_x", one, wanted, "another", [{"line": "1", "quantity": "1"}])
+    bench.commit(return_desk.exchange_return(*given))
+    bench.run()
+    answered(bench)
+    if price == "25":
+        (more,) = bench.sent("authorise")
+        bench.reply(more, payment={"external_id": "pay-2", "amount": "15"})
+        answered(bench)
+    (other,) = [row for row in bench.store.rows("orders", {}) if row["id"] != first]
+    (work,) = bench.store.rows("fulfilment_orders", {"order_id": other["id"]})
+    line = {"line": work["document"]["lines"][0]["line"], "sku": "BIG", "quantity": "1"}
+    notice = {"fact_key": "n-9", "external_id": "n-9", "fulfilment_order": work["id"]}
+    notice["packages"] = [{"package": "n-9", "tracking_number": "n-9", "lines": [line]}]
+    bench.fact("shipments", notice, connection="wms-east")
+    bench.run()
+    assert balance(bench) == (D(25) + D(price), D(25) + D(price))
+    came_back(bench, requested(bench, other["id"]))
+    answered(bench)
+    assert balance(bench) == (D(25), D(25)), "the goods of both orders, and what is kept of their money"
+    assert {row["order_id"] for row in bench.store.rows("refunds", {})} == {first}
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "totals"),
+    [
+        ("JPY", "1000.3333", {"lines": "3001", "shipping": "500", "discounts": "1", "total": "3500"}),
+        ("JPY", "1000", {"lines": "3000", "shipping": "500", "tax": "1", "total": "3501"}),
+        ("KWD", "10", {"lines": "30", "shipping": "1.000", "tax": "0.002", "discounts": "0.001", "total": "31.001"}),
+        ("USD", "10", {"lines": "30", "shipping": "3.33", "tax": "1.01", "discounts": "1.00", "total": "33.34"}),
+    ],
+)
+def test_three_shipments_are_charged_in_whole_minor_units_that_add_up(
+    currency: str, price: str, totals: dict[str, str]
+) -> None:
+    bench = shop()
+    line = {"external_line_id": "L1", "sku": "TEE", "quantity": "3", "unit_price": price}
+    total = totals["total"]
+    bench.order(order_record(lines=[line], currency=currency, totals=totals, payments=[card(total)]))
+    bench.run("allocate", "confirm")
+    for number in range(3):
+        leave(bench, 1, f"n-{number}")
+        answered(bench)
+    assert balance(bench) == (D(total), D(total))
+    for invoice in bench.sent("post_invoice"):
+        for name in ("goods", "shipping", "tax", "discounts", "amount"):
+            amount = D(invoice.record[name])
+            assert amount == round_to_minor(amount, currency)

@@ -14,6 +14,7 @@ from typing import Any
 from hub.domain.decision import EffectRequest, TaskRequest
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
+from hub.domain.link import LinkRole
 from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import CallState, Capture, Charge, Payment, PaymentState, Purpose, Refund, in_order, spread
@@ -21,6 +22,7 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import tell
 from hub.oms.desk.times import instant_text
+from hub.oms.intake.linked import also_open
 from hub.oms.money.collect_there import ask_channel_to_charge
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import push_refund
@@ -66,11 +68,30 @@ def _nothing_to_capture(case: Case, amount: Decimal) -> None:
     )
 
 
+def payer_of(case: Case) -> Case:
+    """The order whose payments pay for this one: for goods that went out in exchange, the order they were exchanged
+    for. It is saved with this one."""
+    order = case.order
+    if case.payments or not order.made_here:
+        return case
+    where = {"order_id": order.id, "role": LinkRole.EXCHANGE_FOR.value}
+    links = case.snapshot.rows("order_links", where, limit=1)
+    if not links:
+        return case
+    first = str(links[0]["other_order_id"])
+    found = next((one for one in case.linked if one.order.id == first), None) or also_open(case, first)
+    return case if found is None else payer_of(found)
+
+
 def collect(case: Case, amount: Decimal, key: str, reason: str) -> None:
     """The customer owes more than the order came to (an exchange, an edit): charge the difference, once a `key`.
 
     What no authorisation covers is authorised anew on the payment that allows it.
     """
+    payer = payer_of(case)
+    if payer is not case:
+        collect(payer, amount, key, reason)
+        return
     if amount <= 0 or not case.acts or key in owed(case):
         return
     if not manages_money(case) or not case.payments:
@@ -174,7 +195,10 @@ def give_back(
     """Give money back to the payments in their declared order, once a `key`. Returns the refund's id, or None where
     nothing is left to give back. Never more than was captured: what a capture under way may still bring waits for it,
     what lacks then raises an exception."""
-    order = case.order
+    order, payer = case.order, payer_of(case)
+    if payer is not case:
+        # Lines are this order's; those of the paying order are others.
+        return give_back(payer, amount, key, reason, (), purpose)
     rest, key = f"{key}{REST}", _as_promised(case, key)
     refund_id = derived_id("rf", order.id, key)
     if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):

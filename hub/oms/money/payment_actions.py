@@ -9,12 +9,11 @@ from decimal import Decimal
 from hub.domain.decision import Decision, Verdict
 from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import OrderLine
-from hub.domain.payment import CallState
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
-from hub.domain.totals import line_value
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save
+from hub.oms.money.by_line import refund_value, refunded_units
 from hub.oms.money.pay import capture_what_is_due, give_back, manages_money, of_order, owed
 from hub.oms.money.payment_answers import refund_succeeded
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
@@ -109,31 +108,6 @@ def capture_again(
         case.clear_exception(cause, f"{who}: {case.discreet(reason)}")
     capture_what_is_due(case, f"again/{cause}", {"reason": case.discreet(reason)})
     return save(case)
-
-
-def refund_value(case: Case, line: OrderLine, units: Decimal) -> Decimal:
-    """What units of a line were charged: price less the line's discounts plus its tax, where that is not inside."""
-    ordered = line.ledger.ordered
-    if ordered <= 0:
-        return ZERO
-    details = line.details
-    whole = line_value({**details, "quantity": decimal_text(ordered)})
-    whole += sum(
-        (Decimal(str(one["amount"])) for one in details.get("adjustments", ()) if one.get("type") == "discount"), ZERO
-    )
-    if not case.order.facts.get("taxes_included"):
-        whole += sum((Decimal(str(one["amount"])) for one in details.get("taxes", ())), ZERO)
-    return round_to_minor(whole * units / ordered, case.order.currency or "")
-
-
-def refunded_units(case: Case) -> dict[str, Decimal]:
-    """Line -> units for which money was given back, or is being."""
-    found: dict[str, Decimal] = {}
-    for refund in case.refunds:
-        if refund.state is not CallState.FAILED:
-            for line_id, units in refund.facts.get("lines", ()):
-                found[line_id] = found.get(line_id, ZERO) + Decimal(units)
-    return found
 
 
 def _line(case: Case, name: str) -> OrderLine | None:

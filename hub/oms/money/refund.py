@@ -21,10 +21,12 @@ from hub.domain.snapshot import Snapshot
 from hub.oms.change.cancel import settle_cancel
 from hub.oms.desk.load import Case, find_case, order_key
 from hub.oms.desk.save import save, tell
+from hub.oms.money.by_line import FOR_LINES
 from hub.oms.money.credit import UNCREDITED, credit_what_went_back
 from hub.oms.money.pay import give_back, manages_money, of_order, open_payment, payment_key
 from hub.oms.money.payment_answers import journal_refund, refund_failed, refund_succeeded
 from hub.oms.ports import Rules
+from hub.oms.returns.kit_returns import parts_of
 from hub.oms.telling.tell import cancelled_there
 
 ZERO = Decimal(0)
@@ -141,12 +143,16 @@ def _money(case: Case, incoming: Incoming, amount: Decimal, payment: Payment | N
         payments, parts = [Payment("", order.id, incoming.connection, "channel", currency)], [amount]
     key = f"observed/{incoming.connection}/{external_id}"
     never_left = _for_what_never_left(record)
+    lines, for_lines = _taken_back(case, record)
     for number, (one, part) in enumerate(zip(payments, parts, strict=True)):
         if part > 0:
             row_id = derived_id("rf", order.id, key, str(number))
             refund = Refund(row_id, order.id, one.id or None, currency, part, key, Purpose.OBSERVED, case.now)
             refund.state, refund.external_id = CallState.SUCCEEDED, external_id
             refund.facts = {"seen": {incoming.connection: external_id}}
+            if lines:
+                refund.facts |= {"lines": lines} | ({FOR_LINES: decimal_text(for_lines)} if for_lines else {})
+                lines = []
             if (uncredited := min(never_left, part)) > 0:
                 refund.facts[UNCREDITED] = decimal_text(uncredited)
                 never_left -= uncredited
@@ -164,6 +170,20 @@ def _for_what_never_left(record: Mapping[str, Any]) -> Decimal:
     """What of a refund is for units that it cancels: they are on no invoice."""
     cancelled = [said for said in record.get("lines") or () if said.get("restock") == "cancel"]
     return sum((Decimal(str(said.get(name, "0"))) for said in cancelled for name in ("amount", "tax")), ZERO)
+
+
+def _taken_back(case: Case, record: Mapping[str, Any]) -> tuple[list[list[str]], Decimal]:
+    """Units that a refund was for and did not cancel, by line (kits by their components), and what it gave for them;
+    nothing where it does not say."""
+    lines, amount = [], ZERO
+    for said in record.get("lines") or ():
+        line = case.order.external_line(str(said["external_line_id"]))
+        if line is None or said.get("restock") == "cancel":
+            continue
+        parts = parts_of(case, line, max(Decimal(str(said["quantity"])), ZERO))
+        lines += [[part.id, decimal_text(units)] for part, units in parts if units > 0]
+        amount += sum((Decimal(str(said.get(name, "0"))) for name in ("amount", "tax")), ZERO)
+    return lines, amount
 
 
 def _too_high(case: Case, currency: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hub.domain.money import apportion, decimal_text, smallest_amount
+from hub.domain.money import apportion, decimal_text, round_to_minor, smallest_amount
 from hub.domain.order import Order, OrderLine, edits_effect
 from hub.domain.payment import Charge
 from hub.domain.totals import line_value
@@ -37,6 +37,8 @@ def whole_of(order: Order) -> Charge:
     stated = totals.get("current_total", totals.get("total"))
     conceded = Decimal(order.facts.get(CONCEDED, "0"))
     goods = sum((value_of_units(line, line.live) for line in order.lines if not line.is_kit), ZERO) - conceded
+    if order.currency is not None:
+        goods = round_to_minor(goods, order.currency)
     shipping = Decimal(totals.get("shipping", "0"))
     edited = edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax

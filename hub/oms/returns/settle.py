@@ -28,6 +28,7 @@ from hub.domain.returns import (
 from hub.domain.totals import line_value
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
+from hub.oms.money.by_line import given_without_goods
 from hub.oms.money.pay import give_back
 from hub.oms.money.posting import post_credit_note
 from hub.oms.money.whole import whole_of
@@ -40,7 +41,8 @@ BASIS = "refund_basis"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one part of a return is worth: `value` as paid, `kept` what is not given of it."""
+    """What one part of a return is worth: `value` as paid, `kept` what is not given of it: by the policy, or because it
+    was given before the goods came."""
 
     part: ReturnLine
     line: OrderLine
@@ -131,7 +133,7 @@ def worth_of(case: Case, one: Return, ready: Sequence[tuple[ReturnLine, Decimal]
     currency = case.order.currency
     if currency is None:
         raise IllegalReturn("the order has no currency")
-    policy, shares = policy_of(case), []
+    policy, shares, given = policy_of(case), [], given_without_goods(case)
     before: dict[str, Decimal] = {}
     for part, units in ready:
         line = case.order.line(part.line_id) if part.line_id else None
@@ -147,6 +149,9 @@ def worth_of(case: Case, one: Return, ready: Sequence[tuple[ReturnLine, Decimal]
         value = value_of(paid, of_units, start, units, currency)
         before[line.id] = start + units
         kept = policy.kept_back(value, part.grade, part.reason or one.reason, currency)
+        if line.id in given:
+            paid_units, already = given[line.id]
+            kept = min(kept + value_of(already, paid_units, start, units, currency), value)
         shares.append(Share(part, line, units, value, kept))
     shipping = ZERO
     if shares and policy.refund_shipping == "when_all_returned" and not case.order.facts.get("shipping_refunded"):
