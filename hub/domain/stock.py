@@ -36,6 +36,16 @@ class Order(enum.StrEnum):
     UNCLEAR = "unclear"
 
 
+AHEAD = dt.timedelta(days=1)
+"""No clock is further ahead; a day's difference is a zone or a year that was read wrongly."""
+
+
+def not_yet(at: dt.datetime, heard_at: dt.datetime) -> bool:
+    """A time that cannot be when something happened: it was heard of long before. Believed, a count of that day would
+    outrank every other one until then."""
+    return at > heard_at + AHEAD
+
+
 def relation(statement: Mark, snapshot: Mark | None, skew: dt.timedelta = dt.timedelta(0)) -> Order:
     """Whether a statement is BEFORE (inside) the snapshot, AFTER it, or UNCLEAR within the declared clock skew."""
     if snapshot is None:

@@ -128,3 +128,13 @@ def test_a_late_sale_was_never_work_that_a_count_leaves_out() -> None:
     bench.store.apply(WriteSet([Update("stock", {"sku": "TEE"}, {"as_of": START}, {}, None)]))
     bench.order(receipt(placed_at="2026-11-02T08:00:00Z"))
     assert on_hand(bench) == D(10)
+
+
+def test_a_sale_of_a_day_to_come_was_made_by_now() -> None:
+    bench = till()
+    bench.order(receipt(placed_at="2062-11-02T09:00:00Z"))
+    assert on_hand(bench) == D(8)
+    bench.later(hours=1)
+    count = {"location": "soho", "as_of": bench.now.isoformat(), "rows": [{"sku": "TEE", "quantity": "8"}]}
+    bench.restate("stock", count, connection="wms-soho")
+    assert on_hand(bench) == D(8), "the count holds the sale"

@@ -171,3 +171,12 @@ def test_more_movements_than_a_page_since_a_count_all_stay_on_top_of_it(monkeypa
     rows = [{"sku": f"S{number}", "quantity": "10"} for number in range(4)]
     bench.restate("stock", {**record, "rows": rows}, connection="wms-east")
     assert [row["on_hand"] for row in bench.store.rows("stock", {})] == [D(7)] * 4
+
+
+def test_a_count_or_movement_of_a_day_to_come_is_refused_and_freezes_nothing() -> None:
+    bench = warehouse(10)
+    assert counted(bench, "3", "2062-11-02T09:00:00Z").verdict is Verdict.PARKED
+    assert bench.raised() == ["stock_feed"]
+    assert moved(bench, "-1", at="2062-11-02T09:00:00Z").verdict is Verdict.PARKED
+    assert counted(bench, "7", "2026-11-02T09:00:00Z").verdict is Verdict.APPLIED
+    assert on_hand(bench) == 7

@@ -353,10 +353,10 @@ def test_a_store_that_does_not_receive_returns_is_not_told_to() -> None:
 
 def test_a_count_that_is_newer_than_the_receipt_has_the_goods_already() -> None:
     bench = shipped(("L1", "TEE", 1))
-    count = {"location": "STORE-7", "as_of": "2026-11-03T10:00:00Z", "rows": [{"sku": "TEE", "quantity": "4"}]}
+    count = {"location": "STORE-7", "as_of": "2026-11-02T20:00:00Z", "rows": [{"sku": "TEE", "quantity": "4"}]}
     bench.restate("stock", count, connection="pos-7")
     line = {"sku": "TEE", "quantity": "1", "grade": "A"}
-    arrives(bench, "r-1", "STORE-7", line, order="1001", occurred_at="2026-11-03T09:00:00Z")
+    arrives(bench, "r-1", "STORE-7", line, order="1001", occurred_at="2026-11-02T19:00:00Z")
     assert stock(bench, "TEE", "store-7") == {"on_hand": D(4)}
     (entry,) = bench.store.rows("stock_events", {"kind": "return"})
     assert (entry["delta"], entry["bucket"]) == (D(0), "on_hand")

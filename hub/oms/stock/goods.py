@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 
-from hub.domain.stock import Mark, Means, later, movement_effect
+from hub.domain.stock import Mark, Means, later, movement_effect, not_yet
 from hub.domain.writeset import StockChange
 from hub.oms.desk.load import Case
 from hub.oms.money.posting import post_goods_movement
@@ -28,6 +28,7 @@ def take_from_stock(
     """Take SKU -> units off a location's stock, unless a newer count has done so; journal it either way. `source` is
     the connection that told of it, `movement` what the ERP calls it (GoodsMovement.kind). `reserved`: they were work of
     the location, which its counts may leave out while it is in progress."""
+    at = happened(case, at)
     rule = case.location(location)
     means = rule.stock_means if rule else Means.ON_HAND
     where = {"sku": tuple(sorted(taken)), "location": location}
@@ -49,6 +50,11 @@ def take_from_stock(
         journal(case, sku, location, "on_hand", "shipment", effect, source, at, f"shipped for {case.order.id}")
         key = f"shipped/{case.new_id('gm', sku, location)}"
         post_goods_movement(case, key, movement, location, sku, taken[sku], "shipped")
+
+
+def happened(case: Case, at: dt.datetime) -> dt.datetime:
+    """When goods moved: what is told with a time that is still to come has happened by now."""
+    return case.now if not_yet(at, case.now) else at
 
 
 def journal(

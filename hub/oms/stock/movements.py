@@ -16,7 +16,7 @@ from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.snapshot import Snapshot
-from hub.domain.stock import Mark, Order, later, relation
+from hub.domain.stock import Mark, Order, later, not_yet, relation
 from hub.domain.writeset import StockChange
 from hub.oms.desk.save import push_tasks
 from hub.oms.desk.times import instant
@@ -40,6 +40,10 @@ def handle_movement(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime],
         if rule is None:
             message = f"no location is called {record['location']} at {incoming.connection}"
             return Decision(Verdict.PARKED, code="unknown_location", error_field="location", message=message)
+        at = instant(str(record["occurred_at"]))
+        if at is not None and not_yet(at, incoming.received_at):
+            message = f"it happened at {record['occurred_at']}, long after it came: the sender's clock or zone is wrong"
+            return Decision(Verdict.PARKED, subject=rule.id, code="not_yet", error_field="occurred_at", message=message)
         why_not = _not_counted(rule, incoming)
         if why_not:
             return Decision(Verdict.IGNORED, subject=rule.id, code="drift", message=why_not)

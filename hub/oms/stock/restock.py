@@ -8,7 +8,7 @@ from decimal import Decimal
 from hub.domain.stock import Mark, later, movement_effect
 from hub.domain.writeset import StockChange
 from hub.oms.desk.load import Case
-from hub.oms.stock.goods import journal
+from hub.oms.stock.goods import happened, journal
 from hub.oms.stock.stock import complete_mark, counted_at
 
 ON_HAND, QUARANTINE, DAMAGED = "on_hand", "quarantine", "damaged"
@@ -26,6 +26,7 @@ def put_into_stock(
 ) -> None:
     """Add units (negative: take them out) as of `at`. On hand, a count that is newer has them already: then the journal
     has an entry without effect."""
+    at = happened(case, at)
     row = case.snapshot.row("stock", {"sku": sku, "location": location})
     effect = units
     if bucket == ON_HAND:

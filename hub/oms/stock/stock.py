@@ -18,7 +18,7 @@ from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text
 from hub.domain.reservation import ReservationState
 from hub.domain.snapshot import Snapshot
-from hub.domain.stock import Mark, Means, Order, later, on_hand_from_snapshot, relation
+from hub.domain.stock import Mark, Means, Order, later, not_yet, on_hand_from_snapshot, relation
 from hub.domain.writeset import StockChange
 from hub.oms.desk.save import push_tasks
 from hub.oms.desk.times import instant
@@ -55,7 +55,7 @@ def handle_stock(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
             message = f"no location is called {record['location']} at {incoming.connection}"
             return Decision(Verdict.PARKED, code="unknown_location", error_field="location", message=message)
         rows = _on_hand_rows(record)
-        broken = _broken(record) or _shrunken(snapshot, rule, record, rows)
+        broken = _broken(record) or _not_yet(incoming) or _shrunken(snapshot, rule, record, rows)
         if broken is not None:
             return _refuse(incoming, rule, broken)
         if rule.stock_authority not in (None, incoming.connection):
@@ -77,6 +77,14 @@ def _broken(record: dict[str, Any]) -> str | None:
     if "row_count" in record and record["row_count"] != len(rows):
         return f"the feed says {record['row_count']} rows and has {len(rows)}"
     return None
+
+
+def _not_yet(incoming: Incoming) -> str | None:
+    said = incoming.record.get("as_of")
+    at = instant(said)
+    if at is None or not not_yet(at, incoming.received_at):
+        return None
+    return f"the feed is as of {said}, long after it came: the sender's clock or zone is wrong"
 
 
 def _shrunken(snapshot: Snapshot, rule: LocationRule, record: dict[str, Any], rows: dict[str, Decimal]) -> str | None:
@@ -107,7 +115,7 @@ def _refuse(incoming: Incoming, rule: LocationRule, why: str) -> Decision:
             "stock_feed",
             f"A stock feed of {rule.id} was refused",
             why,
-            "Ask the sender for a complete feed; nothing was changed.",
+            "Ask the sender for a right and complete feed; nothing was changed.",
             "hub inventory list",
             "message",
             incoming.id,
