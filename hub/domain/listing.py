@@ -26,6 +26,12 @@ class Listing:
             return self.valid_to is None
         return (self.valid_from is None or self.valid_from <= at) and (self.valid_to is None or at < self.valid_to)
 
+    @property
+    def words(self) -> str:
+        """As people read it: "MUG-RED from 2026-11-01 until 2026-12-01"."""
+        begin = f" from {self.valid_from.date()}" if self.valid_from is not None else ""
+        return f"{self.ours}{begin}" + (f" until {self.valid_to.date()}" if self.valid_to is not None else "")
+
     def meets(self, other: Listing) -> bool:
         """Both count at some time."""
         begins_late = self.valid_from is not None and other.valid_to is not None and self.valid_from >= other.valid_to

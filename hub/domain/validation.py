@@ -88,13 +88,15 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at. `record`: the merged canonical Order, with what was decided here over it; `stated` as its
-    source states it. `known_skus` None accepts every SKU. `doubles`: numbers of earlier orders that say the same."""
+    source states it. `known_skus` None accepts every SKU. `doubles`: numbers of earlier orders that say the same.
+    `listed`: for a SKU that is none of ours, what its channel called so, and when."""
 
     record: Mapping[str, Any]
     stated: Mapping[str, Any]
     policy: Policy
     known_skus: Collection[str] | None = None
     doubles: Sequence[str] = ()
+    listed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> Sequence[Mapping[str, Any]]:
@@ -151,6 +153,9 @@ def _unknown_sku(facts: Facts) -> Iterator[Finding]:
         sku = line.get("sku")
         if sku and sku not in facts.known_skus:
             hint = f"no item has the SKU {sku}; import it (hub import items) or correct it at the source"
+            if sku in facts.listed:
+                said = facts.listed[sku]
+                hint = f"{sku} is listed as {said}, but as nothing certain when it was ordered; list it for then"
             yield _of_sku(facts, Rule.UNKNOWN_SKU, position, line, hint, str(sku))
 
 

@@ -69,6 +69,13 @@ def test_a_name_that_nobody_knows_holds_as_before() -> None:
     assert [row["rule"] for row in bench.store.rows("holds", {})] == ["unknown_sku"]
 
 
+def test_a_name_that_did_not_count_when_it_was_ordered_says_when_it_did() -> None:
+    bench = bench_with(Listing("MUG", "MUG-RED", NOV, NOV + dt.timedelta(days=1)))
+    bench.order(order_record(("L1", "MUG", 1)))
+    (hold,) = bench.store.rows("holds", {})
+    assert hold["hint"].startswith("MUG is listed as MUG-RED from 2026-11-01 until 2026-11-02, but as nothing certain")
+
+
 instants = st.sampled_from([None, *(NOV + dt.timedelta(days=day) for day in range(6))])
 listings = st.builds(Listing, st.just("MUG"), st.sampled_from(["A", "B"]), instants, instants).filter(
     lambda one: one.valid_from is None or one.valid_to is None or one.valid_from < one.valid_to

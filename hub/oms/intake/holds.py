@@ -17,7 +17,7 @@ from hub.oms.desk.times import instant_text
 from hub.oms.intake.doubles import doubles
 from hub.oms.intake.hold_box import box
 from hub.oms.intake.kits import explode, keep_in_step
-from hub.oms.intake.listings import take_our_name
+from hub.oms.intake.listings import listings_of, take_our_name
 from hub.oms.stock.reserve import count_unassigned
 
 MANUAL = HoldKind.MANUAL.value
@@ -219,13 +219,23 @@ def _facts(case: Case, record: Mapping[str, Any], stated: Mapping[str, Any]) -> 
         values=rules.values,
         value_limits=channel.value_limits if channel is not None else {},
     )
-    return Facts(record, stated, policy, _known_skus(case, record), doubles(case))
+    known = _known_skus(case, record)
+    return Facts(record, stated, policy, known, doubles(case), _listed(case, record, known))
 
 
 def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:
     if case.rules.unknown_sku == "accept":
         return None
     return set(case.items([str(line["sku"]) for line in record.get("lines") or () if line.get("sku")]))
+
+
+def _listed(case: Case, record: Mapping[str, Any], known: set[str] | None) -> dict[str, str]:
+    """What the channel has called by the SKUs that are none of ours, at other times than the order's."""
+    if known is None or case.channel is None:
+        return {}
+    unknown = sorted({str(line["sku"]) for line in record.get("lines") or () if line.get("sku")} - known)
+    found = {sku: listings_of(case.snapshot, case.channel, sku) for sku in unknown}
+    return {sku: ", ".join(one.words for one in listings) for sku, listings in found.items() if listings}
 
 
 def release_known_skus(case: Case) -> None:
