@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.domain.change import Edit, LineEdit
+from hub.domain.change import Addition, Edit, LineEdit
 from hub.domain.decision import Verdict
 from hub.oms.change.cancel_by_hand import cancel_lines
 from hub.oms.change.changes import edit_order
@@ -402,3 +402,20 @@ def test_a_kit_cancelled_after_a_part_of_it_was_given_up_is_cancelled_once() -> 
     bench.order(order_record(("L1", "SET", 1), source_version="2026-11-02T10:00:00.000000Z"))
     assert where(bench)["SET"] == {"open": D(1), "cancelled": D(1)}, "the channel counts the same kit"
     assert where(bench)["TEE"] == {"cancelled": D(2), "ready_for_pickup": D(2)}
+
+
+@pytest.mark.parametrize("grace", [0, 600])
+def test_a_kit_that_a_person_adds_is_sourced_as_its_components(grace: int) -> None:
+    bench = bench_with(channels={"shop": channel(grace_seconds=grace)})
+    bench.order(order_record(("L1", "CAP", 1)))
+    bench.run()
+    bench.act(edit_order, "ann", "they called", Edit(additions=[Addition("SET", D(2), D("9.99"))]))
+    bench.run()
+    bench.later(seconds=grace)
+    bench.run()
+    held = {row["sku"]: row["released"] for row in bench.store.rows("order_lines", {}) if row["released"]}
+    assert [row["released"] for row in bench.store.rows("order_lines", {"sku": "TEE"})] == [D(4)]
+    assert sum(row["released"] for row in bench.store.rows("order_lines", {"sku": "CAP"})) == D(3)
+    assert "SET" not in held
+    (change,) = bench.store.rows("changes", {})
+    assert (change["state"], change["price_effect"]) == ("accepted", D("19.98"))

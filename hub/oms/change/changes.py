@@ -39,6 +39,7 @@ from hub.oms.change.reconcile import ask, reconcile
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.intake.holds import recheck_holds
+from hub.oms.intake.kits import explode
 from hub.oms.intake.restated import conflicts
 from hub.oms.ports import Rules
 from hub.oms.stock.reserve import count_unassigned
@@ -67,6 +68,7 @@ def edit_order(
     except NotPossible as error:
         return Decision(Verdict.IGNORED, subject=order_id, code=NOT_POSSIBLE, message=str(error))
     said = case.discreet(reason)
+    explode(case)
     reconcile(case, said)
     if case.contacts.get(ASKED_ADDRESS):
         change.requests = ask_for_readdress(case, said)
