@@ -188,6 +188,12 @@ def _payments(
     return [row for row in rows if after is None or row["id"] > after][:limit]
 
 
+def _waiting(client: Client) -> dict[str, list[dict[str, Any]]]:
+    found = client.get("/v1/connections")["items"]
+    paused = [{"connection": one["id"], "paused_reason": one.get("paused_reason")} for one in found if one["paused"]]
+    return {"paused": paused, "waiting": [row for one in found for row in one.get("waiting", ())]}
+
+
 LOOKS: Mapping[str, Look] = {
     "orders.list": _orders,
     "orders.find": _find,
@@ -213,9 +219,7 @@ LOOKS: Mapping[str, Look] = {
     "verify": lambda client: client.get("/v1/verify"),
     "keys.list": lambda client: client.get("/v1/keys")["items"],
     "connections.list": lambda client: client.get("/v1/connections")["items"],
-    "connections.waiting": lambda client: [
-        row for one in client.get("/v1/connections")["items"] for row in one.get("waiting", ())
-    ],
+    "connections.waiting": _waiting,
 }
 
 
