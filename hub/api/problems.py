@@ -158,6 +158,7 @@ class Problem(Exception):
             "title": KINDS[self.kind].title,
             "status": self.status,
             "detail": self.detail,
+            "hint": KINDS[self.kind].remedy,
             "request_id": request_id,
         }
         if self.errors:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 
 class Fact(enum.StrEnum):
+    MESSAGE_NOTED = "hub.message.noted.v1"
     ORDER_CAPTURED = "hub.order.captured.v1"
     ORDER_CHANGED = "hub.order.changed.v1"
     ORDER_HELD = "hub.order.held.v1"
@@ -82,6 +83,7 @@ class Fact(enum.StrEnum):
 
 
 FACT_MEANINGS: Mapping[Fact, str] = {
+    Fact.MESSAGE_NOTED: "a mapping noticed something and went on; `notes`",
     Fact.ORDER_CAPTURED: "the hub has the order",
     Fact.ORDER_CHANGED: "what is wanted of it, or how, is another",
     Fact.ORDER_HELD: "something must be settled before it goes on",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.domain.decision import EventRequest
+from hub.domain.events import Fact
 from hub.mapping.errors import Note
 
-NOTED = "hub.message.noted.v1"
+NOTED = Fact.MESSAGE_NOTED.value
 
 SHOWN = frozenset({"precision_lost", "implausible_time", "ambiguous_time"})
 """Codes whose source text is a number or a time. Any other text may be a person's, and events hold no such."""

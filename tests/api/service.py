@@ -165,4 +165,5 @@ def problem_of(answer: Answer, status: int, kind: str) -> dict[str, Any]:
     assert found["type"] == f"/docs/problems/{kind}"
     assert found["status"] == status
     assert found["request_id"] == answer.headers["x-request-id"]
+    assert found["hint"]
     return found

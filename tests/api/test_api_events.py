@@ -64,6 +64,7 @@ def test_types_are_asked_for_whole_or_by_their_beginning(service: Service) -> No
     assert [event["type"] for event in one] == [Fact.ORDER_CONFIRMED]
     many = service.get("/v1/events", order=order, fact="hub.fulfilment_order.")["items"]
     assert {event["type"].split(".")[1] for event in many} == {"fulfilment_order"}
+    assert {event["subject"] for event in many} == {event["data"]["fulfilment_order"] for event in many}
     assert service.get("/v1/events", order=order, fact="hub._rder.")["items"] == []
 
 

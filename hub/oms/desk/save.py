@@ -303,10 +303,12 @@ def _tell_status(case: Case, now: str, before: str | None) -> None:
 
 
 def tell(case: Case, fact: Fact, key: str = "", **data: str) -> None:
-    """Record an event; data hold ids and quantities as text, never personal data."""
+    """Record an event; data hold ids and quantities as text, never personal data. Its subject is what it happened to,
+    where the data name that, else the order."""
     order = case.order
+    subject = data.get(fact.value.split(".")[1], order.id)
     case.decision.events.append(
-        EventRequest(fact.value, order.id, f"{fact}/{order.id}/{key or case.cause}", order.id, data)
+        EventRequest(fact.value, subject, f"{fact}/{order.id}/{key or case.cause}", order.id, data)
     )
 
 
