@@ -33,6 +33,7 @@ from hub.oms.intake.doubles import duplicate_key
 from hub.oms.intake.holds import LOOK_AGAIN, sync_holds
 from hub.oms.intake.kits import explode
 from hub.oms.intake.listings import LISTING, in_our_words
+from hub.oms.intake.other_goods import take_other_goods, tell_of_other_goods
 from hub.oms.intake.replaced import meet_replacement
 from hub.oms.intake.restated import meet_edits, stated_changes
 from hub.oms.intake.stated_payments import state_payments
@@ -208,7 +209,7 @@ def _apply(case: Case, incoming: Incoming) -> None:
     order, record = case.order, incoming.record
     _header(case, incoming)
     moved = _contacts(case, record)
-    if _lines(order, record, incoming.highest):
+    if _lines(case, record, incoming.highest):
         # Facts about lines that were not known yet have waited for this, as those about an unknown order.
         case.decision.wakes = [order_key(order.channel, order.scope, order.external_id)]
     reason = case.discreet(str(record.get("cancel_reason", "")))
@@ -352,8 +353,9 @@ def _present_total(record: Mapping[str, Any]) -> Decimal:
     return Decimal(str(totals.get("current_total", totals.get("total", "0"))))
 
 
-def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) -> bool:
+def _lines(case: Case, record: Mapping[str, Any], highest: Mapping[str, str]) -> bool:
     """Take over the stated lines; True if one of them is new."""
+    order, kept = case.order, []
     before = len(order.lines)
     delivered = record.get("fulfilment_state") == "fulfilled" and not record.get("sold_at")
     for position, stated in enumerate(record.get("lines") or ()):
@@ -371,17 +373,21 @@ def _lines(order: Order, record: Mapping[str, Any], highest: Mapping[str, str]) 
             order.lines.append(line)
         quantity = Decimal(str(stated.get("quantity", "0")))
         line.number = position + 1
-        line.sku = stated.get("sku") or line.sku
+        as_stated = not stated.get("sku") or take_other_goods(case, line, str(stated["sku"]))
+        if not as_stated:
+            kept.append((line, str(stated["sku"])))
         line.wanted = Decimal(str(stated.get("current_quantity", quantity)))
         if not line.is_kit:
             line.fulfilled_by = FulfilledBy(stated.get("fulfilled_by", line.fulfilled_by))
         line.requires_shipping = bool(stated.get("requires_shipping", line.requires_shipping))
         line.stated_shipped = Decimal(str(stated.get("fulfilled_quantity", line.wanted if delivered else ZERO)))
-        line.details = {name: stated[name] for name in _LINE_DETAILS if name in stated}
+        if as_stated:
+            line.details = {name: stated[name] for name in _LINE_DETAILS if name in stated}
         line.ledger.grow(max(Decimal(highest.get(external_id, "0")), quantity))
     own = max((line.number for line in order.lines if line.as_sold), default=0)
     for further, line in enumerate((line for line in order.lines if line.added_here), 1):
         line.number = own + further
+    tell_of_other_goods(case, kept)
     return len(order.lines) > before
 
 
