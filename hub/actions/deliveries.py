@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hub.actions.edi import kept_record
 from hub.actions.once import Once
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import WriteSet
@@ -89,7 +90,8 @@ def resend(hub: Hub, who: str, delivery: str, reason: str, once: Once | None = N
 
     def verb(writer: Writer, one: str) -> WriteSet:
         def now(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-            return record_now(hub.rules, writer.snapshot, writer.now, row)
+            record = record_now(hub.rules, writer.snapshot, writer.now, row)
+            return record if record is not None else kept_record(writer.snapshot, row)
 
         old = once.look(writer.snapshot, writer.now) if once else False
         writes = verbs.resend_as_new(writer, one, reason, who, now)

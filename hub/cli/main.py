@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("hub.cli.events:events", "What happened, as others can follow it"),
     "exceptions": ("hub.cli.exceptions:exceptions", "What needs a person: list, show, retry, resolve, assign"),
     "deliveries": ("hub.cli.deliveries:deliveries", "Outgoing calls: list, show, settle unknown outcomes"),
+    "edi": ("hub.cli.edi:edi", "Files and interchanges of partners: inspect, validate, list, resend"),
     "packages": ("hub.cli.packages:packages", "Packages on their way, their labels and what those cost"),
     "work": ("hub.cli.work:work", "Work of locations: pick, pack, send, put ready, hand over, receive"),
     "inventory": ("hub.cli.inventory:inventory", "Stock by SKU and location, and what is promised"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.views.edi import list_interchanges
 from hub.views.events import list_events, settled
 from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
@@ -62,6 +63,7 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "orders.at_risk": _at_risk,
     "deliveries.list": list_deliveries,
     "deliveries.get": show_delivery,
+    "edi.interchanges": list_interchanges,
     "events.list": _events,
     "exceptions.list": list_exceptions,
     "exceptions.get": show_exception,

@@ -201,6 +201,9 @@ LOOKS: Mapping[str, Look] = {
     "orders.get": lambda client, order: client.get(f"/v1/orders/{quote(order, safe='')}"),
     "deliveries.list": _deliveries,
     "deliveries.get": _delivery,
+    "edi.interchanges": lambda client, limit, of=None, **filters: client.rows(
+        "/v1/interchanges", limit, connection=of, **filters
+    ),
     "events.list": lambda client, limit, **filters: client.rows("/v1/events", limit, **filters),
     "exceptions.list": _exceptions,
     "exceptions.get": lambda client, exception: client.get(f"/v1/exceptions/{quote(exception, safe='')}"),
@@ -277,6 +280,10 @@ def act(place: RemotePlace, action: str, arguments: Mapping[str, Any]) -> dict[s
         return _of_return(client, verb, given)
     if noun == "deliveries":
         return _say(client, verb.replace("_", "-"), given)
+    if action == "edi.resend":
+        document = quote(str(given.pop("reference")), safe="")
+        body = {name: value for name, value in given.items() if value and name in ("reason", "connection")}
+        return client.post(f"/v1/interchanges/{document}/resend", body, _unique())
     if noun == "exceptions":
         exception = quote(str(given.pop("exception_id")), safe="")
         return client.post(f"/v1/exceptions/{exception}/{verb}", given)

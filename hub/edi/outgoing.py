@@ -37,6 +37,13 @@ class EdiDocuments:
             return {"999": "_999", TA1: "_ta1"}.get(document, "_edifact")
         return "_edifact" if self.partner.standard == "edifact" else ""
 
+    def freeze_with(
+        self, record: Mapping[str, Any], tree: Mapping[str, Any], snapshot: Snapshot, delivery_id: str, now: dt.datetime
+    ) -> tuple[dict[str, Any], WriteSet]:
+        """As :meth:`freeze`, and keeps what it was made of: a document that is refused is written anew from that."""
+        payload, writes = self.freeze(tree, snapshot, delivery_id, now)
+        return {**payload, "record": dict(record)}, writes
+
     def freeze(
         self, tree: Mapping[str, Any], snapshot: Snapshot, delivery_id: str, now: dt.datetime
     ) -> tuple[dict[str, Any], WriteSet]:

@@ -137,11 +137,17 @@ RecordNow = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
 def resend_as_new(
-    writer: Writer, delivery_id: str, reason: str, who: str, record_now: RecordNow = lambda _: None
+    writer: Writer,
+    delivery_id: str,
+    reason: str,
+    who: str,
+    record_now: RecordNow = lambda _: None,
+    *,
+    anew: bool = False,
 ) -> WriteSet:
     """A second effect of the same fact, under a new key suffix: the only way there is to one, and audited.
 
-    What was refused is written anew; everything else goes out again with the bytes it had.
+    What was refused is written anew, with `anew` everything; else it goes out again with the bytes it had.
     """
     row = _standing(writer, delivery_id, tuple(FINAL), "resend --as-new")
     if not reason:
@@ -156,7 +162,7 @@ def resend_as_new(
     writes = WriteSet()
     kept = ("destination", "capability", "aggregate", "lane", "subject", "order_id", "safety", "body_id", "body_hash")
     values = {name: row[name] for name in kept}
-    record = record_now(row) if row["state"] == "refused" else None
+    record = record_now(row) if anew or row["state"] == "refused" else None
     if record is not None:
         values |= _rendered(writes, writer, row, record, new_id)
     if row["state"] == "refused":
@@ -183,6 +189,17 @@ def resend_as_new(
     clears += unblock(writes, writer, str(row["business_key"]), row["order_id"], who, instead=key)
     clear_rows(writes, writer.snapshot, clears, writer.now)
     audit(writes, "deliveries.resend-as-new", delivery_id, who, reason, writer.now, {"new": new_id, "key": key})
+    return writes
+
+
+def send_again(writer: Writer, delivery_id: str, who: str, reason: str) -> WriteSet:
+    """What was taken and is not answered goes out once more as it was: the other side knows it by its own number."""
+    row = _standing(writer, delivery_id, ("sent", "overdue"), "sending again")
+    values = {"state": "pending", "due_at": writer.now, "error": None, "give_up_at": _horizon(writer, row)}
+    writes = WriteSet()
+    writes.update("deliveries", _guard(row), {**RELEASED, **values})
+    clear_rows(writes, writer.snapshot, [ExceptionClear("", "delivery", delivery_id, who)], writer.now)
+    audit(writes, "deliveries.send-again", delivery_id, who, reason, writer.now)
     return writes
 
 

@@ -64,7 +64,7 @@ class MappingRenderer:
         if wanted and "document" not in record and wanted != tree.get("set"):
             message = f"the connection sends a {wanted}, and the mapping makes a {tree.get('set')}"
             raise MappingError("set", "document", message)
-        return Rendered(tree, FILE, documents.freeze)
+        return Rendered(tree, FILE, partial(documents.freeze_with, dict(record)))
 
     def _with_words(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A notification with what it says: its template filled in, as it is frozen now."""
