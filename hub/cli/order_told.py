@@ -9,6 +9,7 @@ import click
 from hub.cli.output import cell, counted, money
 from hub.domain.order import edits_of
 from hub.views.explain import explain
+from hub.views.orders import same_holds
 from hub.views.timeline import timeline
 
 WIDEST = 300
@@ -75,11 +76,12 @@ def tell_head(order: dict[str, Any]) -> None:
         for one in line["waiting"]:
             why = f" ({one['turn']}: {one['why']})" if one["why"] else ""
             click.echo(f"     {cell(one['quantity'])} waiting since {cell(one['since_at'])}{why}")
-    for hold in order["holds"]:
+    for hold in same_holds(order["holds"]):
         state = "released" if hold["released_at"] else "HELD"
         boxed = f" (until {cell(hold['until'])}, then {hold['then']})" if hold["until"] and state == "HELD" else ""
-        where = f" at {hold['path']}" if hold["path"] else ""
-        click.echo(f"  {state}: {hold['kind']} {hold['rule']}{where}: {hold['hint']}{boxed}")
+        where = f" at {hold['where']}" if hold["where"] else ""
+        times = f" {hold['count']} times" if hold["count"] > 1 else ""
+        click.echo(f"  {state}: {hold['kind']} {hold['rule']}{times}{where}: {hold['hint']}{boxed}")
     for change in order["changes"]:
         effect = money(change["price_effect"], change["currency"])
         moved = "; ".join(f"{one['sku']} {one['from']} -> {one['to']}" for one in change["delta"].get("lines", ()))
@@ -148,7 +150,7 @@ def _undecided(order: dict[str, Any]) -> str:
             if kept == "test order"
             else (f"kept only, because it was {kept}; the hub sends nothing for it")
         )
-    held = [hold["rule"] for hold in order["holds"] if not hold["released_at"]]
+    held = sorted({hold["rule"] for hold in order["holds"] if not hold["released_at"]})
     if held:
         return f"no location was chosen yet; the order is held: {', '.join(held)}"
     return "no location was chosen yet."

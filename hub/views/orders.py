@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -192,6 +193,24 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     for event in order["timeline"]:
         event["data"] = json.loads(event["data"])
     return order
+
+
+FEW = 3
+"""Paths that one line names."""
+
+
+def same_holds(holds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Holds that say the same of many lines as one: with `count` and in `where` some of what they are about."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for hold in holds:
+        same = tuple(hold[name] for name in ("kind", "rule", "hint", "until", "then"))
+        groups.setdefault((*same, hold["released_at"] is None), []).append(hold)
+    found = []
+    for group in groups.values():
+        paths = [hold["path"] for hold in group if hold["path"]]
+        more = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
+        found.append({**group[0], "count": len(group), "where": ", ".join(paths[:FEW]) + more})
+    return found
 
 
 def _links(connection: Connection, order_id: str) -> list[dict[str, Any]]:

@@ -99,8 +99,8 @@ def sentence(order: Mapping[str, Any]) -> str:
     if kept:
         what = f"Kept only, because it is {kept}; the hub sends nothing for it."
     elif status == "held":
-        holds = [hold for hold in order["holds"] if not hold["released_at"]]
-        what = f"Held by {', '.join(sorted({hold['rule'] for hold in holds})) or 'a hold'}: nothing more is sent until"
+        rules = sorted({hold["rule"].replace("_", " ") for hold in order["holds"] if not hold["released_at"]})
+        what = f"Held by {', '.join(rules) or 'a hold'}: nothing more is sent until"
         what += " every hold is released."
     else:
         what = _going(order, status)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from hub.cli.output import cell, counted, emit_json, emit_table, money
+from hub.views.orders import same_holds
 from hub.views.query import instant
 from hub.views.timeline import timeline
 
@@ -91,3 +92,13 @@ def test_facts_of_a_timeline_show_money_quantities_and_times_as_people_write_the
     assert told == [(at, "refund.asked", words)]
     event["data"] = {"currency": "JPY", "amount": "1500"}
     assert [words for _, _, words in timeline({"currency": "USD", "timeline": [event]})] == ["amount 1500 JPY"]
+
+
+def test_holds_that_say_the_same_of_many_lines_are_told_once() -> None:
+    def hold(path: str, **changes: object) -> dict[str, object]:
+        said = {"kind": "validation", "rule": "unknown_sku", "hint": "import it", "until": None, "then": "release"}
+        return {**said, "released_at": None, "path": path, **changes}
+
+    told = same_holds([*(hold(f"lines.{line}.sku") for line in range(100)), hold("lines.0.sku", released_at="2026")])
+    words = "lines.0.sku, lines.1.sku, lines.2.sku and 97 more"
+    assert [(one["count"], one["where"]) for one in told] == [(100, words), (1, "lines.0.sku")]

@@ -10,7 +10,7 @@ from hub.domain.totals import check_totals, line_value
 from hub.views import dashboard
 from hub.views.explain import explain
 from hub.views.intake import list_messages
-from hub.views.orders import list_orders, show_order
+from hub.views.orders import list_orders, same_holds, show_order
 from hub.views.states import ORDER_STATES
 from hub.web.request import Answer, Go, Page, Request, Stop, get, post
 from hub.web.words import number, sentence
@@ -57,6 +57,7 @@ def order(request: Request) -> Answer:
     values = {
         "order": found,
         "says": sentence(found),
+        "holds": same_holds(open_holds),
         "messages": messages,
         "audited": audited,
         "sums": sums,
