@@ -10,6 +10,7 @@ import click
 from hub.cli.output import emit_json, emit_result, emit_table, json_option
 from hub.cli.session import act, ask
 from hub.runtime.place import Place
+from hub.views.figures import readable
 
 DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\Z")
 
@@ -59,7 +60,7 @@ def show(place: Place, sku: str, channel: str | None, at: str | None, why: bool,
     )
     emit_table(found["locations"], columns, empty=f"No stock of {sku} is known.")
     for one in found["supply"]:
-        words = f"{one['to_come']} of {one['quantity']} to come at {one['location']} on {one['expected_at']}"
+        words = f"{one['to_come']} of {one['quantity']} to come at {one['location']} on {readable(one['expected_at'])}"
         click.echo(f"supply {one['reference']}: {words}, {one['promised']} of them promised")
     if found["waiting"]["lines"]:
         click.echo(f"waiting: {found['waiting']['quantity']} on {len(found['waiting']['lines'])} lines")
@@ -69,7 +70,7 @@ def show(place: Place, sku: str, channel: str | None, at: str | None, why: bool,
 
 def _promise(one: dict[str, Any], *, why: bool) -> None:
     where = f" at {one['outlet']}" if "outlet" in one else ""
-    told = f"; told {one['told']} on {one['told_at']}" if "told" in one else ""
+    told = f"; told {one['told']} on {readable(one['told_at'])}" if "told" in one else ""
     called = f" as {', '.join(one['called']) or 'nothing'}" if "called" in one else ""
     click.echo(f"{one['channel']}{where} may sell {one['quantity']}{called}{told}")
     for term in one["terms"] if why else ():

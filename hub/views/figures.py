@@ -19,8 +19,12 @@ LISTS = frozenset({"locations"})
 """Fields that hold several names, with commas."""
 
 
-def instant(found: re.Match[str]) -> str:
-    """What INSTANT found, as tables show it: to the second, in UTC."""
+def readable(text: str) -> str:
+    """A text with its instants as tables show them: to the second, in UTC."""
+    return INSTANT.sub(_instant, text)
+
+
+def _instant(found: re.Match[str]) -> str:
     return dt.datetime.fromisoformat(found[0]).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 

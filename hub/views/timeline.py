@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hub.views.figures import INSTANT, instant, told
+from hub.views.figures import readable, told
 
 
 def timeline(of: Mapping[str, Any], without: Sequence[str] = ()) -> Iterator[tuple[dt.datetime, str, str]]:
@@ -18,4 +18,4 @@ def timeline(of: Mapping[str, Any], without: Sequence[str] = ()) -> Iterator[tup
         fact = str(event["type"]).removeprefix("hub.").removesuffix(".v1")
         data = {name: value for name, value in (event["data"] or {}).items() if name not in without}
         words = ", ".join(f"{name} {text}" for name, text in told(data, of["currency"]))
-        yield when, fact, INSTANT.sub(instant, words)
+        yield when, fact, readable(words)

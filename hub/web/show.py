@@ -90,11 +90,16 @@ def state(name: str | None, means: str = "") -> Markup | str:
 def told_of(data: Mapping[str, Any] | None, currency: str | None) -> Markup:
     """A fact's data on one line: ids, quantities and money, its instants as the reader's own time."""
     line = " · ".join(f"{name} {text}" for name, text in told(data, currency))
+    return with_times(line)
+
+
+def with_times(text: str) -> Markup:
+    """A text, its instants as the reader's own time."""
     pieces, at = Markup(""), 0
-    for found in INSTANT.finditer(line):
-        pieces += escape(line[at : found.start()]) + when(dt.datetime.fromisoformat(found[0]))
+    for found in INSTANT.finditer(text):
+        pieces += escape(text[at : found.start()]) + when(dt.datetime.fromisoformat(found[0]))
         at = found.end()
-    return pieces + escape(line[at:])
+    return pieces + escape(text[at:])
 
 
 def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -170,6 +175,7 @@ _environment.filters.update(
     fact=words.fact,
     details=plain,
     told=told_of,
+    times=with_times,
     without=without,
 )
 _environment.globals.update(money=words.money, link=with_query, escape=escape)

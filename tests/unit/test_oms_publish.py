@@ -135,3 +135,10 @@ def test_a_count_that_grew_too_old_is_told_as_nothing_without_anybody_asking() -
     bench.later(seconds=10)
     bench.run()
     assert bench.sent("push_inventory")[-1].record["available"] == "0"
+
+
+def test_no_channel_is_told_of_a_sku_that_nobody_here_knows() -> None:
+    bench = bench_with_stock(10)
+    bench.order(order_record(("L1", "TEE", 1), ("L2", "TEE-MISSPELT", 1)))
+    publish(bench)
+    assert {effect.record["sku"] for effect in bench.sent("push_inventory")} == {"TEE"}

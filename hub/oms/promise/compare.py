@@ -12,7 +12,7 @@ from hub.domain.money import decimal_text
 from hub.domain.promise import Promise
 from hub.domain.snapshot import Snapshot
 from hub.oms.ports import Channel, Rules
-from hub.oms.promise.names import means
+from hub.oms.promise.names import is_known, means
 from hub.oms.promise.promise import outlets_of, promises
 
 OPEN = ("pending", "retry", "in_flight", "sent", "unknown", "probing")
@@ -59,7 +59,7 @@ def compare_levels(
         subject = f"{channel.id}|{level.sku}|{theirs}"
         told = snapshot.row("pushed_stock", {"subject": subject}) if theirs is not None else None
         sku = means(snapshot, channel, level.sku, now)
-        if theirs is None or sku is None or (told is None and not _ours(snapshot, sku)):
+        if theirs is None or sku is None or (told is None and not is_known(snapshot, sku)):
             found.unknown += 1
             continue
         if told is not None and (told["updated_at"] >= read_at or _under_way(snapshot, channel, subject)):
@@ -87,11 +87,6 @@ def compare_levels(
         payload = {"sku": sku, "after": reading, "channel": channel.id}
         decision.tasks.append(TaskRequest("push_stock", sku, now, key, payload))
     return decision, found
-
-
-def _ours(snapshot: Snapshot, sku: str) -> bool:
-    """The hub knows the SKU: it has stock of it, or an item."""
-    return bool(snapshot.rows("stock", {"sku": sku}, limit=1) or snapshot.row("items", {"sku": sku}))
 
 
 def _under_way(snapshot: Snapshot, channel: Channel, subject: str) -> bool:

@@ -87,5 +87,11 @@ def _of(channel: Channel, column: str, value: str) -> dict[str, Any]:
     return {column: value, "connection": channel.id}
 
 
+def is_known(snapshot: Snapshot, sku: str) -> bool:
+    """The hub knows the SKU: it has an item of it, stock, or told somebody of it before."""
+    where = {"sku": sku}
+    return _is_item(snapshot, sku) or any(snapshot.rows(table, where, limit=1) for table in ("stock", "pushed_stock"))
+
+
 def _is_item(snapshot: Snapshot, name: str) -> bool:
     return snapshot.row("items", {"sku": name}) is not None

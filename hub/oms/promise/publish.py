@@ -13,7 +13,7 @@ from hub.domain.money import decimal_text
 from hub.domain.snapshot import BatchSnapshot, Snapshot
 from hub.oms.desk.save import push_tasks
 from hub.oms.ports import Channel, Rules
-from hub.oms.promise.names import names_of, read_ahead
+from hub.oms.promise.names import is_known, names_of, read_ahead
 from hub.oms.promise.promise import outlets_of, promises
 from hub.oms.stock.reserve import UNASSIGNED
 
@@ -37,10 +37,12 @@ def handle_push_stock(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime]
             return decision
         waits = False
         kits = sorted({row["kit"] for row in snapshot.rows("kit_parts", {"sku": task.subject})})
+        # A misspelled SKU of an order waits for goods as any other; no channel is told of it.
+        skus = [sku for sku in (task.subject, *kits) if is_known(snapshot, sku)]
         for connection in rules.takers.get("push_inventory", ()):
             channel = rules.channels.get(connection)
             if channel is not None:
-                for sku in (task.subject, *kits):
+                for sku in skus:
                     waits |= _push(decision, snapshot, rules, channel, sku, now)
         if waits:
             due, key = now + READ_AGAIN, f"push_stock/{task.subject}/after/{task.id}"
