@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -58,7 +59,8 @@ class Refused(Exception):
 
 class CrmEmulator(Emulator):
     """Keeps customers, and notes in its ledger: customer_put (key = the idempotency key, subject = the reference),
-    customer_replay (the same key again: nothing is done), customer_change and customer_merge (by its own people)."""
+    customer_replay (the same key again: nothing is done), store_credit (key = our reference, subject = the customer),
+    customer_change and customer_merge (by its own people)."""
 
     def __init__(
         self, *, ledger: Ledger, clock: Clock, source: random.Random, faults: Faults, config: Mapping[str, str]
@@ -131,6 +133,10 @@ class CrmEmulator(Emulator):
                     return self._put(reference, request)
                 case "GET", ["customers", "by-reference", reference]:
                     return _answer(200, self._seen(self._by_reference.get(reference, "")))
+                case "PUT", ["customers", "by-reference", reference, "credits", credit]:
+                    return self._give_credit(reference, credit, request)
+                case "GET", ["customers", "by-reference", reference, "credits", credit]:
+                    return self._credit(reference, credit)
                 case "GET", ["customers", name]:
                     return _answer(200, self._known(name))
         except Refused as refused:
@@ -169,6 +175,32 @@ class CrmEmulator(Emulator):
             self.ledger.count_fault("echo_first")
             after = (event,)
         return replace(_answer(200 if existed else 201, customer), after=after)
+
+    def _give_credit(self, reference: str, credit: str, request: EmulatedRequest) -> EmulatedResponse:
+        """Once for each reference; the same again is answered as before, other content is refused."""
+        customer, body = self._known(self._by_reference.get(reference, "")), _object(request.body)
+        if body.get("reference") != credit or body.get("customer") != reference:
+            raise Refused(422, "invalid", "reference and customer must be those of the address")
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(body.get("amount"))) or not body.get("currency"):
+            raise Refused(422, "invalid", "a credit has an amount and a currency")
+        name = f"credit|{reference}|{credit}"
+        known = self.ledger.recall(name)
+        if known is not None:
+            stands = json.loads(known)
+            if {field: stands.get(field) for field in body} != dict(body):
+                raise Refused(409, "conflict", "This credit was given with other content")
+            return _answer(200, stands)
+        number = len(self.ledger.recall_all("credit|")) + 1
+        given = {**body, "id": f"cr-{number}"}
+        self.ledger.remember(name, json.dumps(given))
+        self.ledger.add(self.clock.now(), "store_credit", credit, str(customer["id"]), json.dumps(given))
+        return _answer(201, given)
+
+    def _credit(self, reference: str, credit: str) -> EmulatedResponse:
+        known = self.ledger.recall(f"credit|{reference}|{credit}")
+        if known is None:
+            raise Refused(404, "credit_not_found", "There is no such credit")
+        return _answer(200, json.loads(known))
 
     def _write(self, name: str | None, fields: Mapping[str, object]) -> Customer:
         now = self.clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")

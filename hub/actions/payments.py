@@ -12,6 +12,7 @@ from hub.actions.orders import Changed, found
 from hub.domain.decision import Decision, Verdict
 from hub.domain.masking import masked, private_texts
 from hub.domain.money import decimal_text, money_text
+from hub.domain.payment import ORIGINAL, STORE_CREDIT
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import Insert
 from hub.exchange.exceptions import audit
@@ -32,10 +33,14 @@ def refund(
     reason: str,
     amount: str | None = None,
     lines: Mapping[str, str] | None = None,
+    tender: str = ORIGINAL,
     version: int | None = None,
     once: Once | None = None,
 ) -> dict[str, Any]:
-    """Give an amount back, or what units of lines were charged ({line: units}). Moves no goods. Raises Refused."""
+    """Give an amount back, or what units of lines were charged ({line: units}). Moves no goods. `tender`: "" is what
+    the order was paid with, else store_credit. Raises Refused."""
+    if tender not in (ORIGINAL, STORE_CREDIT):
+        raise Refused(f"{tender} is no tender: leave it out, or say store_credit")
     if (amount is None) == (not lines):
         raise Refused("A refund is of an amount or of units of lines, one of the two")
     wanted = None if amount is None else _decimal(amount)
@@ -44,7 +49,7 @@ def refund(
     answer: dict[str, Any] = {"order": order}
 
     def verb(snapshot: Snapshot, rules: Rules, now: dt.datetime, cause: str) -> Decision:
-        decision = refund_order(snapshot, rules, now, cause, order, who, reason, wanted, units)
+        decision = refund_order(snapshot, rules, now, cause, order, who, reason, wanted, units, tender)
         rows = [one.row for one in decision.writes.operations if isinstance(one, Insert) and one.table == "refunds"]
         given = sum((row["amount"] for row in rows), Decimal(0))
         currency = rows[0]["currency"] if rows else ""

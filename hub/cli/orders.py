@@ -12,6 +12,7 @@ from hub.cli.failure import FAILED, REFUSED, Failure
 from hub.cli.order_told import tell_decision, tell_lineage, tell_order
 from hub.cli.output import emit_json, emit_object, emit_result, emit_table, json_option, money
 from hub.cli.session import act, ask, database_of, reading
+from hub.domain.payment import ORIGINAL, STORE_CREDIT
 from hub.runtime.place import Place
 
 
@@ -343,6 +344,7 @@ def _address_file(path: Path) -> dict[str, Any]:
 @click.option("--amount", metavar="N", help="So much of the order's currency")
 @click.option("--line", "lines", multiple=True, metavar="LINE", help="A line: its SKU, number or id; may be repeated")
 @click.option("--quantity", "quantities", multiple=True, metavar="N", help="Units of the line before it")
+@click.option("--store-credit", is_flag=True, help="As credit with us, not to what the order was paid with")
 @click.option("--reason", required=True, help="Kept with the refund, and told to the provider")
 @json_option
 @click.pass_obj
@@ -352,6 +354,7 @@ def refund(
     amount: str | None,
     lines: tuple[str, ...],
     quantities: tuple[str, ...],
+    store_credit: bool,
     reason: str,
     as_json: bool,
 ) -> None:
@@ -361,5 +364,7 @@ def refund(
     if len(lines) != len(quantities):
         raise click.UsageError("Each --line needs its --quantity.")
     said = dict(zip(lines, quantities, strict=True)) or None
-    result = act(place, "orders.refund", reference=reference, reason=reason, amount=amount, lines=said)
+    tender = STORE_CREDIT if store_credit else ORIGINAL
+    asked = {"amount": amount, "lines": said, "tender": tender}
+    result = act(place, "orders.refund", reference=reference, reason=reason, **asked)
     emit_result(result, as_json=as_json)

@@ -400,6 +400,7 @@ AMOUNTS = frozenset(
         "over_refunded",
         "refunded",
         "refunding",
+        "store_credit",
         "voided",
         "beside_total",
         "price_effect",

@@ -99,12 +99,17 @@ class Purpose(enum.StrEnum):
     OBSERVED = "observed"
 
 
+ORIGINAL, STORE_CREDIT = "", "store_credit"
+"""Tenders of a refund: what the order was paid with, or credit that the customer may spend with us."""
+
+
 class MoneyKind(enum.StrEnum):
     """Kinds of facts in the journal of money."""
 
     AUTHORISED = "authorised"
     CAPTURED = "captured"
     REFUNDED = "refunded"
+    STORE_CREDIT = "store_credit"
     VOIDED = "voided"
     INVOICED = "invoiced"
     CREDITED = "credited"
@@ -127,8 +132,10 @@ class NotCovered(ValueError):
 class Payment:
     """One way in which an order is paid. `capturing` and `refunding` are asked of the provider and unanswered.
 
-    Always: `captured + capturing + voided <= authorised` and `refunded + refunding <= captured`. Commands that would
-    break this raise NotCovered; observations raise what they prove wrong (`authorised`) or stand beside
+    `store_credit`: what of the capture its customer has as credit instead; the money stays with us, and is owed.
+
+    Always: `captured + capturing + voided <= authorised`, `refunded + refunding + store_credit <= captured`. Commands
+    that would break this raise NotCovered; observations raise what they prove wrong (`authorised`) or stand beside
     (`over_refunded`), in whatever order they come. `lapsed`: what was voided last had expired. `dispute` is the
     last word about a dispute.
     """
@@ -148,6 +155,7 @@ class Payment:
     refunded: Decimal = ZERO
     refunding: Decimal = ZERO
     over_refunded: Decimal = ZERO
+    store_credit: Decimal = ZERO
     expires_at: dt.datetime | None = None
     external_id: str | None = None
     lapsed: bool = False
@@ -165,12 +173,12 @@ class Payment:
     @property
     def refundable(self) -> Decimal:
         """What may still be given back."""
-        return self.captured - self.refunded - self.refunding
+        return self.captured - self.refunded - self.refunding - self.store_credit
 
     @property
     def kept(self) -> Decimal:
         """What we have of it; below zero where more was given back than taken."""
-        return self.captured - self.refunded - self.over_refunded
+        return self.captured - self.refunded - self.over_refunded - self.store_credit
 
     @property
     def state(self) -> PaymentState:
@@ -267,6 +275,13 @@ class Payment:
         self._settle_refunds(amount)
         return self.over_refunded == 0
 
+    def see_store_credit(self, amount: Decimal, external_id: str | None = None, *, asked: Decimal = ZERO) -> None:
+        """So much was given as store credit, `asked` of it was reserved; below zero: taken back."""
+        self.refunding -= asked
+        self.store_credit += amount
+        self.moves.append(MoneyMove(MoneyKind.STORE_CREDIT, amount, external_id))
+        self._settle_refunds(ZERO)
+
     def capture_undone(self, amount: Decimal) -> None:
         """What was captured was not paid after all; it can be asked for again. Refunds under way are awaited first."""
         self.undone += amount
@@ -279,13 +294,14 @@ class Payment:
 
     def _settle_refunds(self, more: Decimal) -> None:
         """What was given back lies within the capture as far as that goes: in whatever order both are heard of."""
-        gone = min(self.undone, self.captured - self.refunding)
+        promised = self.refunding + self.store_credit
+        gone = min(self.undone, self.captured - promised)
         if gone > 0:
             self.captured -= gone
             self.undone -= gone
             self.moves.append(MoneyMove(MoneyKind.CAPTURED, -gone))
         whole = self.refunded + self.over_refunded + more
-        self.refunded = min(whole, self.captured - self.refunding)
+        self.refunded = min(whole, self.captured - promised)
         self.over_refunded = whole - self.refunded
 
     def _void(self, amount: Decimal) -> None:
@@ -324,6 +340,7 @@ class Refund:
     at: dt.datetime
     state: CallState = CallState.PENDING
     external_id: str | None = None
+    tender: str = ORIGINAL
     facts: dict[str, Any] = field(default_factory=dict)
 
 

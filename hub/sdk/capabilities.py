@@ -39,6 +39,7 @@ class Capability(enum.StrEnum):
     REFUND = "refund"
     VOID = "void"
     UPSERT_CUSTOMER = "upsert_customer"
+    ISSUE_STORE_CREDIT = "issue_store_credit"
     RECORD_LOYALTY = "record_loyalty"
     NOTIFY = "notify"
 
@@ -73,6 +74,7 @@ PAYLOAD: dict[Capability, str] = {
     Capability.SEND_FULFILMENT_REQUEST: "FulfilmentOrder",
     Capability.CANCEL_FULFILMENT_REQUEST: "FulfilmentCancellation",
     Capability.UPSERT_CUSTOMER: "Customer",
+    Capability.ISSUE_STORE_CREDIT: "StoreCredit",
     Capability.BUY_LABEL: "LabelRequest",
     Capability.VOID_LABEL: "LabelVoid",
     Capability.SEND_LABEL: "Label",

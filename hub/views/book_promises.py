@@ -123,7 +123,9 @@ def _books(connection: Connection, orders: dict[str, Order]) -> dict[str, Book]:
             orders[row["order_id"]].lines.append(line_from(row))
     moves = metadata.tables["money_moves"]
     beside: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for row in _all(connection, select(moves).where(moves.c.kind.in_(("invoiced", "credited", "refunded")))):
+    for row in _all(
+        connection, select(moves).where(moves.c.kind.in_(("invoiced", "credited", "refunded", "store_credit")))
+    ):
         order = orders.get(row["order_id"])
         if order is None or row["currency"] != order.currency:
             continue
@@ -140,7 +142,7 @@ def _books(connection: Connection, orders: dict[str, Order]) -> dict[str, Book]:
             continue
         book = books[order.id]
         kept = book.kept if book.kept is not None else -beside[order.id]
-        book.kept = kept + row["captured"] - row["refunded"] - row["over_refunded"]
+        book.kept = kept + row["captured"] - row["refunded"] - row["over_refunded"] - row["store_credit"]
     return books
 
 

@@ -27,6 +27,7 @@ ACCOUNTS = {
     "tax": "tax that was invoiced",
     "discounts": "what was taken off invoices",
     "returns": "credit notes",
+    "store_credit": "what customers may spend with us instead of having it back",
     "clearing": "what payment providers and channels took for us and have not paid out",
     "bank": "what was paid out",
     "fees": "what was kept of it",
@@ -78,7 +79,7 @@ def _money(connection: Connection, start: dt.date, end: dt.date) -> Iterator[Ent
     sql = """SELECT m.id, m.kind, m.currency, m.amount, m.document, m.at, m.external_id, m.order_id,
                     o.number AS order_number, o.channel
                FROM money_moves m JOIN orders o ON o.id = m.order_id
-              WHERE m.kind IN ('invoiced', 'credited', 'captured', 'refunded')
+              WHERE m.kind IN ('invoiced', 'credited', 'captured', 'refunded', 'store_credit')
                 AND m.at >= :start AND m.at < :end AND (m.at, m.id) > (:at, :id) ORDER BY m.at, m.id LIMIT :limit"""
     for row in _pages(connection, sql, start, end, ("amount",)):
         document = json.loads(row["document"])
@@ -97,6 +98,8 @@ def _of_money(kind: str, amount: Decimal, document: dict[str, Any]) -> list[Post
         ]
     elif kind == "credited":
         postings = [("returns", amount), ("receivables", -amount)]
+    elif kind == "store_credit":
+        postings = [("receivables", amount), ("store_credit", -amount)]
     elif kind == "captured":
         postings = [("clearing", amount), ("receivables", -amount)]
     else:

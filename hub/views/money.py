@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from hub.views.query import rows
 
 _PAYMENT = """SELECT id, order_id, connection, managed_by, method, priority, currency, state, authorised, captured,
-    capturing, voided, refunded, refunding, over_refunded, expires_at, external_id,
+    capturing, voided, refunded, refunding, over_refunded, store_credit, expires_at, external_id,
     (SELECT COALESCE(o.number, o.external_id) FROM orders o WHERE o.id = payments.order_id) AS order_number
     FROM payments"""
-_AMOUNTS = ("authorised", "captured", "capturing", "voided", "refunded", "refunding", "over_refunded")
+_AMOUNTS = ("authorised", "captured", "capturing", "voided", "refunded", "refunding", "over_refunded", "store_credit")
 
 
 def payments_of(connection: Connection, order_id: str) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def refunds_of(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     """What was given back to the payments of an order or asked to be, oldest first."""
     found = rows(
         connection,
-        """SELECT id, payment_id, currency, amount, state, purpose, key, external_id, document, at FROM refunds
+        """SELECT id, payment_id, currency, amount, state, purpose, tender, key, external_id, document, at FROM refunds
             WHERE order_id = :id ORDER BY at, id""",
         {"id": order_id},
         amounts=("amount",),

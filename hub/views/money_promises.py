@@ -24,7 +24,7 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
             " || capturing || ', let go of ' || voided || ', refunded ' || refunded || ', being refunded ' || refunding"
             " || ' (millionths)'"
             " AS detail FROM payments"
-            " WHERE captured + capturing + voided > authorised OR refunded + refunding > captured"
+            " WHERE captured + capturing + voided > authorised OR refunded + refunding + store_credit > captured"
             " OR captured < 0 OR capturing < 0 OR voided < 0 OR refunded < 0 OR refunding < 0 OR over_refunded < 0"
         ),
     ),
@@ -39,6 +39,7 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
                 ("captured", "p.captured"),
                 ("voided", "p.voided"),
                 ("refunded", "p.refunded + p.over_refunded"),
+                ("store_credit", "p.store_credit"),
             )
         ),
     ),
@@ -60,7 +61,8 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
             "SELECT o.order_id AS subject, o.currency || ': refunds and journal differ by ' || SUM(o.amount)"
             " || ' (millionths)' AS detail"
             " FROM (SELECT order_id, currency, amount FROM refunds WHERE state = 'succeeded'"
-            " UNION ALL SELECT order_id, currency, -amount FROM money_moves WHERE kind = 'refunded') o"
+            " UNION ALL SELECT order_id, currency, -amount FROM money_moves"
+            " WHERE kind IN ('refunded', 'store_credit')) o"
             " GROUP BY o.order_id, o.currency HAVING SUM(o.amount) <> 0"
         ),
     ),
@@ -73,7 +75,8 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
             " d.business_key = p.connection || '/capture/payment/' || p.id || '/' || c.id)"
             " UNION ALL SELECT r.id, 'nobody was asked for this refund' FROM refunds r"
             " JOIN payments p ON p.id = r.payment_id"
-            " WHERE r.purpose <> 'observed' AND p.managed_by = 'hub' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE"
+            " WHERE r.purpose <> 'observed' AND r.tender = '' AND p.managed_by = 'hub'"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE"
             " d.business_key = p.connection || '/refund/payment/' || p.id || '/' || r.id)"
             " UNION ALL SELECT d.id, 'a call about money without its row' FROM deliveries d"
             " WHERE d.capability IN ('capture', 'refund')"

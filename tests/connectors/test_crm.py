@@ -230,3 +230,19 @@ def test_a_late_commit_comes_once(tmp_path: Path) -> None:
 
 def _settle(world: World) -> None:
     world.control("count")
+
+
+def test_store_credit_is_given_once_and_found_again_when_its_answer_was_lost() -> None:
+    issue = Capability.ISSUE_STORE_CREDIT
+    credit = {"reference": "rf_1", "customer": "cu_1", "amount": "12.50", "currency": "USD", "order": "#1042"}
+    with crm() as world:
+        world.connector.upsert_customer(world.effect(payload()))
+        asked = world.effect(credit, "store-credit/rf_1")
+        assert world.connector.lookup(issue, asked) == NotFound()
+        made, again = world.connector.issue_store_credit(asked), world.connector.issue_store_credit(asked)
+        assert (made.status, again.status, made.external_id) == (201, 200, again.external_id)
+        assert world.ledger("store_credit") == [("rf_1", "c-1000")]
+        assert isinstance(world.connector.lookup(issue, asked), Found)
+        with pytest.raises(CallFailed) as other:
+            world.connector.issue_store_credit(world.effect({**credit, "amount": "99"}, "store-credit/rf_1"))
+        assert other.value.status == 409

@@ -134,7 +134,9 @@ class MemoryStore:
             assert one["captured"] + one["capturing"] + one["voided"] <= one["authorised"], (
                 f"{one['id']}: over-captured"
             )
-            assert one["refunded"] + one["refunding"] <= one["captured"], f"{one['id']}: over-refunded"
+            assert one["refunded"] + one["refunding"] + one["store_credit"] <= one["captured"], (
+                f"{one['id']}: over-refunded"
+            )
             assert min(one[name] for name in ("capturing", "voided", "refunded", "refunding")) >= 0, one
 
 

@@ -8,6 +8,7 @@ from hub.api.call import Call
 from hub.api.operations.orders import same
 from hub.api.paging import after, page
 from hub.api.problems import Problem
+from hub.domain.payment import ORIGINAL
 from hub.store.values import instant_to_database
 from hub.views.money import list_payments, list_payouts, show_payout, unmatched_lines
 
@@ -27,6 +28,7 @@ def list_(
 def refund(call: Call, order: str) -> Answer:
     _must_exist(call, order)
     said = {"amount": call.body.get("amount"), "lines": call.body.get("lines")}
+    said["tender"] = call.body.get("tender", ORIGINAL)
     with call.once() as once:
         try:
             done = call.act(

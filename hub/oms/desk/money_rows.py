@@ -10,7 +10,7 @@ from hub.domain.money import decimal_text
 from hub.domain.payment import CallState, Capture, Payment, PaymentState, Purpose, Refund
 
 Row = dict[str, Any]
-_AMOUNTS = ("authorised", "captured", "capturing", "voided", "refunded", "refunding", "over_refunded")
+_AMOUNTS = ("authorised", "captured", "capturing", "voided", "refunded", "refunding", "over_refunded", "store_credit")
 
 
 def payment_row(payment: Payment) -> Row:
@@ -98,6 +98,7 @@ def refund_row(refund: Refund) -> Row:
         "state": refund.state.value,
         "key": refund.key,
         "purpose": refund.purpose.value,
+        "tender": refund.tender,
         "external_id": refund.external_id,
         "document": dict(refund.facts),
         "at": refund.at,
@@ -113,6 +114,7 @@ def refund_from(row: Mapping[str, Any]) -> Refund:
         amount=row["amount"],
         key=row["key"],
         purpose=Purpose(row["purpose"]),
+        tender=row["tender"],
         at=row["at"],
         state=CallState(row["state"]),
         external_id=row["external_id"],

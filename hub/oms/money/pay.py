@@ -17,13 +17,26 @@ from hub.domain.ids import derived_id
 from hub.domain.link import LinkRole
 from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import Effects, OrderLine
-from hub.domain.payment import CallState, Capture, Charge, Payment, PaymentState, Purpose, Refund, in_order, spread
+from hub.domain.payment import (
+    ORIGINAL,
+    STORE_CREDIT,
+    CallState,
+    Capture,
+    Charge,
+    Payment,
+    PaymentState,
+    Purpose,
+    Refund,
+    in_order,
+    spread,
+)
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import tell
 from hub.oms.desk.times import instant_text
 from hub.oms.intake.linked import also_open
 from hub.oms.money.collect_there import ask_channel_to_charge
+from hub.oms.money.store_credit import issue
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import push_refund
 
@@ -191,14 +204,15 @@ def give_back(
     reason: str,
     lines: Quantities = (),
     purpose: Purpose = Purpose.CREDIT,
+    tender: str = ORIGINAL,
 ) -> str | None:
-    """Give money back to the payments in their declared order, once a `key`. Returns the refund's id, or None where
-    nothing is left to give back. Never more than was captured: what a capture under way may still bring waits for it,
-    what lacks then raises an exception."""
+    """Give money back to the payments in their declared order, or as store credit (`tender`), once a `key`. Returns the
+    refund's id, or None where nothing is left to give back. Never more than was captured: what a capture under way may
+    still bring waits for it, what lacks then raises an exception."""
     order, payer = case.order, payer_of(case)
     if payer is not case:
         # Lines are this order's; those of the paying order are others.
-        return give_back(payer, amount, key, reason, (), purpose)
+        return give_back(payer, amount, key, reason, (), purpose, tender)
     rest, key = f"{key}{REST}", _as_promised(case, key)
     refund_id = derived_id("rf", order.id, key)
     if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):
@@ -209,7 +223,7 @@ def give_back(
     given = sum(parts, ZERO)
     waits = min(wanted - given, sum((one.capturing for one in payments), ZERO))
     if waits > 0:
-        _wait_for_captures(case, key, waits, reason, () if given else lines, purpose)
+        _wait_for_captures(case, key, waits, reason, () if given else lines, purpose, tender)
     if given + waits < wanted:
         case.raise_exception(
             f"refund-not-covered/{order.id}/{key}",
@@ -229,7 +243,8 @@ def give_back(
             continue
         row_id = refund_id if number == 0 else derived_id("rf", refund_id, str(number))
         of = payment.id or None
-        _refund(case, payment, Refund(row_id, order.id, of, payment.currency, part, key, purpose, case.now), facts)
+        refund = Refund(row_id, order.id, of, payment.currency, part, key, purpose, case.now, tender=tender)
+        _refund(case, payment, refund, facts)
         facts = {"reason": reason}
         number += 1
     if not number:
@@ -253,8 +268,10 @@ def _owed_back(case: Case) -> dict[str, dict[str, Any]]:
     return dict(case.order.facts.get("owed_back", {}))
 
 
-def _wait_for_captures(case: Case, key: str, amount: Decimal, reason: str, lines: Quantities, purpose: Purpose) -> None:
-    said = {"amount": decimal_text(amount), "reason": reason, "purpose": purpose.value}
+def _wait_for_captures(
+    case: Case, key: str, amount: Decimal, reason: str, lines: Quantities, purpose: Purpose, tender: str
+) -> None:
+    said = {"amount": decimal_text(amount), "reason": reason, "purpose": purpose.value, "tender": tender}
     units = [[line.id, decimal_text(quantity)] for line, quantity in lines]
     entry: dict[str, Any] = {**said, "lines": units} if units else dict(said)
     case.order.facts = {**case.order.facts, "owed_back": {**_owed_back(case), key: entry}}
@@ -270,13 +287,17 @@ def give_back_what_waited(case: Case) -> None:
     for key, entry in waiting.items():
         lines = [(known[line_id], Decimal(units)) for line_id, units in entry.get("lines", ()) if line_id in known]
         purpose = Purpose(entry["purpose"])
-        give_back(case, Decimal(entry["amount"]), f"{key}{REST}", str(entry["reason"]), lines, purpose)
+        amount, reason, tender = Decimal(entry["amount"]), str(entry["reason"]), str(entry.get("tender", ORIGINAL))
+        give_back(case, amount, f"{key}{REST}", reason, lines, purpose, tender)
 
 
 def _refund(case: Case, payment: Payment, refund: Refund, facts: dict[str, Any]) -> None:
     payment.ask_refund(refund.amount)
     refund.facts = dict(facts)
     case.refunds.append(refund)
+    if refund.tender == STORE_CREDIT:
+        issue(case, refund)
+        return
     if payment.managed_by == HUB:
         ask(case, payment, "refund", refund.id, refund.amount, reason=str(facts["reason"]))
         return

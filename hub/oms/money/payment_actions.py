@@ -9,6 +9,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, Verdict
 from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import OrderLine
+from hub.domain.payment import ORIGINAL
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
@@ -32,8 +33,10 @@ def refund_order(
     reason: str,
     amount: Decimal | None,
     lines: Mapping[str, Decimal],
+    tender: str = ORIGINAL,
 ) -> Decision:
-    """Give money back: an amount, or what units of lines were charged. Moves no goods and cancels nothing.
+    """Give money back: an amount, or what units of lines were charged. Moves no goods and cancels nothing. `tender`:
+    to what it was paid with, or as store credit.
 
     `lines` is line (our id, the channel's, its number or its SKU) -> units. More than was captured is refused.
     """
@@ -63,7 +66,7 @@ def refund_order(
     for line, units in quantities:
         # The channel wants less of the line from now on; that is no wish to cancel what has not left.
         line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
-    give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities)
+    give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities, tender=tender)
     return save(case)
 
 
@@ -82,7 +85,11 @@ def refund_made(
     case = open_case(snapshot, rules, now, cause, order_id)
     if case is None:
         return Decision(Verdict.IGNORED, code=NOT_FOUND, message=f"there is no order {order_id}")
-    waiting = [one for one in case.refunds if one.state.open and f"refund-at-channel/{one.id}" in case.raised]
+    waiting = [
+        one
+        for one in case.refunds
+        if one.state.open and {f"refund-at-channel/{one.id}", f"store-credit/{one.id}"} & set(case.raised)
+    ]
     meant = [one for one in waiting if refund_id in ("", one.id)]
     if len(meant) != 1:
         which = ", ".join(f"{one.id} ({money_text(one.amount, one.currency)})" for one in waiting) or "none"
@@ -104,8 +111,8 @@ def capture_again(
     due = sum(owed(case).values(), ZERO) - taken
     if due <= 0:
         return _not_possible(case, f"nothing is due: {_ledger(case)}")
-    for cause in ("capture-failed/", "capture-undone/"):
-        case.clear_exception(cause, f"{who}: {case.discreet(reason)}")
+    for trouble in ("capture-failed/", "capture-undone/"):
+        case.clear_exception(trouble, f"{who}: {case.discreet(reason)}")
     capture_what_is_due(case, f"again/{cause}", {"reason": case.discreet(reason)})
     return save(case)
 

@@ -12,7 +12,7 @@ from typing import Any
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text, money_text
 from hub.domain.order import status
-from hub.domain.payment import CallState, Capture, Payment, Purpose, Refund
+from hub.domain.payment import STORE_CREDIT, CallState, Capture, MoneyKind, Payment, Purpose, Refund
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.authorisation import ENDED as ENDED_ORDERS
@@ -162,12 +162,15 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
         # Said again; or the yes of a call that came to nothing, as was told before.
         return
     payment = payment_of(case, refund.payment_id)
-    if payment is not None:
-        payment.see_refunded(refund.amount, external_id, asked=refund.amount if refund.state.open else ZERO)
+    asked = refund.amount if refund.state.open else ZERO
+    if payment is not None and refund.tender == STORE_CREDIT:
+        payment.see_store_credit(refund.amount, external_id, asked=asked)
+    elif payment is not None:
+        payment.see_refunded(refund.amount, external_id, asked=asked)
     else:
         journal_refund(case, refund, external_id)
     refund.state, refund.external_id = CallState.SUCCEEDED, external_id
-    for cause in ("refund-failed", "refund-at-channel"):
+    for cause in ("refund-failed", "refund-at-channel", "store-credit"):
         case.clear_exception(f"{cause}/{refund.id}", "the money went back")
     told = {"refund": refund.id, "amount": decimal_text(refund.amount), "currency": refund.currency}
     tell(case, Fact.REFUND_SUCCEEDED, refund.id, **told)
@@ -178,7 +181,7 @@ def refund_succeeded(case: Case, refund: Refund, by: str, external_id: str | Non
     if refund.purpose is not Purpose.OBSERVED:
         reason = str(refund.facts.get("reason", ""))
         notify(case, "refunded", refund.id, amount=decimal_text(refund.amount), reason=reason)
-    told_us = case.order.channel in seen
+    told_us = case.order.channel in seen or refund.tender == STORE_CREDIT
     if payment is not None and payment.managed_by == HUB and not told_us and manages_money(case):
         tell_channel(case, refund)
 
@@ -189,7 +192,9 @@ def refund_failed(case: Case, refund: Refund, by: str, words: str, *, told: bool
     if refund.state is CallState.FAILED or (undone and not told):
         return
     payment = payment_of(case, refund.payment_id)
-    if undone and payment is not None:
+    if undone and payment is not None and refund.tender == STORE_CREDIT:
+        payment.see_store_credit(-refund.amount, refund.external_id)
+    elif undone and payment is not None:
         payment.refund_undone(refund.amount, refund.external_id)
     elif undone:
         journal_refund(case, refund, refund.external_id, -refund.amount)
@@ -217,7 +222,7 @@ def journal_refund(case: Case, refund: Refund, external_id: str | None, amount: 
             "id": case.new_id("mm", refund.id),
             "order_id": case.order.id,
             "payment_id": None,
-            "kind": "refunded",
+            "kind": MoneyKind.STORE_CREDIT.value if refund.tender else MoneyKind.REFUNDED.value,
             "currency": refund.currency,
             "amount": refund.amount if amount is None else amount,
             "external_id": external_id,
@@ -225,6 +230,19 @@ def journal_refund(case: Case, refund: Refund, external_id: str | None, amount: 
             "at": case.now,
         },
     )
+
+
+def store_credit_answered(case: Case, key: str, record: dict[str, Any]) -> None:
+    """The answer to issue_store_credit: its yes is the credit."""
+    refund = next((one for one in case.refunds if one.id in key.split("/")), None)
+    if refund is None:
+        return
+    resolution, reply = str(record.get("resolution", "success")), record.get("reply") or {}
+    accepted = resolution in DONE and reply.get("accepted") is not False
+    refused = resolution in ENDED or (resolution in DONE and not accepted)
+    external_id = str(reply.get("external_id") or record.get("external_id") or "") or None
+    words = case.discreet(str(reply.get("reason") or record.get("words") or "no reason given"))
+    refund_answered(case, refund, str(record["destination"]), accepted, refused, external_id, words)
 
 
 def channel_answered(case: Case, key: str, record: dict[str, Any]) -> None:

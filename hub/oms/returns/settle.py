@@ -15,6 +15,7 @@ from typing import Any
 from hub.domain.events import Fact
 from hub.domain.money import apportion, decimal_text, money_text, smallest_amount
 from hub.domain.order import OrderLine
+from hub.domain.payment import ORIGINAL, STORE_CREDIT
 from hub.domain.return_policy import value_of
 from hub.domain.returns import (
     BACK,
@@ -115,7 +116,10 @@ def settle(
         case.order.facts = {**case.order.facts, "shipping_refunded": True}
     settlement = case.new_id("rs", one.id)
     key = f"return/{settlement}"
-    refund = give_back(case, given, key, words, worth.lines) if kind == "refund" and given > 0 else None
+    refund = None
+    if given > 0 and kind in ("refund", STORE_CREDIT):
+        tender = STORE_CREDIT if kind == STORE_CREDIT else ORIGINAL
+        refund = give_back(case, given, key, words, worth.lines, tender=tender)
     if given > 0:
         post_credit_note(case, key, given, worth.lines, words)
     if refund:

@@ -18,6 +18,7 @@ from hub.oms.fulfilment import label
 from hub.oms.fulfilment.fulfil import answer_cancel, report
 from hub.oms.intake.customer import UPSERT, answered
 from hub.oms.money import payment_answers
+from hub.oms.money.store_credit import CAPABILITY as STORE_CREDIT
 from hub.oms.ports import Rules
 from hub.oms.promise.publish import publish_anew
 from hub.oms.returns import return_label
@@ -58,6 +59,9 @@ def handle_reply(rules: Rules) -> Callable[[Incoming, Snapshot, dt.datetime], De
             return_label.answered(case, key, record)
         if capability in payment_answers.CAPABILITIES:
             payment_answers.answered(case, capability, key, record)
+            return save(case)
+        if capability == STORE_CREDIT:
+            payment_answers.store_credit_answered(case, key, record)
             return save(case)
         if capability == "push_refund":
             payment_answers.channel_answered(case, key, record)

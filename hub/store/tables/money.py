@@ -17,7 +17,8 @@ money_moves = Table(
     Column("id", Text, primary_key=True),
     Column("order_id", Text, nullable=False),
     Column("payment_id", Text),  # absent: invoiced, or refunded in money that no payment of the order was made in
-    Column("kind", Text, nullable=False),  # authorised | captured | refunded | voided | invoiced | credited
+    Column("kind", Text, nullable=False),
+    # authorised | captured | refunded | store_credit | voided | invoiced | credited
     Column("currency", Text, nullable=False),
     Column("amount", Exact, nullable=False),
     Column("external_id", Text),
@@ -47,16 +48,17 @@ payments = Table(
     Column("refunded", Exact, nullable=False, server_default="0"),
     Column("refunding", Exact, nullable=False, server_default="0"),
     Column("over_refunded", Exact, nullable=False, server_default="0"),  # observed beyond what was captured
+    Column("store_credit", Exact, nullable=False, server_default="0"),  # of the capture, owed to the customer as credit
     Column("expires_at", Instant),
     Column("external_id", Text),
     Column("document", Json, nullable=False),  # gateway, what was asked of the provider, its words; no personal data
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("captured + capturing + voided <= authorised", name="never_over_captured"),
-    CheckConstraint("refunded + refunding <= captured", name="never_over_refunded"),
+    CheckConstraint("refunded + refunding + store_credit <= captured", name="never_over_refunded"),
     *(
         CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative")
-        for name in ("captured", "capturing", "voided", "refunded", "refunding", "over_refunded")
+        for name in ("captured", "capturing", "voided", "refunded", "refunding", "over_refunded", "store_credit")
     ),
     Index("ix_payments_order", "order_id"),
     Index(
@@ -100,6 +102,7 @@ refunds = Table(
     Column(
         "purpose", Text, nullable=False
     ),  # credit (goods, goodwill) | overpaid (money for what never left) | observed
+    Column("tender", Text, nullable=False, server_default=""),  # store_credit; "" is what the order was paid with
     Column("external_id", Text),
     Column("document", Json, nullable=False),  # reason, lines, who has told of it already
     Column("at", Instant, nullable=False),

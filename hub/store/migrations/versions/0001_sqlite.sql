@@ -670,6 +670,7 @@ CREATE TABLE payments (
     refunded BIGINT DEFAULT '0' NOT NULL,
     refunding BIGINT DEFAULT '0' NOT NULL,
     over_refunded BIGINT DEFAULT '0' NOT NULL,
+    store_credit BIGINT DEFAULT '0' NOT NULL,
     expires_at BIGINT,
     external_id TEXT,
     document TEXT NOT NULL,
@@ -677,13 +678,14 @@ CREATE TABLE payments (
     updated_at BIGINT NOT NULL,
     CONSTRAINT pk_payments PRIMARY KEY (id),
     CONSTRAINT ck_payments_never_over_captured CHECK (captured + capturing + voided <= authorised),
-    CONSTRAINT ck_payments_never_over_refunded CHECK (refunded + refunding <= captured),
+    CONSTRAINT ck_payments_never_over_refunded CHECK (refunded + refunding + store_credit <= captured),
     CONSTRAINT ck_payments_captured_not_negative CHECK (captured >= 0),
     CONSTRAINT ck_payments_capturing_not_negative CHECK (capturing >= 0),
     CONSTRAINT ck_payments_voided_not_negative CHECK (voided >= 0),
     CONSTRAINT ck_payments_refunded_not_negative CHECK (refunded >= 0),
     CONSTRAINT ck_payments_refunding_not_negative CHECK (refunding >= 0),
-    CONSTRAINT ck_payments_over_refunded_not_negative CHECK (over_refunded >= 0)
+    CONSTRAINT ck_payments_over_refunded_not_negative CHECK (over_refunded >= 0),
+    CONSTRAINT ck_payments_store_credit_not_negative CHECK (store_credit >= 0)
 );
 
 CREATE INDEX ix_payments_external ON payments (external_id, connection) WHERE external_id IS NOT NULL;
@@ -791,6 +793,7 @@ CREATE TABLE refunds (
     state TEXT NOT NULL,
     "key" TEXT NOT NULL,
     purpose TEXT NOT NULL,
+    tender TEXT DEFAULT '' NOT NULL,
     external_id TEXT,
     document TEXT NOT NULL,
     at BIGINT NOT NULL,
