@@ -89,7 +89,8 @@ class Policy:
 class Facts:
     """What the rules look at. `record`: the merged canonical Order, with what was decided here over it; `stated` as its
     source states it. `known_skus` None accepts every SKU. `doubles`: numbers of earlier orders that say the same.
-    `listed`: for a SKU that is none of ours, what its channel called so, and when."""
+    `listed`: for a SKU that is none of ours, what its channel called so, and when. `increments`: SKU -> what quantities
+    of it are multiples of, where its item says so."""
 
     record: Mapping[str, Any]
     stated: Mapping[str, Any]
@@ -97,6 +98,7 @@ class Facts:
     known_skus: Collection[str] | None = None
     doubles: Sequence[str] = ()
     listed: Mapping[str, str] = field(default_factory=dict)
+    increments: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def lines(self) -> Sequence[Mapping[str, Any]]:
@@ -131,6 +133,10 @@ def _values(facts: Facts) -> Iterator[Finding]:
             hint = "a quantity is never below zero; what comes back is a refund or a return"
             path = f"lines.{position}.quantity"
             yield Finding(Rule.VALUES, path, hint, external_line_id=line_id, holds_order=whole)
+        step = facts.increments.get(str(line.get("sku", "")))
+        if step and Decimal(str(line.get("quantity", "1"))) % step:
+            hint = f"{line['sku']} is sold in steps of {decimal_text(step)}; correct the quantity, or its item"
+            yield Finding(Rule.VALUES, f"lines.{position}.quantity", hint, external_line_id=line_id, holds_order=whole)
         if Decimal(str(line.get("unit_price", "0"))) < 0:
             hint = "a price is never below zero; what is taken off is an adjustment of the type discount"
             path = f"lines.{position}.unit_price"

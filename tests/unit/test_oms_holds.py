@@ -212,3 +212,17 @@ def test_what_an_order_lacks_while_its_channel_keeps_it_back_is_no_finding_when_
     bench.later(minutes=1)
     bench.run("recheck_holds")
     assert [row["rule"] for row in bench.store.rows("holds", {})] == ["pending"]
+
+
+@pytest.mark.parametrize(("quantity", "held"), [("1.5", False), ("2", True), ("0.75", True), ("-1.5", True)])
+def test_goods_sold_by_measure_are_ordered_in_their_increment(quantity: str, held: bool) -> None:
+    bench = bench_with()
+    bench.restate("items", {"external_id": "TEE", "sku": "TEE", "increment": "1.5"})
+    bench.order(order_record(("L1", "TEE", quantity)))
+    assert [rule for _, rule, _ in holds(bench)] == (["values"] if held else [])
+
+
+def test_an_item_without_an_increment_is_asked_nothing() -> None:
+    bench = bench_with()
+    bench.order(order_record(("L1", "TEE", "1.25")))
+    assert holds(bench) == []

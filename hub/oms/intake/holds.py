@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from hub.domain.decision import MappingHold
 from hub.domain.events import Fact
 from hub.domain.money import decimal_text
 from hub.domain.order import FulfilledBy, Hold, OrderLine, OrderStatus, status
-from hub.domain.validation import CHECKS, Facts, Finding, HoldKind, Policy, Rule, check
+from hub.domain.validation import ACCEPT, CHECKS, Facts, Finding, HoldKind, Policy, Rule, check
 from hub.oms.desk.load import Case, new_hold
 from hub.oms.desk.save import tell
 from hub.oms.desk.times import instant_text
@@ -219,14 +220,10 @@ def _facts(case: Case, record: Mapping[str, Any], stated: Mapping[str, Any]) -> 
         values=rules.values,
         value_limits=channel.value_limits if channel is not None else {},
     )
-    known = _known_skus(case, record)
-    return Facts(record, stated, policy, known, doubles(case), _listed(case, record, known))
-
-
-def _known_skus(case: Case, record: Mapping[str, Any]) -> set[str] | None:
-    if case.rules.unknown_sku == "accept":
-        return None
-    return set(case.items([str(line["sku"]) for line in record.get("lines") or () if line.get("sku")]))
+    items = case.items([str(line["sku"]) for line in record.get("lines") or () if line.get("sku")])
+    known = None if rules.unknown_sku == ACCEPT else set(items)
+    increments = {sku: Decimal(str(item["increment"])) for sku, item in items.items() if item.get("increment")}
+    return Facts(record, stated, policy, known, doubles(case), _listed(case, record, known), increments)
 
 
 def _listed(case: Case, record: Mapping[str, Any], known: set[str] | None) -> dict[str, str]:
