@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Snapshot(Protocol):
@@ -31,6 +33,10 @@ class Snapshot(Protocol):
 
     def body(self, body_id: str) -> bytes | None:
         """The bytes of a body, wherever they lie; None when erased."""
+        ...
+
+    def once(self, key: tuple[str, ...], work_out: Callable[[], T]) -> T:
+        """What `work_out` makes of this snapshot's rows, made once for all who ask by that key; nobody changes it."""
         ...
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from hub.store.bodies import BodyShelf
 from hub.store.shapes import condition_of, condition_params, count_sql, select_sql, table_shape
 from hub.store.transaction import SqlRow, Transaction, among
+
+T = TypeVar("T")
 
 PREFETCHED = 1_000_000
 """Rows of one prefetch; its values are bounded by the batch."""
@@ -19,6 +21,7 @@ class SqlSnapshot:
         self.postgresql = transaction.postgresql
         self._ahead: dict[tuple[Any, ...], list[SqlRow]] = {}
         self._bodies: dict[str, bytes | None] = {}
+        self._worked_out: dict[tuple[str, ...], Any] = {}
 
     def prefetch(
         self,
@@ -115,6 +118,12 @@ class SqlSnapshot:
         if not found:
             return None
         return stored_body(self._shelf, *found[0])
+
+    def once(self, key: tuple[str, ...], work_out: Callable[[], T]) -> T:
+        if key not in self._worked_out:
+            self._worked_out[key] = work_out()
+        found: T = self._worked_out[key]
+        return found
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[SqlRow]:
         """Plain SQL for read models: `?` placeholders, values as the database keeps them (see types)."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from hub.domain.backorder import Fairness, place_in_queue
+from hub.domain.decision import Decision
 from hub.oms import people
+from hub.oms.desk import waiting
+from hub.oms.handlers import build
 from hub.oms.ports import Backorders, Strategy
 from tests.property.memory_store import Bench, location, order_record, rules
 
@@ -167,6 +171,32 @@ def test_a_long_queue_is_served_to_its_end() -> None:
     goods(bench, 30)
     bench.run("allocate")
     assert sum(has(bench, f"{number:02}") for number in range(30)) == 30
+
+
+def test_a_queue_is_served_by_windows_not_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody of a round decides on what stood before it, as a batch does; then the next round has a whole window."""
+    monkeypatch.setattr(waiting, "WINDOW", 5)
+    bench = warehouse()
+    for number in range(100, 120):
+        order(bench, str(number), 1)
+    goods(bench, 20)
+    rounds = 0
+    while due := [task_id for task_id, task in bench.tasks.items() if task.kind == "allocate" and _now(bench, task_id)]:
+        rounds += 1
+        looks = [bench.tasks.pop(task_id) for task_id in due]
+        decide = build(bench.rules).tasks["allocate"]
+        # What each asks for next is asked on the queue as the round found it; what it takes is taken in turn.
+        asked = [decide(task, bench.store, bench.now).tasks for task in looks]
+        for task in looks:
+            bench._commit(replace(decide(task, bench.store, bench.now), tasks=[]))
+        for tasks in asked:
+            bench._commit(Decision(tasks=list(tasks)))
+    assert rounds <= 5
+    assert all(has(bench, str(number)) == 1 for number in range(100, 120))
+
+
+def _now(bench: Bench, task_id: str) -> bool:
+    return bench.tasks[task_id].due_at <= bench.now
 
 
 def test_the_dearer_order_stands_first_and_one_without_a_value_last() -> None:

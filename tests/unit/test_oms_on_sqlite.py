@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,6 +18,8 @@ from tests.conftest import SettableClock
 from tests.property.memory_store import Bench, Conflict, channel, location, order_record, rules
 
 D = Decimal
+
+T = TypeVar("T")
 
 
 class SqlTables:
@@ -43,6 +45,9 @@ class SqlTables:
     def body(self, body_id: str) -> bytes | None:
         with self._store.read() as snapshot:
             return snapshot.body(body_id)
+
+    def once(self, key: tuple[str, ...], work_out: Callable[[], T]) -> T:
+        return work_out()  # every question has a snapshot of its own
 
     def apply(self, writes: WriteSet) -> None:
         (outcome,) = self._store.apply([writes])

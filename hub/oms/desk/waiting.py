@@ -7,8 +7,10 @@ from the commit on that brought the goods. Whoever cannot use what there is give
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from hub.domain.backorder import Turn
@@ -25,6 +27,58 @@ PAGE = 10_000
 WINDOW = 20
 """Orders that look at once when goods come; each that takes or leaves them has the next one look."""
 Row = Mapping[str, Any]
+
+
+class _Queue:
+    """The queue of one SKU as one snapshot has it, sorted once for all the orders that are decided on it: each asks by
+    bisection, or a long queue would be gone through for everyone who stands in it."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = sorted(rows, key=lambda row: (row["place"], row["id"]))
+        self._places: list[str] = [row["place"] for row in self._rows]
+        self._of: dict[str, list[Row]] = {}
+        self._due = [ZERO]
+        """Units that are due to the first so many."""
+        for row in self._rows:
+            self._of.setdefault(row["order_id"], []).append(row)
+            self._due.append(self._due[-1] + _due(row))
+
+    def others_than(self, order: str) -> bool:
+        return len(self._of) > (order in self._of)
+
+    def ahead_of(self, place: str, order: str) -> int:
+        """Rows of other orders before a place."""
+        return bisect_left(self._places, place) - len(self._own(place, order))
+
+    def due_before(self, place: str, order: str) -> Decimal:
+        """Units that other orders before a place are due."""
+        own = sum((_due(row) for row in self._own(place, order)), ZERO)
+        return self._due[bisect_left(self._places, place)] - own
+
+    def next_behind(self, place: str, order: str) -> list[Row]:
+        """Who looks next, of those after a place who have not given way: the first, and whoever then completes a window
+        of those who look at once. In the middle of a release the first has been asked already, and without the other
+        the window would close to one order at a time."""
+        behind: dict[str, Row] = {}
+        for row in islice(self._rows, bisect_right(self._places, place), None):
+            if row["turn"] == Turn.WAITS and row["order_id"] != order:
+                behind.setdefault(row["order_id"], row)
+                if len(behind) == WINDOW:
+                    break
+        found = list(behind.values())
+        return [*found[:1], *found[WINDOW - 1 :]]
+
+    def _own(self, place: str, order: str) -> list[Row]:
+        return [row for row in self._of.get(order, ()) if row["place"] < place]
+
+
+def _due(row: Row) -> Decimal:
+    units: Decimal = row["quantity"] if row["turn"] == Turn.WAITS else ZERO
+    return units
+
+
+def _queue(snapshot: Snapshot, sku: str) -> _Queue:
+    return snapshot.once(("queue", sku), lambda: _Queue(_queues(snapshot, [sku]).get(sku, ())))
 
 
 def wake_waiting(decision: Decision, snapshot: Snapshot, skus: Sequence[str], now: dt.datetime, cause: str) -> None:
@@ -59,19 +113,15 @@ def leave_to_earlier(
 def due_before(case: Case, sku: str) -> Decimal:
     """What orders before this one in the queue of a SKU are due, if it is there."""
     if sku not in case.due_to_others:
-        mine = place_of(case)
-        others = [row for row in _queues(case.snapshot, [sku]).get(sku, ()) if row["order_id"] != case.order.id]
-        if others:
-            ahead = (row["quantity"] for row in others if row["turn"] == Turn.WAITS and row["place"] < mine)
-            case.due_to_others[sku] = sum(ahead, ZERO)
+        queue = _queue(case.snapshot, sku)
+        if queue.others_than(case.order.id):
+            case.due_to_others[sku] = queue.due_before(place_of(case), case.order.id)
     return case.due_to_others.get(sku, ZERO)
 
 
 def waiting_ahead(case: Case, sku: str) -> int:
     """How many stand before this order in the queue of a SKU, whatever became of their turn."""
-    mine = place_of(case)
-    queue = _queues(case.snapshot, [sku]).get(sku, ())
-    return sum(1 for row in queue if row["place"] < mine and row["order_id"] != case.order.id)
+    return _queue(case.snapshot, sku).ahead_of(place_of(case), case.order.id)
 
 
 def free_of(case: Case, row: Row) -> Decimal:
@@ -95,9 +145,8 @@ def next_in_queue(case: Case) -> list[TaskRequest]:
             continue
         if any(units > 0 for units in free_after(case, row["sku"]).values()):
             # Who gave way already has looked at what there is; the next who has not may be further behind.
-            queue = _queues(case.snapshot, [row["sku"]]).get(row["sku"], [])
-            behind = [one for one in queue if one["turn"] == Turn.WAITS and one["place"] > row["place"]]
-            tasks += _looks([one for one in behind if one["order_id"] != case.order.id], 1, case.now, case.cause)
+            behind = _queue(case.snapshot, row["sku"]).next_behind(row["place"], case.order.id)
+            tasks += _looks(behind, len(behind), case.now, case.cause)
     return tasks
 
 
