@@ -299,7 +299,7 @@ def text(outcome: Outcome, found: Mapping[str, Any], command: str = "hub") -> li
     numbers = {one.seen.id: one.number for one in outcome.played if one.seen is not None}
     for exception in found["needs_you"]:
         orders = ", ".join(numbers.get(order, order) for order in exception["orders"])
-        lines.append(f"  {orders or '-'}: {exception['title']}. {exception['detail']}")
+        lines.append(f"  {orders or '-'}: {exception['title']}: {exception['detail']}")
         lines.append(f"      next: {exception['next_step']}")
     lines += ["", "Worth typing"]
     for one in outcome.played:

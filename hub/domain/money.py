@@ -58,6 +58,11 @@ def decimal_text(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
+def units_text(units: Decimal) -> str:
+    """A quantity as people say it: "1 unit", "2 units", "1.5 units"."""
+    return f"{decimal_text(units)} unit{'' if units == 1 else 's'}"
+
+
 def amount_text(amount: Decimal, currency: str) -> str:
     """An amount as people read it: all digits of its currency, and more only where it has more ("12.50", "1500")."""
     digits = -_exponent(amount.normalize()) if amount else 0

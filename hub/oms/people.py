@@ -8,7 +8,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, EventRequest, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
-from hub.domain.money import decimal_text
+from hub.domain.money import units_text
 from hub.domain.order import Hold, OrderStatus, status
 from hub.domain.snapshot import Snapshot
 from hub.domain.writeset import StockChange
@@ -65,7 +65,7 @@ def _still_leaves(case: Case, hold: Hold) -> str:
             out[work.location] = out.get(work.location, Decimal(0)) + units
     if not out:
         return ""
-    who = ", ".join(f"{location} has {decimal_text(units)} units" for location, units in sorted(out.items()))
+    who = ", ".join(f"{location} has {units_text(units)}" for location, units in sorted(out.items()))
     ends = f"; at {instant_text(hold.until)}: {THEN[hold.then]}" if hold.until is not None else ""
     return f"is held, but {who} of it, which may still leave; cancel them to have them asked back{ends}"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from hub.domain.decision import Decision, DueTask, Verdict
-from hub.domain.money import decimal_text
+from hub.domain.money import units_text
 from hub.domain.snapshot import Snapshot
 from hub.oms.change.reconcile import reconcile
 from hub.oms.desk.load import Case, open_case
@@ -44,7 +44,7 @@ def handle_less_wanted(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime
             f"{RAISED}{case.order.id}",
             "less_wanted",
             "The channel wants less than has left",
-            f"{decimal_text(left)} units left before the channel lowered the order; no refund or return explains it.",
+            f"{units_text(left)} left before the channel lowered the order; no refund or return explains it.",
             "Agree on a return with the customer, or charge what was kept. It clears when a refund or return says why.",
             f"hub orders show {case.order.id}",
         )

@@ -15,7 +15,7 @@ from typing import Any
 from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import COMES_BACK, Answer, CancelRequest, FulfilmentOrder, WorkState
-from hub.domain.money import decimal_text
+from hub.domain.money import decimal_text, units_text
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
 from hub.oms.change.accept import accept
@@ -227,7 +227,7 @@ def _refused(case: Case, work: FulfilmentOrder, request: CancelRequest, units: D
         f"cancel-refused/{work.id}",
         "cancel_refused",
         "A location will ship what should be cancelled",
-        f"{work.location} refused to cancel {decimal_text(units)} units ({request.reason}).",
+        f"{work.location} refused to cancel {units_text(units)} ({request.reason}).",
         "Tell the customer, or stop the parcel with the carrier.",
         f"hub orders show {case.order.id}",
     )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, DueTask, Verdict
 from hub.domain.events import Fact
 from hub.domain.fulfilment import FINISHED, FulfilmentOrder, WorkState
-from hub.domain.money import decimal_text, round_to_minor
+from hub.domain.money import decimal_text, round_to_minor, units_text
 from hub.domain.order import OrderLine, OrderStatus, status
 from hub.domain.quantity import AT_LOCATION, Bucket
 from hub.domain.snapshot import Snapshot
@@ -117,7 +117,7 @@ def tell_turned_down(case: Case, work: FulfilmentOrder, units: Decimal, reason: 
         f"{TURNED_DOWN}{work.id}",
         "pickup_turned_down",
         "A store cannot give a buyer what is to be collected there",
-        f"{work.location} gave {decimal_text(units)} units back ({reason}); {done}.",
+        f"{work.location} gave {units_text(units)} back ({reason}); {done}.",
         next_step,
         f"hub orders show {case.order.id}",
     )
