@@ -14,6 +14,7 @@ from hub.views.fulfilment import list_work, show_work
 from hub.views.keys import list_keys
 from hub.views.money import list_payments, list_payouts, show_payout, unmatched_lines
 from hub.views.orders import find_order, list_orders, show_order
+from hub.views.papers import packing_slip, pick_list
 from hub.views.returns import list_returns, show_return
 from hub.views.risk import list_at_risk
 from hub.views.verify import summary, verify
@@ -78,6 +79,8 @@ QUERIES: Mapping[str, Callable[..., Any]] = {
     "connections.waiting": _waiting,
     "verify": _verify,
     "work.list": list_work,
+    "work.pick_list": pick_list,
+    "work.packing_slip": packing_slip,
     "work.get": show_work,
     "keys.list": list_keys,
 }

@@ -188,6 +188,12 @@ def _payments(
     return [row for row in rows if after is None or row["id"] > after][:limit]
 
 
+def _there(found: Any, what: str) -> dict[str, Any]:
+    if found is None:
+        raise Failure(f"There is no {what}", FAILED)
+    return dict(found)
+
+
 def _waiting(client: Client) -> dict[str, list[dict[str, Any]]]:
     found = client.get("/v1/connections")["items"]
     paused = [{"connection": one["id"], "paused_reason": one.get("paused_reason")} for one in found if one["paused"]]
@@ -209,6 +215,12 @@ LOOKS: Mapping[str, Look] = {
     "exceptions.get": lambda client, exception: client.get(f"/v1/exceptions/{quote(exception, safe='')}"),
     "inventory.list": _stock,
     "work.list": _work,
+    "work.pick_list": lambda client, location, order: _there(
+        client.get(f"/v1/locations/{quote(location, safe='')}/pick-list", order=order), f"location {location!r}"
+    ),
+    "work.packing_slip": lambda client, work, package: client.get(
+        f"/v1/fulfilment-orders/{quote(work, safe='')}/packing-slip", package=package
+    ),
     "work.get": lambda client, work: client.get(f"/v1/fulfilment-orders/{quote(work, safe='')}"),
     "returns.list": lambda client, limit, order_id=None, **filters: client.rows(
         "/v1/returns", limit, order=order_id, **filters

@@ -94,6 +94,48 @@ def show(place: Place, fulfilment_order: str, as_json: bool) -> None:
         click.echo(f"  not wanted: {units} ({request['reason']}); answer {request['id']}")
 
 
+@work.command("pick-list")
+@click.argument("location")
+@click.option("--order", help="Only for this order: the hub's id of it")
+@json_option
+@click.pass_obj
+def pick_list(place: Place, location: str, order: str | None, as_json: bool) -> None:
+    """What is to be taken from the shelves of a location, by SKU, and for which orders."""
+    found = ask(place, "work.pick_list", location, order)
+    if as_json:
+        emit_object({"items": [found]})
+        return
+    columns = (("sku", "ARTICLE"), ("title", "WHAT"), ("quantity", "HOW MANY"), ("for", "FOR"))
+    lines = [
+        {**item, "for": ", ".join(f"{one['order_number']}: {one['quantity']}" for one in item["of"])}
+        for item in found["items"]
+    ]
+    emit_table(lines, columns, empty="Nothing to pick.")
+
+
+@work.command("packing-slip")
+@click.argument("fulfilment_order")
+@click.option("--package", help="Only this parcel: its name at the location, its tracking number or our id of it")
+@json_option
+@click.pass_obj
+def packing_slip(place: Place, fulfilment_order: str, package: str | None, as_json: bool) -> None:
+    """The slip that lies in a parcel: to whom it goes and what is in it, without prices."""
+    found = ask(place, "work.packing_slip", fulfilment_order, package)
+    if found is None:
+        raise Failure(f"There is no such parcel of {fulfilment_order!r}. `hub work list` shows what there is.", FAILED)
+    if as_json:
+        emit_object({"items": [found]})
+        return
+    click.echo(f"Order {found['order_number']}")
+    to = found.get("ship_to") or {}
+    town = " ".join(str(to[name]) for name in ("postal_code", "locality", "country") if to.get(name))
+    for text in (to.get("name"), to.get("company"), *(to.get("lines") or ()), town):
+        if text:
+            click.echo(f"  {text}")
+    for line in found["lines"]:
+        click.echo(f"{line['quantity']:>6} x {line['sku']}  {line['title']}")
+
+
 def _report(name: str, status: str, text: str, *options: Any) -> None:
     def command(place: Place, fulfilment_order: str, line: tuple[str, ...], as_json: bool, **said: str | None) -> None:
         lines = [_named(one) for one in line]

@@ -348,3 +348,6 @@ def test_a_transfer_is_sent_on_one_page_and_received_on_the_other(own_floor: Flo
     visitor.press("/work/store-14", here, status="received")
     assert own_floor.rows("fulfilment_orders", id=work["id"])[0]["state"] == "completed"
     assert visitor.get("/work/nowhere").status_code == 404
+    assert "SKU-001" in visitor.page(f"/work/dc-east/{work['id']}/packing-slip")
+    assert "Nothing to pick" in visitor.page("/work/dc-east/pick-list")
+    assert visitor.get(f"/work/store-14/{work['id']}/packing-slip").status_code == 404

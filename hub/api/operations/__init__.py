@@ -38,6 +38,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "fulfilment_orders.list": work.list_,
     "fulfilment_orders.get": work.get,
     "fulfilment_orders.report": work.report,
+    "fulfilment_orders.packing_slip": work.slip,
+    "locations.pick_list": work.to_pick,
     "returns.list": returns.list_,
     "returns.get": returns.get,
     "returns.request": returns.request,

@@ -11,6 +11,7 @@ from hub.api.operations.orders import same
 from hub.api.paging import after, page
 from hub.api.problems import Problem
 from hub.views.fulfilment import list_work, show_work
+from hub.views.papers import packing_slip, pick_list
 
 PATH = "/v1/fulfilment-orders"
 
@@ -37,6 +38,22 @@ def get(call: Call, fulfilment_order: str) -> Answer:
     if found is None:
         raise Problem("not-found", f"There is no fulfilment order {fulfilment_order}")
     return Answer(found)
+
+
+def slip(call: Call, fulfilment_order: str, package: str | None = None) -> Answer:
+    with call.reading() as connection:
+        found = packing_slip(connection, fulfilment_order, package)
+    if found is None:
+        what = f"{fulfilment_order} has no package {package}" if package else f"There is no {fulfilment_order}"
+        raise Problem("not-found", what)
+    return Answer({name: value for name, value in found.items() if value is not None})
+
+
+def to_pick(call: Call, location: str, order: str | None = None) -> Answer:
+    if location not in call.hub.rules.locations:
+        raise Problem("not-found", f"There is no location {location}")
+    with call.reading() as connection:
+        return Answer(pick_list(connection, location, order))
 
 
 def report(call: Call, fulfilment_order: str) -> Answer:

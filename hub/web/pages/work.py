@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.views.fulfilment import arrival_note, list_work
+from hub.views.papers import packing_slip, pick_list
 from hub.web.request import Answer, Go, Page, Request, Stop, get, post
 from hub.web.show import with_query
 
@@ -83,8 +84,26 @@ def report(request: Request) -> Answer:
     return request.do(back, "work.report", fulfilment_order=work, **said)
 
 
+def to_pick(request: Request) -> Answer:
+    name = request.params["location"]
+    if name not in request.hub.loaded.bundle.locations:
+        raise Stop(404, "There is no such location.")
+    with request.reading() as connection:
+        return Page("pick_list.html", pick_list(connection, name))
+
+
+def slip(request: Request) -> Answer:
+    with request.reading() as connection:
+        found = packing_slip(connection, request.params["work"], request.asked("package") or None)
+    if found is None or found["location"] != request.params["location"]:
+        raise Stop(404, "There is no such parcel here.")
+    return Page("packing_slip.html", found)
+
+
 ROUTES = (
     get("/work", locations, "fulfilment:read"),
+    get(f"/work/{LOCATION}/pick-list", to_pick, "fulfilment:read"),
+    get(f"/work/{LOCATION}/{WORK}/packing-slip", slip, "fulfilment:write"),
     get(f"/work/{LOCATION}", location, "fulfilment:read"),
     post(f"/work/{LOCATION}/{WORK}", report, "fulfilment:write"),
 )
