@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hub.domain.decision import Decision, DueTask, ExceptionRequest, Incoming, Verdict
@@ -11,6 +12,7 @@ from hub.exchange.closing import Word, close_delivery
 from hub.exchange.decisions import Writer
 from hub.exchange.resolution import FINAL
 from hub.exchange.settlement import block_dependants, delivery_exception
+from hub.formats import json
 from hub.sdk.streams import GROUP_REFERENCE
 
 ANSWERABLE = frozenset({"sent", "overdue", "unknown", "probing", "conflict", "suppressed", "parked"})
@@ -47,8 +49,11 @@ def acknowledge(incoming: Incoming, writer: Writer) -> Decision:
     )
     close_delivery(writes, writer, row, word)
     if not accepted:
-        refused = delivery_exception(
-            "refused", row["id"], row["destination"], row["capability"], row["order_id"], reason
+        subject_of = (row["id"], row["destination"], row["capability"], row["order_id"])
+        refused = _of_file(
+            delivery_exception("refused", *subject_of, reason),
+            _file_name(writer, row),
+            "`hub deliveries show {id}`; correct the mapping or the partner's file, then `hub edi resend {id}`",
         )
         raised = [refused, *block_dependants(writes, writer, row["business_key"], row["order_id"], refused)]
     return Decision(Verdict.APPLIED, subject=subject, writes=writes, exceptions=raised)
@@ -81,7 +86,27 @@ def overdue(task: DueTask, writer: Writer) -> Decision:
         return Decision()
     writes = WriteSet()
     writes.update("deliveries", {"id": row["id"], "state": "sent"}, {"state": "overdue"})
-    request = delivery_exception(
-        "overdue", row["id"], row["destination"], row["capability"], row["order_id"], "no acknowledgement in time"
+    request = _of_file(
+        delivery_exception(
+            "overdue", row["id"], row["destination"], row["capability"], row["order_id"], "no acknowledgement in time"
+        ),
+        _file_name(writer, row),
+        "ask the partner; if it is lost there, `hub edi resend {id}` sends the same file again",
     )
     return Decision(writes=writes, exceptions=[request])
+
+
+def _file_name(writer: Writer, row: dict[str, Any]) -> str:
+    """What the file is called, where the document went as one with control numbers; else empty."""
+    raw = writer.snapshot.body(row["body_id"])
+    payload = json.loads(raw) if raw and raw[:1] == b"{" else None
+    if not isinstance(payload, dict) or "record" not in payload:
+        return ""
+    return str(payload.get("name", ""))
+
+
+def _of_file(request: ExceptionRequest, name: str, hint: str) -> ExceptionRequest:
+    """With the file that it is about and how that is sent anew. What is grouped stays grouped."""
+    if not name:
+        return request
+    return replace(request, detail=f"{name}: {request.detail}", hint=hint.format(id=request.subject_id))

@@ -59,6 +59,9 @@ def test_what_was_refused_is_written_anew_under_another_number(site: ReadSite) -
     site.send()
     site.feed(acknowledgement("SH", "1", "R"))
     assert listed(site, answer="refused") == [("000000001", "856", "refused", "refused")]
+    (told,) = site.rows("exceptions", kind="refused", state="open")
+    assert told["detail"].startswith("856-000000001.x12: the partner says R of the group")
+    assert "hub edi resend" in told["hint"]
     assert "under a number of its own" in resend(site, "000000001", reason="the mapping was wrong")
     names = [name for name in site.send() if name.startswith("856")]
     assert names == ["856-000000001.x12", "856-000000002.x12"]

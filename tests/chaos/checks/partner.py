@@ -19,6 +19,9 @@ def check(books: Books) -> Iterator[Finding]:
     for tracking, many in told.items():
         if tracking and many > 1:
             yield "duplicate_effects", f"the partner has {many} ship notices of package {tracking}"
+    for kind, what in (("order_answer", "answers to"), ("invoice", "invoices of")):
+        for key, many in books.truth.doubled(EDI, kind):
+            yield "duplicate_effects", f"the partner has {many} {what} {key}"
     yield from _numbers(books)
 
 
@@ -46,7 +49,7 @@ def _numbers(books: Books) -> Iterator[Finding]:
     for _, control, name, _ in books.truth.of(EDI, "repeated_interchange"):
         yield "duplicate_effects", f"the partner got the interchange {control} again, in {name}"
     groups: dict[str, set[str]] = defaultdict(set)
-    for kind in ("acknowledgement", "shipment_notice"):
+    for kind in ("acknowledgement", "shipment_notice", "order_answer", "invoice"):
         for _, _, name, data in books.truth.of(EDI, kind):
             groups[data["group"]].add(name)
     for group, names in groups.items():
