@@ -172,7 +172,9 @@ class Payment:
 
     @property
     def refundable(self) -> Decimal:
-        """What may still be given back."""
+        """What may still be given back. Nothing while its bank takes it back, or has: it would go out twice."""
+        if self.dispute in (S.DISPUTED, S.LOST):
+            return ZERO
         return self.captured - self.refunded - self.refunding - self.store_credit
 
     @property

@@ -620,3 +620,17 @@ def test_a_chargeback_may_be_reversed_and_come_a_second_time() -> None:
         assert payment(bench)["state"] == state
     event(bench, "e-99", "dispute_won", amount="10", occurred_at="2026-12-01T09:00:00.000000Z")
     assert payment(bench)["state"] == "won", "the scheme decided anew"
+
+
+def test_what_a_customer_takes_back_through_the_bank_is_not_refunded_beside() -> None:
+    bench = provider()
+    bench.order(order_record(("L1", "TEE", 1), payments=[card("10", state="captured")]))
+    event(bench, "e-1", "disputed", amount="10", words="fraudulent")
+    refused = bench.act(refund_order, "op", "sorry", D(5), {})
+    assert (refused.verdict, "the customer's bank takes back" in refused.message) == (Verdict.IGNORED, True)
+    assert _owe_back(bench, "5") == "None"
+    assert (bench.sent("refund"), bench.raised()) == ([], ["disputed", "refund_not_covered"])
+    assert "a payment is disputed" in bench.exceptions[-1].detail
+    event(bench, "e-2", "dispute_won", amount="10")
+    bench.act(refund_order, "op", "sorry", D(5), {})
+    assert [one.record["amount"] for one in bench.sent("refund")] == ["5"]

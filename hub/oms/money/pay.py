@@ -224,13 +224,15 @@ def give_back(
     waits = min(wanted - given, sum((one.capturing for one in payments), ZERO))
     if waits > 0:
         _wait_for_captures(case, key, waits, reason, () if given else lines, purpose, tender)
+    disputed = any(one.dispute is not None and not one.refundable for one in payments)
     if given + waits < wanted:
         case.raise_exception(
             f"refund-not-covered/{order.id}/{key}",
             "refund_not_covered",
-            "More is owed back than was paid",
+            "More is owed back than can be given back",
             f"{money_text(wanted, order.currency)} for {reason};"
-            f" {money_text(given, order.currency)} can be given back.",
+            f" {money_text(given, order.currency)} can be given back"
+            + (", a payment is disputed: its customer may have the money from their bank." if disputed else "."),
             "Pay the rest another way, or correct the amount.",
             f"hub payments list --order {order.id}",
         )

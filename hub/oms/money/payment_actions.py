@@ -9,7 +9,7 @@ from decimal import Decimal
 from hub.domain.decision import Decision, Verdict
 from hub.domain.money import decimal_text, money_text, round_to_minor
 from hub.domain.order import OrderLine
-from hub.domain.payment import ORIGINAL
+from hub.domain.payment import ORIGINAL, PaymentState
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
@@ -134,7 +134,11 @@ def _ledger(case: Case) -> str:
     refunded = sum((one.refunded + one.refunding for one in payments), ZERO)
     currency = case.order.currency
     on_its_way = money_text(refunded, currency)
-    return f"captured {money_text(captured, currency)}, refunded or on its way back {on_its_way}"
+    words = f"captured {money_text(captured, currency)}, refunded or on its way back {on_its_way}"
+    credit = sum((one.store_credit for one in payments), ZERO)
+    words += f", given as store credit {money_text(credit, currency)}" if credit else ""
+    disputed = any(one.dispute in (PaymentState.DISPUTED, PaymentState.LOST) for one in payments)
+    return f"{words}; the customer's bank takes back what is disputed" if disputed else words
 
 
 def _not_possible(case: Case, why: str) -> Decision:

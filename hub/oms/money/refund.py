@@ -15,7 +15,7 @@ from hub.domain.decision import Decision, Incoming, Verdict
 from hub.domain.events import Fact
 from hub.domain.ids import derived_id
 from hub.domain.money import decimal_text, money_text
-from hub.domain.payment import CallState, Payment, Purpose, Refund, in_order, spread
+from hub.domain.payment import ORIGINAL, CallState, Payment, Purpose, Refund, in_order, spread
 from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.change.cancel import settle_cancel
@@ -217,6 +217,8 @@ def _ours(case: Case, incoming: Incoming, amount: Decimal, currency: str) -> Ref
         return by_id
     for one in case.refunds:
         fits = one.amount == amount and one.currency == currency and one.state is not CallState.FAILED
+        # Store credit moves no money: who tells of money tells of another refund.
+        fits = fits and one.tender == ORIGINAL
         witness = one.purpose is not Purpose.OBSERVED or manages_money(case)
         if fits and witness and seen[one.id] in (None, ""):
             return one
