@@ -425,3 +425,31 @@ def test_where_the_hub_manages_the_money_shipments_charge_what_the_order_has_bec
 
 def test_every_state_has_its_moves_and_a_meaning() -> None:
     assert set(CHANGE_MOVES) == set(CHANGE_MEANINGS) == set(ChangeState)
+
+
+@pytest.mark.parametrize(
+    ("then", "accepted", "released", "effect"),
+    [(4, True, 4, "10.00"), (4, False, 4, "10.00"), (2, True, 2, "-10.00"), (2, False, 3, "0")],
+)
+def test_a_second_edit_of_a_line_whose_first_still_waits_counts_from_before_the_first(
+    then: int, accepted: bool, released: int, effect: str
+) -> None:
+    bench = Bench(rules(location("east")))
+    bench.stock("TEE", "east", 9)
+    bench.order(order_record(("L1", "TEE", 3)))
+    bench.run()
+    bench.send()
+    bench.act(edit_order, "ann", "less", Edit(lines=[LineEdit("1", D(1))]))
+    bench.act(edit_order, "bob", "no, so many", Edit(lines=[LineEdit("1", D(then))]))
+    for asked in bench.sent("cancel_fulfilment_request"):
+        bench.reply(asked, accepted=accepted)
+    bench.run()
+    assert bench.lines()["L1"]["released"] == D(released)
+    found = {row["asked_by"]: row for row in bench.store.rows("changes", {})}
+    assert (found["ann"]["state"], found["ann"]["price_effect"]) == ("declined", D(0))
+    assert "changed again" in found["ann"]["why"]
+    assert found["bob"]["price_effect"] == D(effect)
+    bench.later(hours=1)
+    bench.order(order_record(("L1", "TEE", 3), note="again", source_version="2026-11-02T10:00:00.000000Z"))
+    bench.run()
+    assert bench.lines()["L1"]["released"] == D(released), "nothing more is wanted of it than was said last"

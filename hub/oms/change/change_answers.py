@@ -40,7 +40,7 @@ class Change:
     """A change that is being decided. `lines`: line id -> (quantity wanted before, wanted by it). `requests`: cancel
     requests by which goods come back for another address. `overlays`: decided here, over what the channel states.
     `answer`: what the channel asked, where it is to hear what became of it (hub.oms.telling.change_response);
-    `problems`: what of that was declined at once."""
+    `problems`: what of that was declined at once. `overtaken`: a line was changed again before this was answered."""
 
     id: str
     lines: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
@@ -49,6 +49,7 @@ class Change:
     overlays: bool = True
     answer: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    overtaken: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def outcome(case: Case, change: Change) -> Outcome | None:
     if case.order.cancelled and not change.answer.get("cancel"):
         return Outcome(ChangeState.DECLINED, "the order was cancelled meanwhile")
     kept, why = {}, list(change.problems)
-    done = not change.lines and not change.requests
+    done = not change.lines and not change.requests and not change.overtaken
     for line_id, (before, _) in change.lines.items():
         line = case.order.line(line_id)
         if line is None:
@@ -224,6 +225,20 @@ def keep_open(case: Case, change: Change) -> None:
     case.order.facts = {**case.order.facts, OPEN: {**waiting, change.id: _to_json(change)}}
 
 
+def overtake(case: Case, line: OrderLine) -> Decimal | None:
+    """A line is changed again while a change of it still waits for answers: that one has no say in it any more. Returns
+    what was wanted before that one; None where none waits."""
+    for change_id, kept in case.order.facts.get(OPEN, {}).items():
+        change = _from_json(change_id, kept)
+        if change.overlays and line.id in change.lines:
+            before, _ = change.lines.pop(line.id)
+            change.overtaken = True
+            change.problems.append(f"line {line.number} was changed again before it was answered")
+            keep_open(case, change)
+            return before
+    return None
+
+
 def priced_quantity(line: OrderLine) -> Decimal:
     """The quantity that a line's own amounts (discounts, taxes, total) are for."""
     stated = line.details.get("quantity")
@@ -274,11 +289,12 @@ def _forget(case: Case, change_id: str) -> None:
 def _to_json(change: Change) -> dict[str, Any]:
     lines = {line: [decimal_text(before), decimal_text(to)] for line, (before, to) in change.lines.items()}
     kept = {"lines": lines, "requests": change.requests, "by": change.by, "overlays": change.overlays}
-    beside = {"answer": change.answer, "problems": change.problems}
+    beside = {"answer": change.answer, "problems": change.problems, "overtaken": change.overtaken}
     return {**kept, **{name: value for name, value in beside.items() if value}}
 
 
 def _from_json(change_id: str, kept: Mapping[str, Any]) -> Change:
     lines = {line: (Decimal(before), Decimal(to)) for line, (before, to) in kept["lines"].items()}
     answer, problems = dict(kept.get("answer", {})), list(kept.get("problems", ()))
-    return Change(change_id, lines, list(kept["requests"]), kept["by"], kept["overlays"], answer, problems)
+    beside = (answer, problems, bool(kept.get("overtaken")))
+    return Change(change_id, lines, list(kept["requests"]), kept["by"], kept["overlays"], *beside)

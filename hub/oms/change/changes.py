@@ -31,6 +31,7 @@ from hub.oms.change.change_answers import (
     drop_edit,
     keep_open,
     outcome,
+    overtake,
     settle,
     take_address,
     tell_change,
@@ -206,7 +207,8 @@ def _edit_line(case: Case, change: Change, wanted: LineEdit) -> dict[str, str]:
     line = _line(case, wanted.line)
     if wanted.quantity < 0:
         raise NotPossible(f"line {line.number} cannot be {decimal_text(wanted.quantity)}")
-    before = line.wish
+    waiting = overtake(case, line)
+    before = line.wish if waiting is None else waiting
     change.lines[line.id] = (before, wanted.quantity)
     line.edited = wanted.quantity
     # What was cancelled by facts of its own stays cancelled: the quantity said is meant beside it.
