@@ -265,7 +265,8 @@ class Warehouse:
             step = COUNTER.get(request.status, step)
         if step == "hand_over" and behaviour.buyer != "comes":
             return None
-        if step is None or (step == "ship" and behaviour.labels == "hub" and boxes.unlabelled(request)):
+        labelled = behaviour.labels == "hub" and not request.destination  # its own lorry goes to the other house
+        if step is None or (step == "ship" and labelled and boxes.unlabelled(request)):
             return None
         seconds = {
             "acknowledge": behaviour.acknowledge_seconds,

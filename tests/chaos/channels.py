@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub.demo.processes import EmulatorProcess
-from tests.chaos.scenario import LOCATIONS, Habits
+from tests.chaos.scenario import LOCATIONS, STORE, Habits
 from tests.chaos.shelf import Shelf
 from tests.chaos.systems import EDI, MARKET, PAYMENT, SHOP, WMS
 
@@ -83,11 +83,17 @@ class _Counter:
 
 class ShopCounter(_Counter):
     """Customers and the shop's people edit, cancel and refund; `copy` is told of orders to send again. `hall` is where
-    goods come back to."""
+    goods come back to and are collected, `placed` hears of every order."""
 
-    def __init__(self, *given: Any, copy: Callable[[str], None], hall: EmulatorProcess | None) -> None:
+    def __init__(
+        self,
+        *given: Any,
+        copy: Callable[[str], None],
+        placed: Callable[[str], None],
+        hall: EmulatorProcess | None,
+    ) -> None:
         super().__init__(*given)
-        self._copy, self._hall = copy, hall
+        self._copy, self._placed, self._hall = copy, placed, hall
         self.unwanted: list[str] = []
 
     def buy(self) -> None:
@@ -95,6 +101,10 @@ class ShopCounter(_Counter):
         if order is None:
             return
         habits, draw = self.habits, self.random.random()
+        self._placed(order)
+        if self._hall is not None and self.random.random() < habits.no_shows:
+            number = self.control("order", {"id": order})["name"]
+            self._hall.control("behave", {"match": {"order_number": number}, "buyer": "stays_away"})
         if draw < habits.cancels:
             self.soon(lambda: self.attempt("cancel", {"id": order, "reason": "customer"}))
         elif draw < habits.cancels + habits.edits:
@@ -129,6 +139,8 @@ class ShopCounter(_Counter):
         wish: dict[str, Any] = {"lines": self.lines(skus), "tax_rate": "0.0825", "shipping": "4.95"}
         if self.random.random() < 0.2:
             wish |= {"discount_code": "WELCOME", "discount": "1.10"}
+        if self._hall is not None and self.random.random() < self.habits.pickups:
+            wish["pickup"] = STORE
         return wish
 
     def _edit(self, order: str) -> None:
@@ -179,11 +191,12 @@ def open_channels(
     source: random.Random,
     soon: Soon,
     copy: Callable[[str], None],
+    placed: Callable[[str], None],
 ) -> dict[str, Channel]:
     """Those channels that there are, by name."""
     hall = systems[WMS] if PAYMENT in systems else None
     made: dict[str, Callable[[EmulatorProcess], Channel]] = {
-        SHOP: lambda system: ShopCounter(system, shelf, habits, source, soon, copy=copy, hall=hall),
+        SHOP: lambda system: ShopCounter(system, shelf, habits, source, soon, copy=copy, placed=placed, hall=hall),
         MARKET: lambda system: MarketCounter(system, shelf, habits, source, soon),
         EDI: lambda system: PartnerCounter(system, shelf, habits, source, soon),
     }

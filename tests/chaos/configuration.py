@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from tests.chaos.scenario import LOCATIONS, Scenario
+from tests.chaos.scenario import LOCATIONS, STORE, Scenario
 from tests.chaos.systems import CALL_DEADLINE, CARRIER, LABELLED, MAIL, PAYMENT, SHOP, SYSTEMS, WMS, channels_of
 from tests.chaos.world import World
 
-LETTERS = ("order_confirmed", "shipped")
+LETTERS = ("order_confirmed", "shipped", "ready_for_pickup")
 """What the shop's buyers are written."""
 
 
@@ -62,11 +62,12 @@ def write_configuration(folder: Path, world: World, database: str) -> None:
     _write(
         folder / "policies.yaml",
         {
-            "grace": {"default": "0"},
+            "grace": {"default": "0", "channels": {SHOP: "1s"}} if PAYMENT in scenario.systems else {"default": "0"},
             "validation": {"unknown_sku": "accept", "address": "hold_order"},
             "totals": {"difference_up_to": 0.02, "otherwise": "hold_order"},
             "payment": {"managed_by": {row.name: _who(row.name, scenario) for row in channels_of(scenario)}},
             "promise": {"coalesce": "500ms"},
+            "pickup": {"hold_for": "6s", "remind_after": "0"},
             **waiting,
             **letters,
         },
@@ -89,7 +90,7 @@ def _location(number: int, scenario: Scenario) -> dict[str, Any]:
     labels = {"labels": {"by": "hub", "carrier": CARRIER, "service": "cheapest"}}
     return {
         "id": name,
-        "type": "dc",
+        "type": "store" if name == STORE else "dc",
         "name": name.title(),
         "address": {
             "lines": ["1 Depot Road"],
@@ -105,7 +106,7 @@ def _location(number: int, scenario: Scenario) -> dict[str, Any]:
         "wms": WMS,
         "stock_authority": WMS,
         "costs": {"order": 1.0 + number / 10, "line": 0.2},
-        "can": ["ship", "receive_returns"],
+        "can": ["ship", "receive_returns", *(("pickup",) if name == STORE else ())],
         **(labels if name == LABELLED and CARRIER in scenario.systems else {}),
     }
 

@@ -50,7 +50,17 @@ class Seen:
 class Crowd:
     """Acts in one thread, at seeded moments; `run` returns when the last has acted."""
 
-    def __init__(self, world: World, hub_port: int, *, orders: int, seconds: float, seed: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        hub_port: int,
+        *,
+        orders: int,
+        seconds: float,
+        seed: int,
+        placed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`placed` hears of every order of the shop, by its id there."""
         self._shop: EmulatorProcess = world.systems[SHOP]
         self._port = hub_port
         self._habits = world.scenario.habits
@@ -63,7 +73,7 @@ class Crowd:
         self._last_body = b"{}"
         self._shares = {row.name: row.share for row in channels_of(world.scenario)}
         self.channels = open_channels(
-            world.systems, world.shelf, self._habits, self._random, self._soon, copy=self._copy
+            world.systems, world.shelf, self._habits, self._random, self._soon, copy=self._copy, placed=placed
         )
         self.seen = Seen()
 

@@ -12,12 +12,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.desk import PaidBack
 from tests.chaos.systems import CARRIER, CRM, EDI, ERP, MAIL, MARKET, PAYMENT, SHOP, WMS
 
 Entry = tuple[str, str, str, dict[str, Any]]
 """(at, key, subject, data)"""
 
 ZERO = Decimal(0)
+TRANSFER = "T-"
+"""How the numbers of the hub's own orders begin that move goods between locations: no buyer, no carrier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,10 @@ class Truth:
     """Order number -> units that came back to a location."""
     stock: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
+    touched_here: set[str] = field(default_factory=set)
+    """Ids of orders of the shop that people here changed, or tried to."""
+    paid_back: list[PaidBack] = field(default_factory=list)
+    """What people here were told to be given back."""
 
     def of(self, system: str, kind: str) -> list[Entry]:
         return self.entries.get((system, kind), [])
@@ -134,7 +141,7 @@ def _read_shop(truth: Truth, state: Mapping[str, str]) -> None:
                 order["name"],
                 total,
                 tuple((line["sku"], line["current_quantity"]) for line in order["line_items"]),
-                frozenset(str(one["tracking_number"]) for one in order["fulfillments"]),
+                frozenset(str(one["tracking_number"]) for one in order["fulfillments"] if one["tracking_number"]),
                 str(order["customer"]["id"]),
                 cancelled=cancelled,
                 touched=bool(order["refunds"]) or cancelled or current != total,
@@ -212,7 +219,8 @@ def _read_warehouse(truth: Truth, state: Mapping[str, str]) -> None:
     for event in _states(state, "event|"):
         if event["type"] == "return.inspected":
             said = event["data"]
-            truth.returned[said["order"]] += sum(int(line["quantity"]) for line in said["lines"])
+            named = said.get("order") or str(said["return"]).rpartition("-RT")[0]  # our numbers begin with the order's
+            truth.returned[named] += sum(int(line["quantity"]) for line in said["lines"])
         if event["type"] == "shipment.created":
             said = event["data"]
             truth.parcels += [
@@ -223,6 +231,7 @@ def _read_warehouse(truth: Truth, state: Mapping[str, str]) -> None:
                     str(package.get("tracking_number", "")),
                 )
                 for package in said["packages"]
+                if not numbers[said["reference"]].startswith(TRANSFER)
             ]
 
 

@@ -42,6 +42,8 @@ class Measured:
     forged_accepted: int
     server_errors: int
     deliveries: Mapping[str, int]
+    desk: Mapping[str, int]
+    """What people here were answered: deed and status -> how often."""
     integrity: str
 
 
@@ -138,6 +140,7 @@ def report_of(findings: Findings, measured: Measured) -> dict[str, Any]:
         "forged": measured.forged,
         "corrupt": measured.corrupt,
         "deliveries": dict(measured.deliveries),
+        "desk": dict(measured.desk),
         "promises": promises,
         "minima": minima,
         "findings": {

@@ -20,15 +20,19 @@ from tests.chaos.books import Books
 from tests.chaos.configuration import environment, write_configuration
 from tests.chaos.crowd import Crowd
 from tests.chaos.database import count, database_url, integrity, looking
+from tests.chaos.desk import Desk
 from tests.chaos.fleet import Blows, Fleet, UpProbe, rampage
 from tests.chaos.ledgers import read_truth
 from tests.chaos.people import People
 from tests.chaos.report import Measured, report_of
-from tests.chaos.scenario import AMBIGUOUS, Scenario
+from tests.chaos.scenario import AMBIGUOUS, STORE, Scenario
 from tests.chaos.shelf import fill_shelf
+from tests.chaos.systems import PAYMENT
 from tests.chaos.world import World
 
 START_SECONDS = 60.0
+DESK_SECONDS = 60.0
+"""How long people may take to finish what they began when nothing is killed any more."""
 STEADY_LOOKS = 3
 HARD_SHARE = 0.02
 HARD_PART = 1 / 8
@@ -90,6 +94,12 @@ class _Run:
             orders=options.orders,
             seconds=options.seconds * 0.9,
             seed=options.seed,
+            placed=self._placed,
+        )
+        self.desk = (
+            Desk(folder / "config", self.home, environment(), self.fleet.port, scenario.habits, options.seed)
+            if PAYMENT in scenario.systems
+            else None
         )
         self.people = People(self.world)
         self.quiet_since: dt.datetime | None = None
@@ -110,6 +120,8 @@ class _Run:
     def _open_shop(self) -> None:
         """Start, let the warehouse count, and wait until the channels show what the hub says of every article."""
         self.fleet.start()
+        if self.desk is not None:
+            self.desk.open()
         self.world.point_at(self.fleet.url)
         self.world.stock_up()
         self.world.count_stock()
@@ -125,6 +137,10 @@ class _Run:
         self.say(f"{options.orders} orders in {options.seconds:g} s, {self.scenario.note}")
         self.world.unleash()
         threads = [threading.Thread(target=self.crowd.run, args=(stop,), name="crowd")]
+        desk, closing = None, threading.Event()
+        if self.desk is not None:
+            desk = threading.Thread(target=self.desk.run, args=(closing,), name="desk")
+            desk.start()
         if self.scenario.monkey.kills:
             arguments = (self.fleet, self.scenario.monkey, self.blows, stop, random.Random(options.seed))
             threads.append(threading.Thread(target=rampage, args=arguments, name="monkey"))
@@ -141,8 +157,25 @@ class _Run:
             if not member.process.alive:
                 member.start()
                 member.await_ready()
+        closing.set()
+        if desk is not None:
+            desk.join(DESK_SECONDS)
         self.say(f"quiet after {self.blows.kills} kills and {self.blows.stops} stops, up {share:.0%}")
         return share
+
+    def _placed(self, order: str) -> None:
+        if self.desk is not None:
+            self.desk.order_placed(order, self.shelf)
+
+    def _bring_what_was_asked_back(self) -> int:
+        """Buyers who asked bring their goods, worn."""
+        expected = self.desk.said.expected if self.desk is not None else []
+        count = len(expected)
+        while expected:
+            number, sku = expected.pop()
+            goods = {"sku": sku, "quantity": "1", "grade": "B", "disposition": "quarantine"}
+            self.world.wms.control("return_goods", {"warehouse": STORE, "return": number, "lines": [goods]})
+        return count
 
     def _settle(self) -> tuple[float, list[str]]:
         """Seconds until nothing is under way, and what still is when the time is over."""
@@ -154,7 +187,7 @@ class _Run:
         steady, told = 0, ""
         found: list[str] = []
         while time.monotonic() - started < self.settle_seconds:
-            came = self.crowd.bring_back()
+            came = self.crowd.bring_back() + self._bring_what_was_asked_back()
             time.sleep(0.5)
             looked = dt.datetime.now(dt.UTC)
             with looking(self.address, self._home()) as connection:
@@ -193,6 +226,8 @@ class _Run:
         self.fleet.stop()
         self.world.close()
         truth = read_truth(self.folder, self.scenario.systems)
+        if self.desk is not None:
+            truth.touched_here, truth.paid_back = self.desk.said.touched, self.desk.said.paid_back
         with looking(self.address, self._home()) as connection:
             books = Books(truth, connection, self.shelf, self.quiet_since)
             findings = audit(books, self.scenario.systems)
@@ -221,6 +256,7 @@ class _Run:
                 forged_accepted=seen.forged_accepted,
                 server_errors=seen.server_errors,
                 deliveries=deliveries,
+                desk=dict(sorted(self.desk.said.answers.items())) if self.desk is not None else {},
                 integrity=integrity(self.address, self._home()),
             ),
         )

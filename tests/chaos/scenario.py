@@ -18,6 +18,8 @@ SETTLE_SECONDS = 4
 """What the connections declare: above late commit plus lookup lag, or no lookup could ever be believed."""
 
 LOCATIONS = ("east", "west", "north")
+STORE = LOCATIONS[-1]
+"""Where buyers of the shop collect, in runs with a payment provider."""
 SPINE = ("shop", "wms", "erp")
 EVERYTHING = ("shop", "market", "edi", "wms", "erp", "crm", "carrier", "payment", "mail")
 
@@ -54,6 +56,12 @@ class Habits:
     refunds: float = 0.03
     returns: float = 0.08
     """Goods that come back unannounced, where the hub handles the money."""
+    pickups: float = 0.12
+    """Orders of the shop that are collected at the store, where the hub handles the money."""
+    no_shows: float = 0.3
+    """Of those, whose buyers never come."""
+    desk: float = 0.15
+    """Orders of the shop about which people here do something, where the hub handles the money."""
     copies: float = 0.05
     """The order's present state again under a new delivery id."""
     bad_signatures: float = 0.03

@@ -71,6 +71,11 @@ def _lookback(scenario: Scenario) -> int:
     return 0 if scenario.deaf else LOOKBACK_SECONDS
 
 
+def _hub_pays(scenario: Scenario) -> bool:
+    """The hub handles the shop's money: people here and at the store change orders too."""
+    return PAYMENT in scenario.systems
+
+
 def _all_skus(shelf: Shelf) -> str:
     return ",".join((*shelf.guarded, *shelf.late))
 
@@ -80,6 +85,7 @@ def _all_skus(shelf: Shelf) -> str:
 
 def _shop(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
     poll = {"every": POLLED_ONLY_EVERY if scenario.deaf else POLL_EVERY}
+    told = {name: _lookup() for name in ("push_cancellation", "push_order_status")} if _hub_pays(scenario) else {}
     return {
         "connector": "shopify",
         "config": {
@@ -95,7 +101,7 @@ def _shop(scenario: Scenario, emulator: EmulatorProcess) -> dict[str, Any]:
             "orders": {"start_from": "always", "push": True, "poll": poll},
             "refunds": {"push": True, "poll": poll},
         },
-        "effects_out": {"push_shipment": _lookup(), "push_inventory": {}},
+        "effects_out": {"push_shipment": _lookup(), "push_inventory": {}, **told},
     }
 
 

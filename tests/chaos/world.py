@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from hub.demo.processes import EmulatorProcess
-from tests.chaos.scenario import LOCATIONS, LOOKUP_LAG_SECONDS, Scenario
+from tests.chaos.scenario import LOCATIONS, LOOKUP_LAG_SECONDS, STORE, Scenario
 from tests.chaos.shelf import Shelf
 from tests.chaos.systems import CARRIER, LABELLED, SHOP, WMS, System, systems_of
 
@@ -88,10 +88,12 @@ class World:
             self.wms.control("behave", {"match": {"sku": sku}, "mode": "auto"})
 
     def bring_goods(self, units: int) -> None:
-        """What waits for goods gets them: `units` more of every article at the first location, and a new count."""
+        """What waits for goods gets them: `units` more of every article at the first location and, for what is to be
+        collected, at the store; and a new count."""
         there = {(row["warehouse"], row["sku"]): int(row["quantity"]) for row in self.wms.control("stock")["rows"]}
         rows = [
-            {"warehouse": LOCATIONS[0], "sku": sku, "quantity": str(there.get((LOCATIONS[0], sku), 0) + units)}
+            {"warehouse": place, "sku": sku, "quantity": str(there.get((place, sku), 0) + units)}
+            for place in (LOCATIONS[0], STORE)
             for sku in (*self.shelf.guarded, *self.shelf.late)
         ]
         self.wms.control("set_stock", {"rows": rows})

@@ -374,3 +374,23 @@ def test_three_shipments_are_charged_in_whole_minor_units_that_add_up(
         for name in ("goods", "shipping", "tax", "discounts", "amount"):
             amount = D(invoice.record[name])
             assert amount == round_to_minor(amount, currency)
+
+
+def test_a_total_that_is_lowered_and_raised_again_is_shown_to_a_person() -> None:
+    """The lower total was credited at once; nothing can be invoiced again for goods that have left."""
+    bench = shop()
+    bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
+    bench.run()
+    leave(bench, 3)
+    answered(bench)
+    for minute, units in ((1, 1), (2, 3)):
+        version = f"2026-11-02T10:0{minute}:00.000000Z"
+        bench.order(order_record(("L1", "TEE", units), source_version=version, payments=[card("30")]))
+        bench.later(minutes=1)
+        bench.run()
+    assert [one.record["amount"] for one in bench.sent("post_credit_note")] == ["20"]
+    assert bench.raised() == ["credited_too_much"]
+    last = order_record(("L1", "TEE", 1), source_version="2026-11-02T10:03:00.000000Z", payments=[card("30")])
+    decision = bench.order(last)
+    assert [clear.cause_key.split("/")[0] for clear in decision.clears] == ["credited-too-much"]
+    assert len(bench.sent("post_credit_note")) == 1

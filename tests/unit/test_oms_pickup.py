@@ -115,6 +115,14 @@ def test_ready_is_told_to_buyer_and_channel_once_everything_stands_ready() -> No
     assert on_hand(bench, "store-14") == (10, 2)
 
 
+def test_a_buyer_is_written_of_what_stands_ready_and_not_of_what_is_still_to_come() -> None:
+    bench = bench_of()
+    ordered(bench, 11)
+    report(bench, "ready_for_pickup")
+    (mail,) = bench.sent("notify")
+    assert [line["quantity"] for line in mail.record["lines"]] == ["10"]
+
+
 def test_what_is_left_is_ready_once_the_rest_turns_out_short_or_is_given_up() -> None:
     bench = bench_of()
     ordered(bench, 3)

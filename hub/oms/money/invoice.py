@@ -16,7 +16,7 @@ from hub.oms.desk.load import Case
 from hub.oms.money import pay
 from hub.oms.money.credit import credit_what_went_back
 from hub.oms.money.pay import manages_money
-from hub.oms.money.posting import credit_what_is_less
+from hub.oms.money.posting import CREDITED_AS_LESS, credit_what_is_less
 from hub.oms.money.whole import present_total, taken_off, value_of_units, whole_of
 from hub.oms.telling.channel_invoice import tell_invoice, tells_invoices
 from hub.oms.telling.outgoing import post_invoice
@@ -126,6 +126,8 @@ def tell_if_invoiced_above_total(case: Case) -> None:
     # A present total that refunds have lowered is news only for those who can be told of credit notes.
     stated = present_total(order) if case.rules.takers.get("post_credit_note") else order.total
     total = None if stated is None else stated + edits_effect(order).amount + taken_off(order)
+    if stated is not None:
+        _tell_if_credited_too_much(case, invoiced - stated - edits_effect(order).amount)
     if total is None or invoiced <= total:
         case.forget([cause_key], "the total covers it")
         return
@@ -140,5 +142,23 @@ def tell_if_invoiced_above_total(case: Case) -> None:
         f"{money_text(invoiced, order.currency)} were invoiced for what has left; the order's total is now"
         f" {money_text(total, order.currency)}.",
         "Credit the difference in the ERP, or have the total corrected at the channel.",
+        f"hub orders show {order.id}",
+    )
+
+
+def _tell_if_credited_too_much(case: Case, less: Decimal) -> None:
+    """The source lowered its total, which was credited, and raised it again: `less` is what it is below the invoices
+    now. An invoice for it can only be made by people: the goods left long ago."""
+    order, cause_key = case.order, f"credited-too-much/{case.order.id}"
+    beyond = Decimal(order.facts.get(CREDITED_AS_LESS, "0")) - max(less, ZERO)
+    if beyond <= 0:
+        case.forget([cause_key], "the total is as low as was credited")
+        return
+    case.raise_exception(
+        cause_key,
+        "credited_too_much",
+        "A lowered total was credited, and is raised again",
+        f"{money_text(beyond, order.currency)} were credited for it beyond what the total is lower now.",
+        "Invoice the difference in the ERP, or have the total corrected at the channel.",
         f"hub orders show {order.id}",
     )

@@ -100,13 +100,18 @@ def _order_first(case: Case, destination: str) -> tuple[str, ...]:
     return (f"{destination}/submit_order/{order_key(case)}",) if known else ()
 
 
+CREDITED_AS_LESS = "credited_as_less"
+"""Order fact: what of the credit notes was for nothing but a lowered total."""
+
+
 def credit_what_is_less(case: Case, amount: Decimal) -> None:
     """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
     order, total = case.order, present_total(case.order)
     assert total is not None
     before = total + taken_off(order) + amount
     post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
-    order.facts = {**order.facts, BEFORE: decimal_text(before)}
+    less = Decimal(order.facts.get(CREDITED_AS_LESS, "0")) + amount
+    order.facts = {**order.facts, BEFORE: decimal_text(before), CREDITED_AS_LESS: decimal_text(less)}
 
 
 def _count(case: Case, key: str, amount: Decimal, currency: str, told: Sequence[str]) -> None:

@@ -35,7 +35,9 @@ def _lost(books: Books) -> Iterator[Finding]:
         taken_back = order.id in cancelled or ("cancel_order", order.id) in books.excused
         if order.status == "cancelled" and order.id in posted and not taken_back:
             yield "lost", f"order {order.id} is cancelled and the ERP was never told"
-    for row in books.select("SELECT id, order_id FROM shipments"):
+    for row in books.select(
+        "SELECT s.id, s.order_id FROM shipments s JOIN orders o ON o.id = s.order_id WHERE o.order_type <> 'transfer'"
+    ):
         if row.id not in invoiced and ("post_invoice", row.order_id) not in books.excused:
             yield "lost", f"shipment {row.id} of order {row.order_id} has no invoice in the ERP"
 
@@ -57,7 +59,7 @@ def _totals(books: Books) -> Iterator[Finding]:
         invoiced[subject] += Decimal(str(data["amount"]))
     for key, sold in books.truth.orders.items():
         hub = books.orders.get(key)
-        if hub is None or sold.touched or hub.id not in told:
+        if hub is None or sold.touched or sold.id in books.truth.touched_here or hub.id not in told:
             continue
         costs = f"order {sold.name} costs {sold.total} at the {sold.channel}"
         if told[hub.id] != sold.total:

@@ -21,6 +21,8 @@ def check(books: Books) -> Iterator[Finding]:
     taken, back = _sums(books, "capture"), _sums(books, "refund")
     yield from _ledgers(books, taken, back)
     yield from _charged(books, taken, back)
+    yield from _booked(books, taken, back)
+    yield from _paid_back(books)
 
 
 def _sums(books: Books, kind: str) -> dict[str, Decimal]:
@@ -70,10 +72,49 @@ def _charged(books: Books, taken: dict[str, Decimal], back: dict[str, Decimal]) 
             continue
         if ("refund", hub.id) in books.excused or ("post_credit_note", hub.id) in books.excused:
             continue
-        if hub.status == "closed" and not order.touched and kept[hub.id] != order.total - owed[hub.id]:
+        untouched = not order.touched and order.id not in books.truth.touched_here
+        if hub.status == "closed" and untouched and kept[hub.id] != order.total - owed[hub.id]:
             yield (
                 "ledger_difference",
                 f"order {order.name} costs {order.total} less {owed[hub.id]} owed back, {kept[hub.id]} are kept",
             )
         if hub.status == "cancelled" and kept[hub.id]:
             yield "ledger_difference", f"{kept[hub.id]} are kept for {order.name}, which was cancelled"
+
+
+def _booked(books: Books, taken: dict[str, Decimal], back: dict[str, Decimal]) -> Iterator[Finding]:
+    """Whoever changed what: of an order of the shop that is over and that nobody has to look at, the provider keeps
+    what the ERP's invoices say, less its credit notes."""
+    booked: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for kind, sign in (("invoice", 1), ("credit_note", -1)):
+        for _, _, order_id, data in books.truth.of(ERP, kind):
+            booked[order_id] += sign * Decimal(str(data["amount"]))
+    kept: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for row in books.select("SELECT external_id, order_id FROM payments WHERE managed_by = 'hub'"):
+        kept[row.order_id] += taken[row.external_id] - back[row.external_id]
+    for order in books.at(SHOP):
+        waits = any((call, order.id) in books.excused for call in (*MONEY, "post_invoice", "post_credit_note"))
+        if order.status not in ("closed", "cancelled") or waits or books.told.get(order.id):
+            continue
+        if kept[order.id] != booked[order.id]:
+            words = f"{kept[order.id]} are kept for {order.external_id}, {booked[order.id]} invoiced and not credited"
+            yield "ledger_difference", words
+
+
+def _paid_back(books: Books) -> Iterator[Finding]:
+    """What people here were told to be given back was given back once; no two of these amounts are the same."""
+    for asked in books.truth.paid_back:
+        hub = books.orders.get((SHOP, asked.order))
+        if hub is None or ("refund", hub.id) in books.excused or books.told.get(hub.id):
+            continue
+        payments = {row.external_id for row in books.select(_PAYMENTS_OF.format(id=hub.id))}
+        times = sum(
+            1
+            for _, _, payment, data in books.truth.of(PAYMENT, "refund")
+            if payment in payments and Decimal(str(data["amount"])) == asked.amount
+        )
+        if times != 1:
+            yield "lost" if not times else "duplicate_effects", f"{asked} was given back {times} times"
+
+
+_PAYMENTS_OF = "SELECT external_id FROM payments WHERE order_id = '{id}'"
