@@ -140,3 +140,14 @@ def furnished(floor: Floor, states: Mapping[str, str], of_deliveries: Mapping[st
     odd = shop_order(9, currency=None)
     floor.act("ingest", connection=SHOP, files=[str(floor.service.site.write(f"{quote('<b>')}.json", odd))])
     floor.act("ingest", connection=SHOP, files=[str(floor.service.site.write("broken.json", b"<script>alert(2)"))])
+
+
+def handed_over(floor: Floor) -> str:
+    """An order of two whose buyer has it."""
+    floor.act("import.items", file=str(floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
+    floor.act("inventory.adjust", sku="SKU-001", location="store-14", delta="9", reason="counted")
+    order = floor.order("PICK-2", method="pickup", pickup_location="store-14")
+    floor.hub.engine.run_until_idle(30)
+    (work,) = floor.rows("fulfilment_orders", order_id=order)
+    floor.act("work.report", fulfilment_order=work["id"], status="handed_over")
+    return order

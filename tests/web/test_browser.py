@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.floor import Floor
+from tests.web.floor import Floor, handed_over
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -135,3 +135,31 @@ def test_the_keyboard_reaches_the_search_and_skips_the_menu(browser: Any, floor:
     seen.look("/orders")
     seen.page.keyboard.press("Tab")
     assert seen.page.evaluate("document.activeElement.className") == "skip"
+
+
+def test_a_return_is_asked_for_with_the_keyboard_alone(browser: Any, own_floor: Floor) -> None:
+    order = handed_over(own_floor)
+    seen = Seen(browser, own_floor)
+    seen.look("/orders")
+    keys = seen.page.keyboard
+    keys.press("/")
+    keys.type("PICK-2")
+    keys.press("Enter")
+    seen.page.wait_for_url(f"{own_floor.url}/orders/{order}")
+    focus = "[document.activeElement.textContent.trim(), getComputedStyle(document.activeElement).outlineStyle]"
+    for _ in range(60):
+        keys.press("Tab")
+        words, outline = seen.page.evaluate(focus)
+        assert outline == "solid", f"where the focus is must be seen: {words}"
+        if words == "Goods come back":
+            break
+    for key in ("Enter", "Tab"):
+        keys.press(key)
+    keys.type("1")
+    for key in ("Tab", "Tab"):
+        keys.press(key)
+    keys.type("too small")
+    keys.press("Enter")
+    seen.page.wait_for_selector("[role=status]")
+    assert "is approved" in seen.page.locator("[role=status]").inner_text()
+    assert seen.complaints == []

@@ -11,7 +11,7 @@ import pytest
 from hub.domain.writeset import WriteSet
 from hub.web.pages import ROUTES
 from tests.cli.site import SHOP
-from tests.web.floor import HOSTILE, Floor, Visitor
+from tests.web.floor import HOSTILE, Floor, Visitor, handed_over
 
 
 def said(text: str) -> str:
@@ -274,17 +274,6 @@ def test_a_store_works_on_its_page_until_the_buyer_has_it(own_floor: Floor) -> N
     visitor.press(page, action, status="handed_over", proof="code 4411")
     assert own_floor.rows("orders", id=order)[0]["status"] == "closed"
     assert "blue car" not in visitor.page(page)
-
-
-def handed_over(floor: Floor) -> str:
-    """An order of two whose buyer has it."""
-    floor.act("import.items", file=str(floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
-    floor.act("inventory.adjust", sku="SKU-001", location="store-14", delta="9", reason="counted")
-    order = floor.order("PICK-2", method="pickup", pickup_location="store-14")
-    floor.hub.engine.run_until_idle(30)
-    (work,) = floor.rows("fulfilment_orders", order_id=order)
-    floor.act("work.report", fulfilment_order=work["id"], status="handed_over")
-    return order
 
 
 def test_a_return_goes_its_whole_way_on_pages(own_floor: Floor) -> None:
