@@ -453,3 +453,25 @@ def test_a_second_edit_of_a_line_whose_first_still_waits_counts_from_before_the_
     bench.order(order_record(("L1", "TEE", 3), note="again", source_version="2026-11-02T10:00:00.000000Z"))
     bench.run()
     assert bench.lines()["L1"]["released"] == D(released), "nothing more is wanted of it than was said last"
+
+
+@pytest.mark.parametrize(
+    ("stated", "effect", "raised"),
+    [(3, "-20.00", False), (5, "-40.00", True), (2, "-10.00", True), (1, "0", False)],
+)
+def test_what_the_channel_states_while_an_edit_waits_is_held_against_it(stated: int, effect: str, raised: bool) -> None:
+    bench = Bench(rules(location("east")))
+    bench.stock("TEE", "east", 9)
+    bench.order(order_record(("L1", "TEE", 3)))
+    bench.run()
+    bench.send()
+    bench.act(edit_order, "ann", "less", Edit(lines=[LineEdit("1", D(1))]))
+    bench.order(order_record(("L1", "TEE", stated), note="x", source_version="2026-11-02T10:00:00.000000Z"))
+    bench.run()
+    assert ("conflicting_edit" in bench.raised()) is raised
+    for asked in bench.sent("cancel_fulfilment_request"):
+        bench.reply(asked, accepted=True)
+    bench.run()
+    assert bench.lines()["L1"]["released"] == D(1)
+    (change,) = bench.store.rows("changes", {"asked_by": "ann"})
+    assert (change["state"], change["price_effect"]) == ("accepted", D(effect)), "so that what it comes to is one unit"

@@ -40,7 +40,8 @@ class Change:
     """A change that is being decided. `lines`: line id -> (quantity wanted before, wanted by it). `requests`: cancel
     requests by which goods come back for another address. `overlays`: decided here, over what the channel states.
     `answer`: what the channel asked, where it is to hear what became of it (hub.oms.telling.change_response);
-    `problems`: what of that was declined at once. `overtaken`: a line was changed again before this was answered."""
+    `problems`: what of that was declined at once. `overtaken`: a line was changed again before this was answered.
+    `stated`: line id -> what its channel wanted of it when the change was asked for, of one that waits."""
 
     id: str
     lines: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Change:
     answer: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     overtaken: bool = False
+    stated: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -121,6 +123,10 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
         line = order.line(line_id)
         if line is None or not change.overlays:
             continue
+        edit = edits.setdefault(line_id, {})
+        said = change.stated.get(line_id, line.wanted)
+        if said != line.wanted and not edit.get("effects"):
+            before = line.wanted  # the channel has moved meanwhile, and its total with it
         final = wanted + found.kept.get(line_id, ZERO)
         if found.state is ChangeState.DECLINED:
             final = before
@@ -131,8 +137,7 @@ def settle(case: Case, change: Change, found: Outcome) -> Effect:
         effect = _effect(case, line, final - before)
         whole += effect
         beyond += _effect(case, line, max(final, known) - max(before, known))
-        edit = edits.setdefault(line_id, {})
-        edit |= {"was": "" if line.added_here else decimal_text(line.wanted), "by": change.by}
+        edit |= {"was": "" if line.added_here else decimal_text(said), "by": change.by}
         if effect.amount:
             edit["effects"] = {**edit.get("effects", {}), change.id: [str(effect.amount), str(effect.tax)]}
         if not line.added_here and final == line.wanted:
@@ -220,9 +225,16 @@ def fingerprint_of(address: Mapping[str, Any]) -> str:
 
 
 def keep_open(case: Case, change: Change) -> None:
-    """Remember a change until the locations have answered."""
+    """Remember a change until the locations have answered; what its channel states meanwhile is held against it."""
+    edits = dict(case.order.facts.get("edits", {}))
+    for line_id in change.lines if change.overlays else ():
+        line = case.order.line(line_id)
+        if line is not None and not line.added_here and line_id not in change.stated:
+            change.stated[line_id] = line.wanted
+            edits[line_id] = {**edits.get(line_id, {}), "was": decimal_text(line.wanted), "by": change.by}
     waiting = case.order.facts.get(OPEN, {})
-    case.order.facts = {**case.order.facts, OPEN: {**waiting, change.id: _to_json(change)}}
+    facts = {**case.order.facts, OPEN: {**waiting, change.id: _to_json(change)}}
+    case.order.facts = {**facts, "edits": edits} if edits else facts
 
 
 def overtake(case: Case, line: OrderLine) -> Decimal | None:
@@ -290,11 +302,13 @@ def _to_json(change: Change) -> dict[str, Any]:
     lines = {line: [decimal_text(before), decimal_text(to)] for line, (before, to) in change.lines.items()}
     kept = {"lines": lines, "requests": change.requests, "by": change.by, "overlays": change.overlays}
     beside = {"answer": change.answer, "problems": change.problems, "overtaken": change.overtaken}
+    beside["stated"] = {line: decimal_text(units) for line, units in change.stated.items()}
     return {**kept, **{name: value for name, value in beside.items() if value}}
 
 
 def _from_json(change_id: str, kept: Mapping[str, Any]) -> Change:
     lines = {line: (Decimal(before), Decimal(to)) for line, (before, to) in kept["lines"].items()}
     answer, problems = dict(kept.get("answer", {})), list(kept.get("problems", ()))
-    beside = (answer, problems, bool(kept.get("overtaken")))
+    stated = {line: Decimal(units) for line, units in kept.get("stated", {}).items()}
+    beside = (answer, problems, bool(kept.get("overtaken")), stated)
     return Change(change_id, lines, list(kept["requests"]), kept["by"], kept["overlays"], *beside)

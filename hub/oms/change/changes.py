@@ -285,6 +285,8 @@ def _as_channel(case: Case, change: Change) -> list[str]:
             case.contacts[ASKED_ADDRESS] = case.contacts[STATED_ADDRESS]
             continue
         before = line.wish if line is not None else ZERO
+        if line is not None:
+            overtake(case, line)
         drop_edit(case, name)
         if line is not None:
             change.lines[line.id] = (before, line.wanted)
