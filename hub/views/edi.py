@@ -115,7 +115,7 @@ def _received_one(connection: Connection, row: dict[str, Any]) -> dict[str, Any]
         "partner": row["sender"],
         "control": row["control"],
         "group": None,
-        "documents": f"{row['sets']} sets",
+        "documents": f"{row['sets']} set{'' if row['sets'] == 1 else 's'}",
         "state": "acknowledged" if acknowledged and set(acknowledged) == {"acknowledged"} else "",
         "answer": "",
         "at": row["received_at"],

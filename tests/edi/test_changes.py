@@ -14,8 +14,8 @@ DIFFERENCES = PARTNER + "change_quantities: difference\n"
 
 
 @pytest.fixture
-def site(tmp_path: Path, store: SqlStore, clock: SettableClock) -> PartnerSite:
-    return PartnerSite(tmp_path, store, clock)
+def site(tmp_path: Path, one_store: SqlStore, clock: SettableClock) -> PartnerSite:
+    return PartnerSite(tmp_path, one_store, clock)
 
 
 def change(*lines: str, number: str = "PO-1", purpose: str = "04", sequence: str = "", control: str = "2") -> str:
@@ -64,9 +64,9 @@ def test_a_change_is_made_and_answered_line_by_line(site: PartnerSite) -> None:
 
 
 def test_the_same_change_in_another_interchange_is_made_and_answered_once(
-    tmp_path: Path, store: SqlStore, clock: SettableClock
+    tmp_path: Path, one_store: SqlStore, clock: SettableClock
 ) -> None:
-    site = PartnerSite(tmp_path, store, clock, DIFFERENCES)
+    site = PartnerSite(tmp_path, one_store, clock, DIFFERENCES)
     site.feed(interchange(purchase_order()))
     site.feed(change("1*QI*2**EA", sequence="1", control="2"))
     assert [item["status"] for item in site.feed(change("1*QI*2**EA", sequence="1", control="3"))] == ["duplicate"]

@@ -22,8 +22,8 @@ country: DE
 
 
 @pytest.fixture
-def site(tmp_path: Path, store: SqlStore, clock: SettableClock) -> PartnerSite:
-    return PartnerSite(tmp_path, store, clock, PARTNER, more=", order_response: {}")
+def site(tmp_path: Path, one_store: SqlStore, clock: SettableClock) -> PartnerSite:
+    return PartnerSite(tmp_path, one_store, clock, PARTNER, more=", order_response: {}")
 
 
 def interchange(*messages: str, control: str = "4711", una: str = "") -> str:

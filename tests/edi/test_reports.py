@@ -15,9 +15,9 @@ def asking(text: str) -> str:
 
 
 def test_a_ta1_is_sent_where_the_interchange_asks_for_one(
-    tmp_path: Path, store: SqlStore, clock: SettableClock
+    tmp_path: Path, one_store: SqlStore, clock: SettableClock
 ) -> None:
-    site = PartnerSite(tmp_path, store, clock)
+    site = PartnerSite(tmp_path, one_store, clock)
     site.feed(interchange(purchase_order()))
     assert site.send() == ["997-000000001.x12"]
     site.feed(asking(interchange(purchase_order("PO-2"), control="000000012", ge="2")))
@@ -34,8 +34,8 @@ def test_a_ta1_is_sent_where_the_interchange_asks_for_one(
     assert len(site.send()) == 3
 
 
-def test_a_999_is_sent_to_who_wants_one(tmp_path: Path, store: SqlStore, clock: SettableClock) -> None:
-    site = PartnerSite(tmp_path, store, clock, PARTNER + 'acknowledge: { document: "999", interchanges: never }\n')
+def test_a_999_is_sent_to_who_wants_one(tmp_path: Path, one_store: SqlStore, clock: SettableClock) -> None:
+    site = PartnerSite(tmp_path, one_store, clock, PARTNER + 'acknowledge: { document: "999", interchanges: never }\n')
     site.feed(asking(interchange(purchase_order(), purchase_order("", control="0002"))))
     assert site.send() == ["999-000000001.x12"]
     lines = (site.out / "999-000000001.x12").read_text().replace("~", "").splitlines()
@@ -52,8 +52,8 @@ def test_a_999_is_sent_to_who_wants_one(tmp_path: Path, store: SqlStore, clock: 
     ]
 
 
-def test_a_ta1_of_the_partner_refuses_what_was_sent(tmp_path: Path, store: SqlStore, clock: SettableClock) -> None:
-    site = PartnerSite(tmp_path, store, clock)
+def test_a_ta1_of_the_partner_refuses_what_was_sent(tmp_path: Path, one_store: SqlStore, clock: SettableClock) -> None:
+    site = PartnerSite(tmp_path, one_store, clock)
     site.ship("P1", "P2")
     site.send()
     head = interchange(control="000000099").split("GS*")[0]

@@ -73,10 +73,10 @@ def test_what_was_refused_is_written_anew_under_another_number(site: ReadSite) -
 
 def test_what_came_is_listed_with_whether_it_was_acknowledged(site: ReadSite) -> None:
     site.feed(interchange(purchase_order()))
-    assert listed(site, direction="received") == [("000000011", "1 sets", "", "")]
+    assert listed(site, direction="received") == [("000000011", "1 set", "", "")]
     site.send()
     assert listed(site, direction="received", control="12") == []
-    assert listed(site, direction="received", control="11") == [("000000011", "1 sets", "acknowledged", "")]
+    assert listed(site, direction="received", control="11") == [("000000011", "1 set", "acknowledged", "")]
 
 
 @pytest.mark.parametrize(

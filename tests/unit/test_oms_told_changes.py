@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.domain.writeset import Update, WriteSet
 from hub.mapping.library import MappingLibrary, shipped_folder
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
@@ -169,6 +170,35 @@ def test_a_change_after_release_is_answered_when_the_location_has() -> None:
         ("declined", None),
     ]
     assert "6 of line 1 cannot be taken back any more" in answer["why"]
+
+
+def test_a_change_after_shipment_is_declined_as_far_as_goods_have_left() -> None:
+    bench = bench_of(("1", "MUG", 10), ("2", "CAP", 4), grace_seconds=0)
+    bench.run("confirm")
+    bench.send()
+    (work,) = bench.sent("send_fulfilment_request")
+    notice = {
+        "fact_key": "s-1",
+        "external_id": "s-1",
+        "fulfilment_order": work.record["fulfilment_order"],
+        "shipped_at": "2026-11-02T12:00:00Z",
+        "packages": [{"package": "1", "lines": [{"line": bench.line_id("1"), "sku": "MUG", "quantity": "10"}]}],
+    }
+    bench.fact("shipments", notice, connection="wms-east")
+    tell(bench, "1*QD*3**EA", "2*QI*6**EA")
+    (answer,) = answers(bench)
+    assert (answer["verdict"], answer["why"]) == ("accepted_in_part", "7 of line 1 cannot be taken back any more")
+    assert [(line["verdict"], line["quantity"], line["open"]) for line in answer["lines"]] == [
+        ("declined", "10", "0"),
+        ("accepted", "6", "6"),
+    ]
+
+
+def test_a_change_that_does_not_say_whose_number_it_means_is_of_the_only_one() -> None:
+    bench = bench_of(("1", "MUG", 10))
+    bench.store.apply(WriteSet([Update("orders", {"external_id": "4507"}, {"scope": "BIGBOX/2026"})]))
+    tell(bench, "1*QD*3**EA")
+    assert wanted(bench) == {"1": 3}
 
 
 def test_a_change_of_a_cancelled_order_is_declined_and_its_cancellation_accepted() -> None:
