@@ -41,12 +41,13 @@ def list_(place: Place, order: str | None, state: str | None, after: str | None,
         ("authorised", "AUTHORISED"),
         ("captured", "CAPTURED"),
         ("refunded", "REFUNDED"),
+        ("store_credit", "CREDIT"),
         ("voided", "LET GO"),
         ("expires_at", "ENDS"),
         ("external_id", "EXTERNAL ID"),
         ("id", "ID"),
     )
-    amounts = ("authorised", "captured", "refunded", "voided")
+    amounts = ("authorised", "captured", "refunded", "store_credit", "voided")
     emit_table([_in_words(row, *amounts) for row in found], columns, empty="No payments.")
     if len(found) == limit:
         click.echo(f"{limit} shown; more: --after {found[-1]['id']}, or with --limit", err=True)

@@ -164,7 +164,9 @@ def inspect(
 @returns.command("settle")
 @click.argument("reference")
 @click.option("--refund", "kind", flag_value="refund", help="Money, to what it was paid with")
-@click.option("--store-credit", "kind", flag_value="store_credit", help="Credit that you issue; see --number")
+@click.option(
+    "--store-credit", "kind", flag_value="store_credit", help="Credit with us; --number where it is given already"
+)
 @click.option("--nothing", "kind", flag_value="nothing", help="Nothing, with the reason kept")
 @click.option("--line", "lines", multiple=True, metavar="LINE[=QUANTITY]", help="For these alone, arrived or not")
 @click.option("--amount", default="", help="Less than they are worth")

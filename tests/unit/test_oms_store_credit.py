@@ -127,3 +127,15 @@ def test_tenders_are_charged_and_refunded_in_their_declared_order_store_credit_a
     back = [(one.record["payment_external_id"], one.record["amount"]) for one in bench.sent("refund")]
     assert back == [("pay-1", "20"), ("gift-1", "10"), ("credit-1", "3")]
     assert balance(bench) == (D(2), D(2))
+
+
+def test_credit_that_a_person_gave_before_they_settled_the_return_is_given_at_once() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    one = requested(bench, bench.the_order()["id"])
+    lines = [{"line": "1", "quantity": "1"}]
+    given = (bench.store, bench.rules, bench.now, "ac_s", one, "store_credit", "prefers credit", lines, "", "GC-79")
+    bench.commit(return_desk.settle_return(*given))
+    assert (payment(bench)["store_credit"], payment(bench)["refunding"]) == (10, 0)
+    assert (bench.raised(), posted(bench)[1]) == ([], ["10"])

@@ -36,7 +36,7 @@ from hub.oms.desk.save import tell
 from hub.oms.desk.times import instant_text
 from hub.oms.intake.linked import also_open
 from hub.oms.money.collect_there import ask_channel_to_charge
-from hub.oms.money.store_credit import issue
+from hub.oms.money.store_credit import ISSUED, issue
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import push_refund
 
@@ -205,14 +205,16 @@ def give_back(
     lines: Quantities = (),
     purpose: Purpose = Purpose.CREDIT,
     tender: str = ORIGINAL,
+    issued: str = "",
 ) -> str | None:
-    """Give money back to the payments in their declared order, or as store credit (`tender`), once a `key`. Returns the
-    refund's id, or None where nothing is left to give back. Never more than was captured: what a capture under way may
-    still bring waits for it, what lacks then raises an exception."""
+    """Give money back to the payments in their declared order, or as store credit (`tender`), once a `key`. `issued`:
+    the number of credit that a person has given already. Returns the refund's id, or None where nothing is left to give
+    back. Never more than was captured: what a capture under way may still bring waits for it, what lacks then raises an
+    exception."""
     order, payer = case.order, payer_of(case)
     if payer is not case:
         # Lines are this order's; those of the paying order are others.
-        return give_back(payer, amount, key, reason, (), purpose, tender)
+        return give_back(payer, amount, key, reason, (), purpose, tender, issued)
     rest, key = f"{key}{REST}", _as_promised(case, key)
     refund_id = derived_id("rf", order.id, key)
     if key in _owed_back(case) or any(one.key == key or one.key.startswith(rest) for one in case.refunds):
@@ -236,9 +238,8 @@ def give_back(
             "Pay the rest another way, or correct the amount.",
             f"hub payments list --order {order.id}",
         )
-    facts: dict[str, Any] = {"reason": reason}
-    if lines:
-        facts["lines"] = [[line.id, decimal_text(units)] for line, units in lines]
+    facts: dict[str, Any] = {"reason": reason} | ({ISSUED: issued} if issued else {})
+    named = {"lines": [[line.id, decimal_text(units)] for line, units in lines]} if lines else {}
     number = 0
     for payment, part in zip(payments, parts, strict=True):
         if part <= 0:
@@ -246,8 +247,7 @@ def give_back(
         row_id = refund_id if number == 0 else derived_id("rf", refund_id, str(number))
         of = payment.id or None
         refund = Refund(row_id, order.id, of, payment.currency, part, key, purpose, case.now, tender=tender)
-        _refund(case, payment, refund, facts)
-        facts = {"reason": reason}
+        _refund(case, payment, refund, facts if number else {**facts, **named})
         number += 1
     if not number:
         return refund_id if waits else None

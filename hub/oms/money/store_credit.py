@@ -15,6 +15,8 @@ from hub.domain.payment import Refund
 from hub.oms.desk.load import Case
 
 CAPABILITY = "issue_store_credit"
+ISSUED = "issued"
+"""Of a refund: the number of credit that a person gave before they said so."""
 CUSTOMER = "customer"
 """Fact: our id of the order's customer (hub.oms.intake.customer)."""
 
@@ -22,6 +24,8 @@ CUSTOMER = "customer"
 def issue(case: Case, refund: Refund) -> None:
     """Have the credit given, once a refund."""
     order = case.order
+    if refund.facts.get(ISSUED):
+        return
     takers = case.rules.takers.get(CAPABILITY, ())
     customer = order.facts.get(CUSTOMER)
     if not takers or not customer:

@@ -31,7 +31,9 @@ from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.by_line import given_without_goods
 from hub.oms.money.pay import give_back
+from hub.oms.money.payment_answers import refund_succeeded
 from hub.oms.money.posting import post_credit_note
+from hub.oms.money.store_credit import ISSUED
 from hub.oms.money.whole import whole_of
 from hub.oms.returns.kit_returns import count_settled_kits
 from hub.oms.returns.returns import follow, policy_of
@@ -119,7 +121,12 @@ def settle(
     refund = None
     if given > 0 and kind in ("refund", STORE_CREDIT):
         tender = STORE_CREDIT if kind == STORE_CREDIT else ORIGINAL
-        refund = give_back(case, given, key, words, worth.lines, tender=tender)
+        issued = reference if tender == STORE_CREDIT else ""
+        refund = give_back(case, given, key, words, worth.lines, tender=tender, issued=issued)
+        for payer in (case, *case.linked) if issued else ():
+            for row in payer.refunds:
+                if row.key == key and row.facts.get(ISSUED):
+                    refund_succeeded(payer, row, "person", issued)
     if given > 0:
         post_credit_note(case, key, given, worth.lines, words)
     if refund:
