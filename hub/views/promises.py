@@ -142,7 +142,7 @@ PROMISES: tuple[Promise, ...] = (
         "An applied fact's key is remembered for ever, so that it cannot be applied twice",
         "SELECT m.id AS subject, 'applied, but its key is not remembered' AS detail FROM messages m"
         " WHERE m.kind = 'fact' AND m.state = 'applied' AND m.fact_key IS NOT NULL"
-        " AND m.stream <> 'replies' AND NOT EXISTS (SELECT 1 FROM fact_keys f WHERE f.message_id = m.id)",
+        " AND m.stream <> 'replies' AND m.id NOT IN (SELECT f.message_id FROM fact_keys f)",
     ),
     Promise(
         "facts_once",
@@ -284,7 +284,8 @@ PROMISES: tuple[Promise, ...] = (
         "SELECT a.id AS subject, 'answered ' || a.resolution || ', but there is no reply message' AS detail"
         " FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
         " WHERE a.resolution IN ('success', 'duplicate', 'rejected') AND a.kind = 'call'"
-        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.stream = 'replies' AND m.fact_key = a.id)"
+        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.receipt_id = a.id AND m.stream = 'replies'"
+        " AND m.fact_key = a.id)"
         " AND NOT (d.reply_due_at IS NOT NULL AND (d.state IN ('sent', 'overdue') OR EXISTS (SELECT 1 FROM messages m"
         " WHERE m.stream = 'replies' AND m.connection = d.destination AND m.external_id = d.business_key)))",
     ),
@@ -342,7 +343,7 @@ PROMISES: tuple[Promise, ...] = (
         "Every open order has something that moves it: a task, a call, a hold, work at a location or an exception",
         "SELECT o.id AS subject, 'is ' || o.status || ' and nothing moves it' AS detail FROM orders o"
         " WHERE o.status IN ('received', 'held', 'confirmed') AND o.effects <> 'none'"
-        " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.subject = o.id AND t.state IN ('pending', 'claimed'))"
+        " AND o.id NOT IN (SELECT t.subject FROM tasks t WHERE t.state IN ('pending', 'claimed'))"
         f" AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = o.id AND d.state IN {OPEN_DELIVERY})"
         " AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.released_at IS NULL)"
         " AND NOT EXISTS (SELECT 1 FROM fulfilment_orders f WHERE f.order_id = o.id"
@@ -398,7 +399,7 @@ PROMISES: tuple[Promise, ...] = (
         "A package that waits for a label has a question, a purchase or an exception that moves it",
         "SELECT p.id AS subject, 'waits for a label and nothing moves it' AS detail FROM packages p"
         " WHERE p.state = 'label_pending'"
-        " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.kind = 'rate' AND t.subject = p.id"
+        " AND p.id NOT IN (SELECT t.subject FROM tasks t WHERE t.kind = 'rate'"
         " AND t.state IN ('pending', 'claimed', 'failed'))"
         " AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.package_id = p.id AND l.state <> 'withdrawn')"
         f" AND NOT EXISTS ({OPEN_EXCEPTION} AND s.order_id = p.order_id)",

@@ -112,7 +112,7 @@ RETURNS: tuple[Held, ...] = (
         "Every open return has something that moves it: a task, a call or an exception",
         "SELECT r.id AS subject, 'is ' || r.state || ' and nothing moves it' AS detail FROM returns r"
         f" WHERE r.state NOT IN {ENDED}"
-        " AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.subject = r.id AND t.state IN ('pending', 'claimed'))"
+        " AND r.id NOT IN (SELECT t.subject FROM tasks t WHERE t.state IN ('pending', 'claimed'))"
         " AND NOT EXISTS (SELECT 1 FROM exception_subjects s JOIN exceptions e ON e.id = s.exception_id"
         " WHERE e.state = 'open' AND s.cleared_at IS NULL AND s.order_id = r.order_id)",
     ),

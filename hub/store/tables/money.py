@@ -25,6 +25,7 @@ money_moves = Table(
     Column("document", Json, nullable=False),
     Column("at", Instant, nullable=False),
     Index("ix_money_moves_order", "order_id"),
+    Index("ix_money_moves_payment", "payment_id"),
     Index("ix_money_moves_at", "at", "id"),
 )
 
@@ -85,6 +86,7 @@ captures = Table(
     Column("at", Instant, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
     Index("ix_captures_order", "order_id"),
+    Index("ix_captures_payment", "payment_id"),
     Index("ix_captures_external", "external_id"),
 )
 
@@ -108,6 +110,7 @@ refunds = Table(
     Column("at", Instant, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
     Index("ix_refunds_order", "order_id"),
+    Index("ix_refunds_payment", "payment_id"),
     Index("ix_refunds_external", "external_id"),
 )
 

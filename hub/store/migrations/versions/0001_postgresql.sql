@@ -117,6 +117,8 @@ CREATE INDEX ix_captures_external ON captures (external_id);
 
 CREATE INDEX ix_captures_order ON captures (order_id);
 
+CREATE INDEX ix_captures_payment ON captures (payment_id);
+
 CREATE TABLE changes (
     id TEXT NOT NULL,
     order_id TEXT NOT NULL,
@@ -532,6 +534,8 @@ CREATE INDEX ix_money_moves_at ON money_moves (at, id);
 
 CREATE INDEX ix_money_moves_order ON money_moves (order_id);
 
+CREATE INDEX ix_money_moves_payment ON money_moves (payment_id);
+
 CREATE TABLE order_lines (
     id TEXT NOT NULL,
     order_id TEXT NOT NULL,
@@ -804,6 +808,8 @@ CREATE TABLE refunds (
 CREATE INDEX ix_refunds_external ON refunds (external_id);
 
 CREATE INDEX ix_refunds_order ON refunds (order_id);
+
+CREATE INDEX ix_refunds_payment ON refunds (payment_id);
 
 CREATE TABLE reservations (
     id TEXT NOT NULL,
