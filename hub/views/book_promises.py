@@ -188,8 +188,8 @@ _INVOICED = (
 )
 _PAID = (
     "INSERT INTO payments (id, order_id, connection, managed_by, method, priority, currency, state, authorised,"
-    " captured, capturing, voided, refunded, refunding, over_refunded, document, created_at, updated_at)"
-    " SELECT 'py-self-books', id, 'payment', 'hub', 'card', 0, currency, 'captured', 7, 7, 0, 0, 0, 0, 0, '{}',"
+    " captured, capturing, voided, refunded, refunding, over_refunded, store_credit, document, created_at, updated_at)"
+    " SELECT 'py-self-books', id, 'payment', 'hub', 'card', 0, currency, 'captured', 7, 7, 0, 0, 0, 0, 0, 0, '{}',"
     " created_at, updated_at FROM orders WHERE id = :id"
 )
 BOOK_CORRUPTIONS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (

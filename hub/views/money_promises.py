@@ -100,8 +100,8 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
             "SELECT p.id AS subject, 'paid ' || p.amount || ', its lines come to ' || p.lines_amount || ' (millionths)'"
             " AS detail FROM payouts p WHERE p.lines_amount <>"
             " (SELECT COALESCE(SUM(l.net), 0) FROM payout_lines l WHERE l.payout_id = p.id)"
-            " OR (p.amount <> p.lines_amount AND NOT EXISTS (SELECT 1 FROM exceptions e"
-            " WHERE e.cause_key = 'payout-difference/' || p.id))"
+            " OR (p.amount <> p.lines_amount AND 'payout-difference/' || p.id NOT IN"
+            " (SELECT e.cause_key FROM exceptions e))"
         ),
     ),
 )
@@ -110,9 +110,9 @@ MONEY_PROMISES: tuple[tuple[str, str, str], ...] = (
 _ORDER = "SELECT '{id}' AS id, id AS order_id FROM orders ORDER BY id LIMIT 1"
 _PAYMENT = (
     "INSERT INTO payments (id, order_id, connection, managed_by, method, priority, currency, state, authorised,"
-    " captured, capturing, voided, refunded, refunding, over_refunded, document, created_at, updated_at)"
-    " SELECT :id, id, 'payment', 'hub', 'card', 0, 'USD', '{state}', {authorised}, {captured}, {capturing}, 0, 0, 0, 0,"
-    " '{{}}', created_at, updated_at FROM orders WHERE id = :order_id"
+    " captured, capturing, voided, refunded, refunding, over_refunded, store_credit, document, created_at, updated_at)"
+    " SELECT :id, id, 'payment', 'hub', 'card', 0, 'USD', '{state}', {authorised}, {captured}, {capturing}, 0, 0, 0,"
+    " 0, 0, '{{}}', created_at, updated_at FROM orders WHERE id = :order_id"
 )
 _REFUND = (
     "INSERT INTO refunds (id, order_id, currency, amount, state, key, purpose, document, at) SELECT :id, id, 'USD', 5,"

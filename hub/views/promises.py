@@ -401,7 +401,7 @@ PROMISES: tuple[Promise, ...] = (
         " WHERE p.state = 'label_pending'"
         " AND p.id NOT IN (SELECT t.subject FROM tasks t WHERE t.kind = 'rate'"
         " AND t.state IN ('pending', 'claimed', 'failed'))"
-        " AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.package_id = p.id AND l.state <> 'withdrawn')"
+        " AND p.id NOT IN (SELECT l.package_id FROM labels l WHERE l.state <> 'withdrawn')"
         f" AND NOT EXISTS ({OPEN_EXCEPTION} AND s.order_id = p.order_id)",
     ),
     Promise(
