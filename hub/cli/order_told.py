@@ -92,7 +92,9 @@ def tell_head(order: dict[str, Any]) -> None:
         who = f"{exception['state']}, {exception['owner']}"
         click.echo(f"  exception {exception['id']} ({who}): {exception['title']}: {exception['detail']}")
         if exception["state"] == "open":
-            click.echo(f"    next: {exception['next_step']}  you can: {exception['hint']}")
+            looks_here = exception["hint"] == f"hub orders show {order['id']}"
+            you_can = "" if looks_here else f"  you can: {exception['hint']}"
+            click.echo(f"    next: {exception['next_step']}{you_can}")
 
 
 def _attribute(name: str, value: Any) -> str:

@@ -117,7 +117,7 @@ class Trading(Whole):
             self.settle()
 
     def bought(self, units: int) -> str:
-        """Somebody buys mugs that no place has; the shop's id."""
+        """Somebody buys mugs that no location has; the shop's id."""
         self.items("MUG")
         lines = [{"sku": "MUG", "quantity": units, "price": "10.00"}]
         order = str(self.control("place", lines=lines)["id"])
