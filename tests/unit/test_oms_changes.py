@@ -475,3 +475,25 @@ def test_what_the_channel_states_while_an_edit_waits_is_held_against_it(stated: 
     assert bench.lines()["L1"]["released"] == D(1)
     (change,) = bench.store.rows("changes", {"asked_by": "ann"})
     assert (change["state"], change["price_effect"]) == ("accepted", D(effect)), "so that what it comes to is one unit"
+
+
+def test_what_an_edit_adds_to_the_total_follows_what_the_channel_states() -> None:
+    bench = Bench(rules(location("east"), channels={"shop": channel(grace_seconds=3600)}))
+    bench.stock("TEE", "east", 9)
+    bench.order(order_record(("L1", "TEE", 3)))
+    bench.run()
+
+    def comes_to() -> Decimal:
+        beside = sum((row["beside_total"] for row in bench.store.rows("changes", {})), D(0))
+        return D(bench.the_order()["total"]) + beside
+
+    bench.act(edit_order, "ann", "less", Edit(lines=[LineEdit("1", D(2))]))
+    assert comes_to() == D(20)
+    for number, stated in enumerate((5, 3, 4), 10):
+        bench.order(order_record(("L1", "TEE", stated), source_version=f"2026-11-02T{number}:00:00.000000Z"))
+        bench.run()
+        assert comes_to() == D(20), f"two are wanted, whatever the total of {stated} is"
+    bench.act(edit_order, "ann", "so be it", Edit(lines=[LineEdit("1", D(1))]))
+    assert comes_to() == D(10)
+    bench.order(order_record(("L1", "TEE", 1), source_version="2026-11-02T14:00:00.000000Z"))
+    assert comes_to() == D(10)

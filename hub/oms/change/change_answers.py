@@ -218,6 +218,26 @@ def drop_edit(case: Case, name: str) -> None:
         case.contacts[STATED_ADDRESS] = {}
 
 
+def rebase_edit(case: Case, line: OrderLine) -> None:
+    """The channel states another quantity or price of a line that was edited here: what the edit adds to the order's
+    total is counted from that, for the total is the channel's."""
+    edits: Mapping[str, Any] = case.order.facts.get("edits", {})
+    effects: Mapping[str, Any] = edits.get(line.id, {}).get("effects", {})
+    waits = any(line.id in kept["lines"] for kept in case.order.facts.get(OPEN, {}).values())
+    if not effects or waits or line.added_here:
+        return
+    booked = [Effect(Decimal(amount), Decimal(tax)) for amount, tax in effects.values()]
+    right = _effect(case, line, line.wish - line.wanted)
+    amount = right.amount - sum((one.amount for one in booked), ZERO)
+    tax = right.tax - sum((one.tax for one in booked), ZERO)
+    if not amount and not tax:
+        return
+    change_id, last = list(effects)[-1], booked[-1]
+    moved = {**effects, change_id: [str(last.amount + amount), str(last.tax + tax)]}
+    case.order.facts = {**case.order.facts, "edits": {**edits, line.id: {**edits[line.id], "effects": moved}}}
+    case.decision.writes.operations.append(Update("changes", {"id": change_id}, {}, {"beside_total": amount}, None))
+
+
 def fingerprint_of(address: Mapping[str, Any]) -> str:
     """Tells two addresses apart without holding either."""
     text = json.dumps(dict(address), sort_keys=True, separators=(",", ":"), default=str)

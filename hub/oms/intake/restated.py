@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.domain.money import decimal_text
 from hub.domain.order import OrderLine
-from hub.oms.change.change_answers import STATED_ADDRESS, drop_edit, fingerprint_of
+from hub.oms.change.change_answers import STATED_ADDRESS, drop_edit, fingerprint_of, rebase_edit
 from hub.oms.desk.load import Case
 
 CONFLICT = "conflicting-edit/"
@@ -30,6 +30,8 @@ def meet_edits(case: Case) -> None:
         theirs_alone = edit["by"] == case.order.channel and said != edit["was"]
         if (line is None or not line.added_here) and (said == ours or theirs_alone):
             drop_edit(case, name)
+        elif line is not None:
+            rebase_edit(case, line)
     found = conflicts(case)
     if not found:
         case.clear_exception(f"{CONFLICT}{case.order.id}", case.order.channel)
