@@ -83,7 +83,10 @@ class Partner:
         return "T" if self.usage == "test" else "P"
 
     def version_of(self, document: str) -> str:
-        return self.versions.get(document, self.version)
+        """GS08, or what stands in UNH; where the partner's own is of the other standard, the usual one of this."""
+        found = self.versions.get(document, self.version)
+        is_message = document.isalpha()
+        return found if (":" in found) == is_message else "D:96A:UN" if is_message else "004010"
 
     def context(self) -> dict[str, Any]:
         """What mappings see under `context.partner`."""
@@ -104,6 +107,8 @@ class Partner:
 NOBODY = Partner(id="")
 """Of a connection that names no partner: files are read, nothing is acknowledged or sent."""
 
+_CHARSETS = {"UNOC": "latin-1", "UNOW": "utf-8", "UNOY": "utf-8"}
+"""Of EDIFACT's syntax identifiers; the others are written in ASCII."""
 _LINE_ENDS = {"none": "", "lf": "\n", "crlf": "\r\n"}
 
 
@@ -114,7 +119,7 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
     out = documents.get("out", {})
     acknowledge = tree.get("acknowledge", {})
     expected = documents.get("in")
-    standard = tree.get("standard", "x12")
+    standard, syntax = tree.get("standard", "x12"), tree.get("syntax", "UNOC:3")
     element, component, segment = ("+", ":", "'") if standard == "edifact" else ("*", ">", "~")
     return Partner(
         id=partner_id,
@@ -136,9 +141,9 @@ def read_partner(partner_id: str, tree: Mapping[str, Any]) -> Partner:
             repetition=given.get("repetition", ""),
         ),
         suffix=_LINE_ENDS[given.get("line_end", "lf")],
-        charset=tree.get("charset", "ascii"),
+        charset=tree.get("charset") or (_CHARSETS.get(syntax[:4], "ascii") if standard == "edifact" else "ascii"),
         standard=standard,
-        syntax=tree.get("syntax", "UNOC:3"),
+        syntax=syntax,
         sends_997=acknowledge.get("send", True),
         acknowledgement=acknowledge.get("document", "997"),
         sends_ta1=acknowledge.get("interchanges", "asked"),

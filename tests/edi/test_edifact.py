@@ -104,3 +104,18 @@ def test_a_message_that_nothing_takes_and_one_without_its_number_are_refused(sit
     assert "UCI+4711+4012345000009:14+4098765000002:14+7'" in report
     assert "UCM+1+PRICAT:D:96A:UN:EAN008+4+12'" in report
     assert "UCM+2+ORDERS:D:96A:UN:EAN008+4+18'\nUCS+2+12'\nUCD+13+2'" in report
+
+
+def test_a_partner_of_x12_that_sends_edifact_gets_its_contrl(
+    tmp_path: Path, one_store: SqlStore, clock: SettableClock
+) -> None:
+    site = PartnerSite(tmp_path, one_store, clock)
+    site.feed(interchange(ORDERS).replace("4012345000009", "049351117"))
+    (report,) = sent(site, "CONTRL")
+    assert "UNH*1*CONTRL>D>96A>UN~" in report
+
+
+def test_what_is_sent_is_in_the_charset_of_its_syntax(site: PartnerSite) -> None:
+    site.feed(interchange(ORDERS.replace("LIN+1+", "LIN+1ä+")))
+    (name,) = [name for name in site.send() if name.startswith("ORDRSP")]
+    assert b"LIN+1\xe4+3'" in (site.out / name).read_bytes()
