@@ -53,6 +53,18 @@ def test_rates_are_exact_and_ask_for_nothing_else(api: Aggregator) -> None:
     assert api.ledger("label") == []
 
 
+def test_dangerous_goods_do_not_fly_and_an_age_check_at_the_door_costs(api: Aggregator) -> None:
+    parcel = {"weight": {"value": "30", "unit": "oz"}}
+    found = api.rates(parcel={**parcel, "dangerous_goods": True})
+    assert [rate["service"] for rate in found["rates"]] == ["ground"]
+    assert found["messages"][0] == "fast-air saver: dangerous goods are not carried"
+    with pytest.raises(CallFailed) as caught:
+        api.connector.buy_label(effect(api, service="saver", parcel={**parcel, "dangerous_goods": True}))
+    assert (caught.value.resolution, caught.value.code) == (Resolution.REJECTED, "not_carried")
+    checked = api.rates(parcel={**parcel, "adult_signature": True})["rates"]
+    assert checked[0]["amount"] == "8.83"
+
+
 def test_services_that_do_not_carry_it_say_why(api: Aggregator) -> None:
     heavy = api.rates(parcel={"weight": {"value": "35", "unit": "kg"}})
     assert len(heavy["rates"]) == 2
