@@ -120,3 +120,15 @@ def _gone_through_again(plan: Sequence[Any]) -> list[str]:
         if for_every_row and re.match(r"SCAN (\w)\b(?! VIRTUAL)", said):
             found.append(f"{node}: {said}")
     return found
+
+
+@pytest.mark.postgresql
+def test_the_lists_and_the_promises_are_understood_by_postgresql(
+    postgresql_url: str, tmp_path: Path, clock: SettableClock, ids: IdSource
+) -> None:
+    open_store(postgresql_url, home=tmp_path, clock=clock, ids=ids).close()
+    with open_reading(postgresql_url, home=tmp_path) as connection:
+        for look in LISTS.values():
+            look(connection)
+        for promise in PROMISES:
+            assert connection.execute(text(promise.sql)).all() == [], promise.name
