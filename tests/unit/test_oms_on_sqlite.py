@@ -12,6 +12,7 @@ import pytest
 
 from hub.domain.ids import IdSource
 from hub.domain.writeset import Applied, WriteSet
+from hub.oms.handlers import build
 from hub.store.open import open_store
 from hub.store.sql_store import SqlStore
 from tests.conftest import SettableClock
@@ -187,3 +188,25 @@ def test_a_preorder_gets_its_date_keeps_it_when_supply_moves_and_its_goods_in_it
 def lines_of(tables: SqlTables) -> list[dict[str, Any]]:
     ids = [row["id"] for row in tables.rows("orders", {}, order_by=("external_id",))]
     return [row for order_id in ids for row in tables.rows("order_lines", {"order_id": order_id})]
+
+
+def test_the_last_place_of_a_locations_day_is_given_once(tables: SqlTables) -> None:
+    places = (location("store", capacity_per_day=2), location("far", cost_order=D(50)))
+    bench = Bench(rules(*places), store=tables)
+    for place in ("store", "far"):
+        bench.stock("TEE", place, 10)
+    for number in ("1", "2", "3"):
+        bench.order(order_record(("L1", "TEE", 1), external_id=number))
+    tasks = [task for task in bench.tasks.values() if task.kind == "allocate"]
+    allocate = build(bench.rules).tasks["allocate"]
+    waiting = [(task, allocate(task, tables, bench.now)) for task in tasks]
+    anew = 0
+    while waiting:
+        task, decision = waiting.pop(0)
+        try:
+            bench.commit(decision)
+        except Conflict:
+            anew += 1
+            waiting.append((task, allocate(task, tables, bench.now)))
+    taken = [row["location"] for row in tables.rows("fulfilment_orders", {})]
+    assert (sorted(taken), anew > 0) == (["far", "store", "store"], True)
