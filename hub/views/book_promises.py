@@ -36,6 +36,7 @@ TROUBLE = frozenset(
         "capture_undone",
         "collect_at_channel",
         "collect_failed",
+        "credited_too_much",
         "dispute_lost",
         "invoiced_above_total",
         "less_wanted",

@@ -378,7 +378,7 @@ def test_three_shipments_are_charged_in_whole_minor_units_that_add_up(
 
 def test_a_total_that_is_lowered_and_raised_again_is_shown_to_a_person() -> None:
     """The lower total was credited at once; nothing can be invoiced again for goods that have left."""
-    bench = shop()
+    bench = shop("channel")
     bench.order(order_record(("L1", "TEE", 3), payments=[card("30")]))
     bench.run()
     leave(bench, 3)
@@ -394,3 +394,34 @@ def test_a_total_that_is_lowered_and_raised_again_is_shown_to_a_person() -> None
     decision = bench.order(last)
     assert [clear.cause_key.split("/")[0] for clear in decision.clears] == ["credited-too-much"]
     assert len(bench.sent("post_credit_note")) == 1
+
+
+def test_a_total_that_is_lowered_takes_no_money_back_that_the_hub_manages_and_a_person_is_told() -> None:
+    bench = sold()
+    leave(bench, 3)
+    answered(bench)
+    restated(bench, 5, 3, current_total="31")
+    assert (posted(bench)[1], bench.raised()) == ([], ["invoiced_above_total"])
+    goodwill(bench, "4")
+    answered(bench)
+    restated(bench, 6, 3, current_total="31")
+    assert (posted(bench)[1], balance(bench)) == (["4"], (D(31), D(31)))
+
+
+def test_what_was_cancelled_here_loses_its_own_tax_and_discount() -> None:
+    bench = shop()
+    bench.stock("CAP", "east", 5)
+    taxed = {"external_line_id": "L1", "sku": "TEE", "quantity": "4", "unit_price": "9.35"}
+    taxed |= {"taxes": [{"name": "VAT", "rate": "0.0825", "amount": "2.22", "included": False}]}
+    taxed |= {"adjustments": [{"type": "discount", "amount": "-1.10"}]}
+    plain = {"external_line_id": "L2", "sku": "CAP", "quantity": "1", "unit_price": "7.77"}
+    totals = {"lines": "45.17", "discounts": "1.10", "shipping": "4.95", "tax": "2.22", "total": "51.24"}
+    bench.order(order_record(lines=[taxed, plain], totals=totals, payments=[card("51.24")]))
+    cancelled(bench, 4)
+    bench.run("allocate", "confirm")
+    (work,) = bench.store.rows("fulfilment_orders", {})
+    part = {"line": bench.line_id("L2"), "sku": "CAP", "quantity": "1"}
+    notice = {"fact_key": "n-1", "external_id": "n-1", "fulfilment_order": work["id"]}
+    notice["packages"] = [{"package": "n-1", "tracking_number": "n-1", "lines": [part]}]
+    bench.fact("shipments", notice, connection="wms-east")
+    assert [one.record["amount"] for one in bench.sent("capture")] == ["12.72"]

@@ -126,6 +126,9 @@ def tell_if_invoiced_above_total(case: Case) -> None:
     # A present total that refunds have lowered is news only for those who can be told of credit notes.
     stated = present_total(order) if case.rules.takers.get("post_credit_note") else order.total
     total = None if stated is None else stated + edits_effect(order).amount + taken_off(order)
+    if manages_money(case):
+        _tell_if_total_is_less(case, invoiced, total)
+        return
     if stated is not None:
         _tell_if_credited_too_much(case, invoiced - stated - edits_effect(order).amount)
     if total is None or invoiced <= total:
@@ -143,6 +146,24 @@ def tell_if_invoiced_above_total(case: Case) -> None:
         f" {money_text(total, order.currency)}.",
         "Credit the difference in the ERP, or have the total corrected at the channel.",
         f"hub orders show {order.id}",
+    )
+
+
+def _tell_if_total_is_less(case: Case, invoiced: Decimal, total: Decimal | None) -> None:
+    """Where the hub manages the money, credit notes follow what it gives back: a lower total gives nothing back. What
+    came back or was refunded lowers it of itself; else a person decides."""
+    order, cause_key = case.order, f"invoiced-above-total/{case.order.id}"
+    if total is None or invoiced <= total or case.returns or case.refunds:
+        case.forget([cause_key], "the total covers it, or money went back for it")
+        return
+    case.raise_exception(
+        cause_key,
+        "invoiced_above_total",
+        "More was invoiced than the order comes to now",
+        f"{money_text(invoiced, order.currency)} were charged for what has left; the order's total is now"
+        f" {money_text(total, order.currency)}.",
+        "Refund the difference, which credits it; or have the total corrected at the channel.",
+        f"hub orders refund {order.id} --amount {decimal_text(invoiced - total)} --reason WHY",
     )
 
 

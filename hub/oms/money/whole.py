@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from hub.domain.money import apportion, decimal_text, round_to_minor, smallest_amount
@@ -54,17 +55,36 @@ def _without_cancelled(order: Order, total: Decimal, shipping: Decimal, tax: Dec
     """The source's total and its tax without what was cancelled here and the source still counts: goods with their
     share of tax and discounts. Its shipping stays."""
     lines = [line for line in order.lines if not line.is_kit]
-    here = sum((value_of_units(line, max(line.wish - line.live, ZERO)) for line in lines), ZERO)
-    if here <= 0 or order.currency is None:
+    included = bool(order.facts.get("taxes_included"))
+    here = [_parts(line, max(line.wish - line.live, ZERO), included) for line in lines]
+    if not any(worth for worth, _ in here) or order.currency is None:
         return total, tax
-    stays = sum((value_of_units(line, line.live) for line in lines), ZERO)
+    stays = [_parts(line, line.live, included) for line in lines]
     totals = order.facts.get("totals") or {}
     step, goods = smallest_amount(order.currency), total - shipping
-    less = apportion(goods, [stays, here], step)[1]
+    less = apportion(goods, [_sum(stays, 0), _sum(here, 0)], step)[1]
     if Decimal(totals.get("current_total", totals["total"])) < Decimal(totals.get("total", "0")):
         # It lowers its total by itself and may have done so for these goods: what stays is charged at least.
-        less = min(less, max(goods - tax - stays, ZERO))
-    return total - max(less, ZERO), tax - apportion(tax, [stays, here], step)[1]
+        less = min(less, max(goods - _sum(stays, 0), ZERO))
+    by_tax = _sum(stays, 1) + _sum(here, 1) > 0
+    taxed = apportion(tax, [_sum(stays, int(by_tax)), _sum(here, int(by_tax))], step)[1]
+    return total - max(less, ZERO), tax - taxed
+
+
+def _parts(line: OrderLine, units: Decimal, taxes_included: bool) -> tuple[Decimal, Decimal]:
+    """What units of a line cost with their tax and discounts, and that tax; neither below zero."""
+    ordered, details = line.ledger.ordered, line.details
+    if units <= 0 or ordered <= 0:
+        return ZERO, ZERO
+    taxes = ZERO if taxes_included else sum((Decimal(str(one["amount"])) for one in details.get("taxes", ())), ZERO)
+    adjusted = [one for one in details.get("adjustments", ()) if one.get("type") == "discount"]
+    discount = sum((abs(Decimal(str(one["amount"]))) for one in adjusted), ZERO)
+    worth = value_of_units(line, units) + (taxes - discount) * units / ordered
+    return max(worth, ZERO), max(taxes * units / ordered, ZERO)
+
+
+def _sum(parts: Sequence[tuple[Decimal, Decimal]], which: int) -> Decimal:
+    return sum((part[which] for part in parts), ZERO)
 
 
 def value_of_units(line: OrderLine, units: Decimal) -> Decimal:
