@@ -411,7 +411,7 @@ def test_a_total_that_is_lowered_takes_no_money_back_that_the_hub_manages_and_a_
 def test_what_was_cancelled_here_loses_its_own_tax_and_discount() -> None:
     bench = shop()
     bench.stock("CAP", "east", 5)
-    taxed = {"external_line_id": "L1", "sku": "TEE", "quantity": "4", "unit_price": "9.35"}
+    taxed: Row = {"external_line_id": "L1", "sku": "TEE", "quantity": "4", "unit_price": "9.35"}
     taxed |= {"taxes": [{"name": "VAT", "rate": "0.0825", "amount": "2.22", "included": False}]}
     taxed |= {"adjustments": [{"type": "discount", "amount": "-1.10"}]}
     plain = {"external_line_id": "L2", "sku": "CAP", "quantity": "1", "unit_price": "7.77"}
