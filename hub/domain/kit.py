@@ -114,8 +114,8 @@ def follow(kit: OrderLine, parts: Sequence[OrderLine]) -> None:
         more -= shipped
     elif surplus < 0:
         ledger.move(Bucket.OPEN, Bucket.CANCELLED, min(-surplus, ledger[Bucket.OPEN]))
-    for_collection = all(not part.ledger[Bucket.SHIPPED] and not part.ledger[Bucket.DELIVERED] for part in parts)
-    target = Bucket.HANDED_OVER if for_collection else Bucket.SHIPPED
+    by_post = any(part.ledger.sum(LEFT) > part.ledger[Bucket.HANDED_OVER] for part in parts)
+    target = Bucket.SHIPPED if by_post else Bucket.HANDED_OVER
     ledger.advance(Bucket.OPEN, target, min(max(more, ZERO), ledger[Bucket.OPEN]))
     arrived = _whole(kit, parts, (*_ARRIVED, Bucket.CANCELLED)) - cancelled - ledger.sum(_ARRIVED)
     ledger.advance(Bucket.SHIPPED, Bucket.DELIVERED, min(max(arrived, ZERO), ledger[Bucket.SHIPPED]))

@@ -419,3 +419,19 @@ def test_a_kit_that_a_person_adds_is_sourced_as_its_components(grace: int) -> No
     assert "SET" not in held
     (change,) = bench.store.rows("changes", {})
     assert (change["state"], change["price_effect"]) == ("accepted", D("19.98"))
+
+
+def test_a_kit_whose_last_component_is_given_up_after_the_others_were_lost_was_sent_and_not_collected() -> None:
+    bench = bench_with(follows_packages=True)
+    sold(bench, 1)
+    bench.run()
+    ship(bench, ("TEE", 2))
+    lost = {"fact_key": "t-1", "tracking_number": "T-s-1", "status": "lost", "occurred_at": bench.now.isoformat()}
+    bench.fact("tracking", lost, connection="carrier")
+    assert where(bench)["TEE"] == {"lost": D(2)}
+    (cap,) = [row["id"] for row in bench.store.rows("order_lines", {"sku": "CAP"})]
+    (work,) = bench.store.rows("fulfilment_orders", {})
+    told = {"fact_key": "w-1", "fulfilment_order": work["id"], "status": "not_collected"}
+    bench.fact("fulfilment_responses", {**told, "lines": [{"line": cap, "quantity": "1"}]}, connection="wms-east")
+    assert where(bench)["CAP"] == {"cancelled": D(1)}
+    assert where(bench)["SET"] == {"shipped": D(1)}
