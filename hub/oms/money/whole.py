@@ -46,6 +46,9 @@ def whole_of(order: Order) -> Charge:
     if stated is None:
         return Charge(goods, shipping, tax, ZERO)
     before = Decimal(stated) + edited.amount + taken_off(order)
+    if order.currency is not None:
+        # An edit's price effect may have more digits than the currency; nobody pays a part of a cent.
+        before, tax = round_to_minor(before, order.currency), round_to_minor(tax, order.currency)
     total, tax = _without_cancelled(order, before, shipping, tax)
     discounts = goods + shipping + tax - (total - conceded)
     return Charge(goods, shipping, tax, discounts)
