@@ -68,7 +68,7 @@ def _without_cancelled(order: Order, total: Decimal, shipping: Decimal, tax: Dec
     less = apportion(goods, [_sum(stays, 0), _sum(here, 0)], step)[1]
     if Decimal(totals.get("current_total", totals["total"])) < Decimal(totals.get("total", "0")):
         # It lowers its total by itself and may have done so for these goods: what stays is charged at least.
-        less = min(less, max(goods - _sum(stays, 0), ZERO))
+        less = min(less, round_to_minor(max(goods - _sum(stays, 0), ZERO), order.currency))
     by_tax = _sum(stays, 1) + _sum(here, 1) > 0
     taxed = apportion(tax, [_sum(stays, int(by_tax)), _sum(here, int(by_tax))], step)[1]
     return total - max(less, ZERO), tax - taxed
