@@ -129,6 +129,7 @@ messages = Table(
     Index(
         "ix_messages_parked",
         "entity_key",
+        "state",  # else SQLite takes the index by state, and walks all that is parked
         sqlite_where=text("state = 'parked'"),
         postgresql_where=text("state = 'parked'"),
     ),
@@ -138,6 +139,7 @@ messages = Table(
     Index(
         "ix_messages_waits",
         "waits_for",
+        "state",
         sqlite_where=text("waits_for IS NOT NULL"),
         postgresql_where=text("waits_for IS NOT NULL"),
     ),

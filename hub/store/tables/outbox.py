@@ -74,7 +74,7 @@ deliveries = Table(
         sqlite_where=text("state IN ('in_flight', 'probing')"),
         postgresql_where=text("state IN ('in_flight', 'probing')"),
     ),
-    Index("ix_deliveries_order", "order_id"),
+    Index("ix_deliveries_order", "order_id", "state"),
     Index("ix_deliveries_state", "state", "id"),
     # How many there are of each, and since when, without reading a row; capability first, by which no list asks.
     Index("ix_deliveries_counted", "capability", "destination", "state", "created_at"),

@@ -227,7 +227,7 @@ CREATE INDEX ix_deliveries_due ON deliveries (destination, due_at, sequence) WHE
 
 CREATE INDEX ix_deliveries_lane ON deliveries (destination, aggregate, lane, sequence) WHERE settled_at IS NULL;
 
-CREATE INDEX ix_deliveries_order ON deliveries (order_id);
+CREATE INDEX ix_deliveries_order ON deliveries (order_id, state);
 
 CREATE INDEX ix_deliveries_settled ON deliveries (settled_at, state) WHERE settled_at IS NOT NULL;
 
@@ -509,13 +509,13 @@ CREATE INDEX ix_messages_entity_open ON messages (entity_key, sequence) WHERE st
 
 CREATE INDEX ix_messages_open ON messages (connection, due_at, sequence) WHERE state IN ('stored', 'retry');
 
-CREATE INDEX ix_messages_parked ON messages (entity_key) WHERE state = 'parked';
+CREATE INDEX ix_messages_parked ON messages (entity_key, state) WHERE state = 'parked';
 
 CREATE INDEX ix_messages_state ON messages (state, id);
 
 CREATE INDEX ix_messages_subject ON messages (subject);
 
-CREATE INDEX ix_messages_waits ON messages (waits_for) WHERE waits_for IS NOT NULL;
+CREATE INDEX ix_messages_waits ON messages (waits_for, state) WHERE waits_for IS NOT NULL;
 
 CREATE TABLE money_moves (
     id TEXT NOT NULL,
