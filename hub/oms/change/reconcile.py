@@ -29,7 +29,7 @@ HEIR = "heir"
 
 def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
     """Settle every line. Returns what should be cancelled but has left already (the caller decides if that matters)."""
-    too_late = ZERO
+    too_late, reopened = ZERO, False
     wishes: dict[str, dict[str, Decimal]] = {}
     keep_in_step(case)
     for line in case.order.lines:
@@ -37,7 +37,9 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
             continue
         _see_hand_shipments(case, line)
         asked = sum((work.asked(line.id) for work in case.work), ZERO)
+        before = line.ledger[Bucket.CANCELLED]
         missing = line.settle_wanted(case.order.cancelled, asked)
+        reopened |= line.ledger[Bucket.CANCELLED] < before
         trim(case, line)
         if missing > 0:
             missing -= unclaim(case, line, missing)
@@ -46,6 +48,8 @@ def reconcile(case: Case, reason: str = "no longer wanted") -> Decimal:
     ask(case, wishes, "cancel", reason)
     follow_components(case)
     settle_changes(case)
+    if reopened and case.acts:  # whatever told us that it is wanted after all, it needs a location again
+        case.task("allocate", case.order.id, case.now)
     heir = case.order.facts.get(HEIR)
     if heir and any(line.ledger.moves for line in case.order.lines):
         case.task("carry_over", str(heir), case.now, case.order.id)
