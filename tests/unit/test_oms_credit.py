@@ -22,7 +22,7 @@ ZERO = D(0)
 TOTALS = {"lines": "30", "shipping": "5", "total": "35"}
 
 
-def shop(managed_by: str = "hub", **changes: Any) -> Bench:
+def shop(managed_by: str = "hub", stock: int = 10, **changes: Any) -> Bench:
     """A shop and an ERP that is told of invoices and credit notes."""
     takers = dict.fromkeys(
         ("submit_order", "update_order", "cancel_order", "post_invoice", "post_credit_note"), ("erp",)
@@ -31,7 +31,7 @@ def shop(managed_by: str = "hub", **changes: Any) -> Bench:
     one = channel(money=managed_by, capabilities=frozenset({"push_shipment", "push_refund"}))
     east = location("east", can=frozenset({"ship", "receive_returns"}))
     bench = Bench(rules(east, channels={"shop": one}, takers=takers, **changes))
-    bench.stock("TEE", "east", 10)
+    bench.stock("TEE", "east", stock)
     return bench
 
 
@@ -90,6 +90,11 @@ def cancelled(bench: Bench, units: int) -> None:
 def told(bench: Bench, key: str, amount: str, *lines: Mapping[str, str]) -> None:
     record: Row = {"external_id": key, "fact_key": key, "order_external_id": "4507", "currency": "USD"}
     bench.fact("refunds", {**record, "amount": amount, "lines": [dict(line) for line in lines]})
+
+
+def told_without_money(bench: Bench, line: Mapping[str, str]) -> None:
+    record: Row = {"external_id": "900", "fact_key": "900", "order_external_id": "4507", "currency": "USD"}
+    bench.fact("refunds", {**record, "lines": [dict(line)]})
 
 
 def restated(bench: Bench, minute: int, units: int, **totals: str) -> None:
@@ -425,3 +430,49 @@ def test_what_was_cancelled_here_loses_its_own_tax_and_discount() -> None:
     notice["packages"] = [{"package": "n-1", "tracking_number": "n-1", "lines": [part]}]
     bench.fact("shipments", notice, connection="wms-east")
     assert [one.record["amount"] for one in bench.sent("capture")] == ["12.72"]
+
+
+@pytest.mark.parametrize("total_first", [True, False])
+@pytest.mark.parametrize("paid_back_late", [True, False])
+def test_goods_that_leave_after_others_were_refunded_are_charged_whichever_is_heard_of_first(
+    total_first: bool, paid_back_late: bool
+) -> None:
+    """Two of three had left when the channel refunds one: it is one of the two, and the third still goes out."""
+    bench = sold()
+    leave(bench, 2)
+    answered(bench)
+    if total_first:
+        restated(bench, 5, 2, current_total="25")
+    told_without_money(bench, {"external_line_id": "L1", "quantity": "1", "amount": "10", "restock": "none"})
+    if not total_first:
+        restated(bench, 5, 2, current_total="25")
+    if not paid_back_late:
+        answered(bench)
+    bench.run("allocate", "confirm")
+    work = bench.store.rows("fulfilment_orders", {})[-1]
+    package = {"package": "n-2", "lines": [{"line": bench.line_id("L1"), "sku": "TEE", "quantity": "1"}]}
+    last = {"fact_key": "n-2", "external_id": "n-2", "fulfilment_order": work["id"], "packages": [package]}
+    bench.fact("shipments", last, connection="wms-east")
+    answered(bench)
+    invoices, notes = posted(bench)
+    assert sum(map(D, invoices)) == 35
+    assert notes == ["10"]
+    assert balance(bench) == (D(25), D(25))
+
+
+def test_what_the_channel_takes_off_for_cancelled_goods_is_not_taken_for_a_goodwill_refund() -> None:
+    bench = shop(stock=2)
+    bench.order(order_record(("L1", "TEE", 3), totals=TOTALS, payments=[card("35")]))
+    bench.run("allocate", "confirm")
+    leave(bench, 1)
+    answered(bench)
+    goodwill(bench, "1")
+    answered(bench)
+    cancelled(bench, 1)
+    restated(bench, 5, 2, current_total="25")
+    leave(bench, 1, "n-2")
+    answered(bench)
+    invoices, notes = posted(bench)
+    assert sum(map(D, invoices)) == 25
+    assert notes == ["1"]
+    assert balance(bench) == (D(24), D(24))

@@ -16,7 +16,7 @@ from hub.domain.order import Effects, OrderLine
 from hub.domain.payment import MoneyKind
 from hub.oms.desk.load import Case
 from hub.oms.desk.times import instant_text
-from hub.oms.money.whole import BEFORE, CREDITED, present_total, taken_off
+from hub.oms.money.whole import BEFORE, CREDITED, LESS_BEFORE, present_total, remember_total, stated_less, taken_off
 from hub.oms.telling.outgoing import Record, order_key
 
 ZERO = Decimal(0)
@@ -108,17 +108,22 @@ def credit_what_is_less(case: Case, amount: Decimal) -> None:
     """The source lowered its total below what was invoiced: a credit note over the difference puts that right."""
     order, total = case.order, present_total(case.order)
     assert total is not None
-    before = total + taken_off(order) + amount
+    before, cancelled = total + taken_off(order) + amount, stated_less(order)[0]
     post_credit_note(case, f"total/{case.new_id('cn', order.id)}", amount, (), "the total was lowered")
     less = Decimal(order.facts.get(CREDITED_AS_LESS, "0")) + amount
-    order.facts = {**order.facts, BEFORE: decimal_text(before), CREDITED_AS_LESS: decimal_text(less)}
+    order.facts = {
+        **order.facts,
+        BEFORE: decimal_text(before),
+        LESS_BEFORE: decimal_text(cancelled),
+        CREDITED_AS_LESS: decimal_text(less),
+    }
 
 
 def _count(case: Case, key: str, amount: Decimal, currency: str, told: Sequence[str]) -> None:
     order = case.order
     credited = Decimal(order.facts.get(CREDITED, "0")) + amount
-    before = order.facts.get(BEFORE) or decimal_text(present_total(order) or ZERO)
-    order.facts = {**order.facts, CREDITED: decimal_text(credited), BEFORE: before}
+    remember_total(order)
+    order.facts = {**order.facts, CREDITED: decimal_text(credited)}
     case.decision.writes.insert(
         "money_moves",
         {

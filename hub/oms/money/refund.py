@@ -25,6 +25,7 @@ from hub.oms.money.by_line import FOR_LINES
 from hub.oms.money.credit import UNCREDITED, credit_what_went_back
 from hub.oms.money.pay import give_back, manages_money, of_order, open_payment, payment_key
 from hub.oms.money.payment_answers import journal_refund, refund_failed, refund_succeeded
+from hub.oms.money.whole import REFUNDED_THERE
 from hub.oms.ports import Rules
 from hub.oms.returns.kit_returns import parts_of
 from hub.oms.telling.tell import cancelled_there
@@ -117,6 +118,8 @@ def _pay_back(case: Case, incoming: Incoming) -> None:
     if known is not None:
         known.facts = {**known.facts, "seen": {**known.facts.get("seen", {}), incoming.connection: external_id}}
         return
+    there = Decimal(case.order.facts.get(REFUNDED_THERE, "0")) + owed_back
+    case.order.facts = {**case.order.facts, REFUNDED_THERE: decimal_text(there)}
     key = f"channel/{incoming.connection}/{external_id}"
     give_back(case, owed_back, key, case.discreet(str(record.get("note", "refunded at the channel"))), lines)
     for refund in case.refunds:

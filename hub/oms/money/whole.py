@@ -8,12 +8,17 @@ from decimal import Decimal
 from hub.domain.money import apportion, decimal_text, round_to_minor, smallest_amount
 from hub.domain.order import Order, OrderLine, edits_effect
 from hub.domain.payment import Charge
+from hub.domain.quantity import LEFT
 from hub.domain.totals import line_value
 
 ZERO = Decimal(0)
 CONCEDED = "conceded"
 """Order fact: by how much goods that left in place of others are charged less than the ordered ones, in all."""
 CREDITED, BEFORE = "credited", "total_before_credit"
+LESS_BEFORE = "taken_off_before_credit"
+"""Order fact: what the source had taken off its total by then, for units that it wanted no more."""
+REFUNDED_THERE = "refunded_there"
+"""Order fact: what a channel that holds no money wrote down as refunded, of goods that had left."""
 
 
 def present_total(order: Order) -> Decimal | None:
@@ -24,12 +29,43 @@ def present_total(order: Order) -> Decimal | None:
 
 def taken_off(order: Order) -> Decimal:
     """What of the credit notes the source has taken off the order's total since: channels state a total that their
-    refunds have lowered."""
+    refunds have lowered. What they took off for goods that are cancelled is no part of it; whichever of a refund and
+    the total that it lowers is heard of first, it is the same."""
     total = present_total(order)
-    if BEFORE not in order.facts or total is None:
+    if total is None:
         return ZERO
-    lowered = max(Decimal(order.facts[BEFORE]) - total, ZERO)
-    return min(lowered, Decimal(order.facts.get(CREDITED, "0")))
+    cancelled, less = stated_less(order)
+    before, less_before = Decimal(order.facts.get(BEFORE, total)), ZERO if BEFORE in order.facts else less
+    lowered = before + Decimal(order.facts.get(LESS_BEFORE, less_before)) - total - cancelled
+    given = max(Decimal(order.facts.get(CREDITED, "0")), Decimal(order.facts.get(REFUNDED_THERE, "0")))
+    if order.currency is not None:
+        lowered = round_to_minor(lowered, order.currency)
+    return min(max(lowered, ZERO), given)
+
+
+def remember_total(order: Order) -> None:
+    """To be called before the first credit note: what the order comes to, and what its source has taken off by then."""
+    if BEFORE not in order.facts:
+        total, less = present_total(order) or ZERO, stated_less(order)[1]
+        order.facts = {**order.facts, BEFORE: decimal_text(total), LESS_BEFORE: decimal_text(less)}
+
+
+def stated_less(order: Order) -> tuple[Decimal, Decimal]:
+    """What the source has taken off its total for units it wants no more: (for the cancelled ones, for all). Those that
+    had left and were refunded are not cancelled. Nothing for a source that does not say what it came to at first."""
+    totals = order.facts.get("totals") or {}
+    if "current_total" not in totals or "total" not in totals:
+        return ZERO, ZERO
+    lowered = max(Decimal(totals["total"]) - Decimal(totals["current_total"]), ZERO)
+    included, cancelled, every = bool(order.facts.get("taxes_included")), ZERO, ZERO
+    for line in order.lines:
+        if line.is_kit or line.added_here:
+            continue
+        units = max(line.ledger.ordered - line.wanted, ZERO)
+        came_back = min(line.refunded_beside, line.ledger.sum(LEFT), units)
+        every += _parts(line, units, included)[0]
+        cancelled += _parts(line, units - came_back, included)[0]
+    return min(cancelled, lowered), min(every, lowered)
 
 
 def whole_of(order: Order) -> Charge:
