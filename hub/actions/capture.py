@@ -12,6 +12,8 @@ from hub.exchange.exceptions import audit
 from hub.exchange.ports import NewReceipt
 from hub.exchange.verbs import Refused
 from hub.exchange.written import NotTaken, Written, written
+from hub.formats import FormatError, json
+from hub.mapping.schemas import validate
 from hub.runtime.hub import Hub
 
 CONNECTOR = "api"
@@ -63,7 +65,14 @@ def create(
 
 
 def write(hub: Hub, who: str, text: str, channel: str | None = None) -> dict[str, Any]:
-    """`create` for a person at the command line: `text` is the order in canonical form, as JSON."""
+    """`create` for a person at the command line: `text` is the order in canonical form, as JSON. As strict as the API:
+    a mistyped field is told and not passed over. Raises Refused."""
+    try:
+        problem = next(iter(validate(json.loads(text.encode()), "Order")), None)
+    except FormatError as error:
+        raise Refused(f"this is no JSON: {error.message}") from error
+    if problem is not None:
+        raise Refused(f"{problem.field or 'the order'}: {problem.message}")
     try:
         return create(hub, who, channel, text.encode(), {})
     except NotTaken as error:

@@ -150,7 +150,7 @@ def _rows(hub: Hub, writer: Writer, job: str, plan: Plan, rows: Sequence[Row]) -
 def finish(hub: Hub, who: str, job: str) -> dict[str, Any]:
     """Every row is behind it. Raises Refused where one is not."""
     known = _end(hub, who, job, "done", lambda row: row["position"] >= row["total"], "rows are left")
-    words = f"{known['changed']} of {known['total']} rows changed something, {len(known['refused'])} were refused"
+    words = f"{known['changed']} of {known['total']} rows changed something, {len(known['refused'])} refused"
     return {**_state(known), "problems": known["refused"], "message": words}
 
 

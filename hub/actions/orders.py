@@ -16,7 +16,7 @@ from hub.domain.snapshot import Snapshot
 from hub.domain.validation import HoldKind
 from hub.exchange.exceptions import audit
 from hub.exchange.verbs import Refused
-from hub.mapping.schemas import validate
+from hub.mapping.schemas import schema, validate
 from hub.oms.change.cancel_by_hand import LineAnswer, cancel_lines
 from hub.oms.change.changes import change_id_of, edit_order
 from hub.oms.desk.times import instant_text
@@ -262,7 +262,8 @@ def _address(said: Mapping[str, Any]) -> dict[str, Any]:
     problem = next(iter(validate(found, "Address")), None)
     if problem is not None:
         where = f"{problem.field}: " if problem.field else ""
-        raise Refused(f"the address is not in form: {where}{problem.message}")
+        known = ", ".join(schema("Address")["properties"])  # type: ignore[arg-type]
+        raise Refused(f"the address is not in form: {where}{problem.message}; an address has {known}")
     return found
 
 

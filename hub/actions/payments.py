@@ -54,7 +54,8 @@ def refund(
         given = sum((row["amount"] for row in rows), Decimal(0))
         currency = rows[0]["currency"] if rows else ""
         answer.update(amount=decimal_text(given), currency=currency, refund=rows[0]["id"] if rows else "")
-        answer["message"] = f"{order}: {money_text(given, currency)} is being given back"
+        how = " as store credit" if tender == STORE_CREDIT else ""
+        answer["message"] = f"{order}: {money_text(given, currency)} is being given back{how}"
         return decision
 
     _do(hub, "orders.refund", order, verb, who, reason, version, answer, once)

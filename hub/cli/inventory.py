@@ -25,7 +25,8 @@ def inventory() -> None:
 @json_option
 @click.pass_obj
 def list_(place: Place, sku: str | None, as_json: bool) -> None:
-    """On hand, soft and firm reservations, by SKU and location."""
+    """On hand, soft and firm reservations, by SKU and location. What is unreserved still holds the safety stock;
+    `inventory show` takes it off."""
     found = ask(place, "inventory.list", sku=sku)
     if as_json:
         emit_json(found)
@@ -36,7 +37,7 @@ def list_(place: Place, sku: str | None, as_json: bool) -> None:
         ("on_hand", "ON HAND"),
         ("soft", "SOFT"),
         ("firm", "FIRM"),
-        ("free", "FREE"),
+        ("free", "UNRESERVED"),
         ("as_of", "AS OF"),
     )
     emit_table(found, columns, empty="No stock is known.")

@@ -81,7 +81,8 @@ def tell_head(order: dict[str, Any]) -> None:
         boxed = f" (until {cell(hold['until'])}, then {hold['then']})" if hold["until"] and state == "HELD" else ""
         where = f" at {hold['where']}" if hold["where"] else ""
         times = f" {hold['count']} times" if hold["count"] > 1 else ""
-        click.echo(f"  {state}: {hold['kind']} {hold['rule']}{times}{where}: {hold['hint']}{boxed}")
+        named = hold["kind"] if hold["rule"] == hold["kind"] else f"{hold['kind']} {hold['rule']}"
+        click.echo(f"  {state}: {named}{times}{where}: {hold['hint']}{boxed}")
     for change in order["changes"]:
         effect = money(change["price_effect"], change["currency"])
         moved = "; ".join(f"{one['sku']} {one['from']} -> {one['to']}" for one in change["delta"].get("lines", ()))
@@ -109,10 +110,17 @@ def _work(order: dict[str, Any]) -> None:
         click.echo("Fulfilment orders")
     for work in order["fulfilment_orders"]:
         click.echo(f"  {work['id']}  {work['location']} via {work['connection']}: {work['state']}")
+    collected = {work["id"] for work in order["fulfilment_orders"] if work["method"] == "pickup"}
     for shipment in order["shipments"]:
         packages = shipment["document"].get("packages", [])
         tracking = ", ".join(str(package.get("tracking_number") or package.get("package")) for package in packages)
-        click.echo(f"  shipped {cell(shipment['shipped_at'])} from {shipment['location']}: {tracking}")
+        if shipment["fulfilment_order_id"] in collected:
+            proof = "".join(
+                f", {name} {shipment['document'][name]}" for name in ("proof", "by") if shipment["document"].get(name)
+            )
+            click.echo(f"  handed over {cell(shipment['shipped_at'])} at {shipment['location']}{proof}")
+        else:
+            click.echo(f"  shipped {cell(shipment['shipped_at'])} from {shipment['location']}: {tracking}")
     for label in order["labels"]:
         paid = money(label["cost"], label["currency"]) if label["cost"] is not None else "no price"
         back = f", {money(label['refunded'], label['currency'])} came back" if label["refunded"] else ""

@@ -151,6 +151,7 @@ SYSTEMS: tuple[System, ...] = (
             "order_change": "changes",
             "order_cancel": "cancellations",
             "invoice": "invoices",
+            "credit_note": "credit notes",
             "refused": "refusals",
         },
         {2: "error_after", 5: "throttle", 7: "drop_after", 9: "error_before"},

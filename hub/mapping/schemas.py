@@ -23,6 +23,7 @@ Schema = dict[str, Plain]
 _MASK = "the value"
 _MAX_PROBLEMS = 20
 _MAX_FOUND = 40
+_MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,9 @@ def problems(checker: jsonschema_rs.Draft202012Validator, record: object) -> lis
 
 def _problem(error: jsonschema_rs.ValidationError) -> SchemaProblem:
     field = ".".join(map(str, error.instance_path))
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        names = [json.dumps(str(one)[:_MAX_FOUND], ensure_ascii=False) for one in error.kind.unexpected]
+        return SchemaProblem(field, f"there is no field {' or '.join(names[:_MAX_NAMES])} here")
     if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Enum):
         return SchemaProblem(field, error.message)
     allowed = ", ".join(json.dumps(one, ensure_ascii=False) for one in error.kind.options)

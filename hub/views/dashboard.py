@@ -107,7 +107,7 @@ def causes(connection: Connection, state: str = "open") -> list[dict[str, Any]]:
     return rows(
         connection,
         """SELECT e.kind, e.connection, COUNT(*) AS exceptions, MIN(e.raised_at) AS oldest,
-                  MIN(e.title) AS title, MIN(e.next_step) AS next_step,
+                  MIN(e.title) AS title, COUNT(DISTINCT e.title) AS titles, MIN(e.next_step) AS next_step,
                   SUM((SELECT COUNT(*) FROM exception_subjects s
                         WHERE s.exception_id = e.id AND s.cleared_at IS NULL)) AS subjects
              FROM exceptions e WHERE e.state = :state GROUP BY e.kind, e.connection ORDER BY MIN(e.raised_at)""",

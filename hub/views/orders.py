@@ -175,7 +175,8 @@ def show_order(connection: Connection, order_id: str) -> dict[str, Any] | None:
     order["attributes"] = _attributes(connection, order_id)
     order["exceptions"] = rows(
         connection,
-        """SELECT e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.state, e.raised_at
+        """SELECT e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.raised_at,
+                  CASE WHEN COUNT(*) = COUNT(s.cleared_at) THEN 'resolved' ELSE e.state END AS state
              FROM exceptions e JOIN exception_subjects s ON s.exception_id = e.id
             WHERE s.order_id = :id GROUP BY e.id, e.kind, e.title, e.detail, e.next_step, e.hint, e.owner, e.state,
                   e.raised_at ORDER BY e.raised_at""",

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from tests.api.asgi import Answer
-from tests.api.service import Service, problem_of
+from tests.api.service import Service, an_order, problem_of
 
 
 def etag(service: Service, order: str) -> str:
@@ -85,3 +85,19 @@ def test_a_hold_has_a_kind_and_a_time(service: Service) -> None:
     wrong = service.post(f"/v1/orders/{order}/hold", {"reason": "x", "until": "soon"})
     assert "is no time" in problem_of(wrong, 409, "refused")["detail"]
     assert service.post(f"/v1/orders/{order}/release", {"reason": "fine", "kind": "fraud"}).status == 200
+
+
+def test_a_shared_exception_is_over_for_the_order_that_has_put_it_right(service: Service) -> None:
+    unknown = [
+        {"external_line_id": "1", "sku": "SKU-001", "quantity": "2", "unit_price": "9.95"},
+        {"external_line_id": "2", "sku": "NOPE-1", "quantity": "1", "unit_price": "1.00"},
+    ]
+    mended, other = (service.write(an_order(name, lines=unknown, totals={}))["order"] for name in ("P-1", "P-2"))
+    assert edit(service, mended, {"lines": [{"line": "2", "quantity": "0"}]}).data["state"] == "accepted"
+    told = {
+        order: [one for one in service.get(f"/v1/orders/{order}")["exceptions"] if "NOPE-1" in one["title"]]
+        for order in (mended, other)
+    }
+    assert {one["id"] for one in told[mended]} == {one["id"] for one in told[other]}, "one cause, one exception"
+    assert [one["state"] for one in told[mended]] == ["resolved"]
+    assert [one["state"] for one in told[other]] == ["open"]

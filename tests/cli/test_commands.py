@@ -164,6 +164,24 @@ def test_an_order_that_is_not_there_is_said_so(sold: Site) -> None:
     assert "hub orders list" in done.err
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"external_id": "T-1", "total": "44.50"}', 'the order: there is no field "total" here'),
+        ('{"external_id": "T-1", "ship_to": {"zip": "60601"}}', 'ship_to: there is no field "zip" here'),
+        ('{"external_id" "T-1"}', "this is no JSON"),
+    ],
+)
+def test_a_mistyped_order_is_refused_as_the_api_refuses_it(site: Site, text: str, told: str) -> None:
+    done = site.hub("orders", "create", site.write("order.json", text))
+    assert (done.code, told in done.err) == (1, True), done.err
+
+
+def test_only_a_command_that_is_near_is_proposed(site: Site) -> None:
+    assert "Did you mean 'orders'?" in site.hub("order").err
+    assert "Did you mean" not in site.hub("locations").err
+
+
 def test_lists_can_be_paged(site: Site) -> None:
     site.good("ingest", SHOP, *(site.write(f"{n}.json", shop_order(n)) for n in range(1, 6)))
     seen: list[str] = []

@@ -203,7 +203,7 @@ def test_nothing_that_is_left_is_no_cancellation() -> None:
     assert not bench.sent("cancel_fulfilment_request")
     for name, units, words in (
         ("L9", "1", "no line L9"),
-        ("L2", "9", "is of 1 in all"),
+        ("L2", "9", "is for 1 in all"),
         ("L2", "0", "nothing to cancel"),
         ("L2", "-1", "nothing"),
     ):

@@ -80,8 +80,8 @@ def cancel_lines(
         if wanted[line.id] > line.ledger.ordered:
             return _not_possible(
                 case,
-                f"line {line.number} ({line.sku}) is of {decimal_text(line.ledger.ordered)} in all:"
-                f" {decimal_text(wanted[line.id])} cannot be cancelled",
+                f"line {line.number} ({line.sku}) is for {decimal_text(line.ledger.ordered)} in all:"
+                f" {decimal_text(wanted[line.id])} of it cannot be cancelled",
             )
     before = {line.id: line.ledger[Bucket.CANCELLED] for line in case.order.lines}
     said = case.discreet(reason)

@@ -158,7 +158,7 @@ def settle_return(
     def verb(case: Case, one: Return) -> str:
         ready = [(_part(case, one, said), _units(said)) for said in _by_component(case, lines)] or everything_back(one)
         if not ready:
-            raise IllegalReturn("nothing of it has arrived that is not settled; name lines to settle them before")
+            raise IllegalReturn("nothing of it has arrived that is not settled; to settle it before, name its lines")
         given = settle(case, one, kind, ready, reason, Decimal(amount) if amount else None, reference)
         case.clear_exception(f"return-unexpected/{one.id}", "decided")
         named = money_text(given, case.order.currency) if given else "nothing"
