@@ -229,7 +229,9 @@ def _status_happened(payload: Node, desk: Node) -> Found | NotFound | Unsure:
     states = {
         text_at(order, "status")
         for order in nodes_at(desk, "fulfillmentOrders")
-        if any(text_at(node_at(line, "lineItem"), "id") in wanted for line in nodes_at(order, "lineItems"))
+        if any(
+            not wanted or text_at(node_at(line, "lineItem"), "id") in wanted for line in nodes_at(order, "lineItems")
+        )
     }
     # A prepared fulfilment order is in progress; one that nobody has prepared is open.
     if states == {"OPEN"}:

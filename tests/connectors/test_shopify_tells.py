@@ -273,6 +273,13 @@ def test_ready_for_pickup_is_told_of_the_fulfilment_order_that_holds_it(shop: Sh
     assert caught.value.code == "nothing_ready"
 
 
+def test_ready_for_pickup_of_a_whole_order_is_looked_up_as_it_is_told(shop: ShopWorld) -> None:
+    effect = status(shop, shop.place(("MUG", 2, "10.00")), "ready_for_pickup")
+    assert isinstance(shop.connector.lookup(Capability.PUSH_ORDER_STATUS, effect), NotFound)
+    shop.connector.push_order_status(effect)
+    assert isinstance(shop.connector.lookup(Capability.PUSH_ORDER_STATUS, effect), Found)
+
+
 def test_what_the_shop_has_no_word_for_becomes_a_tag(shop: ShopWorld) -> None:
     order = shop.place(("MUG", 2, "10.00"), tags="vip")
     effect = status(shop, order, "delayed")

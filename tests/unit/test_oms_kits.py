@@ -378,6 +378,13 @@ def test_a_kit_that_nobody_collects_is_cancelled_with_its_components_and_stays_s
     assert len(bench.sent("push_cancellation")) == 1, "it is told once"
 
 
+def test_of_a_kit_that_stands_ready_its_channel_is_told_by_the_line_that_it_knows() -> None:
+    bench = collected()
+    says(bench, "ready_for_pickup")
+    (told,) = bench.sent("push_order_status")
+    assert [(line["external_line_id"], line["quantity"]) for line in told.record["lines"]] == [("L1", "2")]
+
+
 def test_a_component_that_nobody_collects_leaves_its_kit_wanting_until_the_rest_is_given_up_too() -> None:
     bench = collected()
     says(bench, "ready_for_pickup")

@@ -8,7 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from hub.domain.change import Addition, Edit
 from hub.domain.decision import Decision
+from hub.oms.change.changes import edit_order
 from hub.oms.ports import NotifyRule, PickupRule
 from tests.property.memory_store import Bench, channel, location, order_record, rules
 
@@ -113,6 +115,21 @@ def test_ready_is_told_to_buyer_and_channel_once_everything_stands_ready() -> No
     assert mail.record["template"] == "ready_for_pickup"
     assert bench.the_order()["status"] == "confirmed"
     assert on_hand(bench, "store-14") == (10, 2)
+
+
+def test_a_channel_is_told_nothing_of_goods_that_were_added_here() -> None:
+    """Without lines it would take all of the order for ready."""
+    bench = bench_of()
+    bench.stock("CAP", "store-14", 1)
+    ordered(bench)
+    report(bench, "ready_for_pickup")
+    wanted = Edit(additions=[Addition("CAP", Decimal(1), Decimal("5.00"))])
+    bench.act(edit_order, "jo", "the buyer called", wanted)
+    bench.run("allocate", "confirm")
+    report(bench, "ready_for_pickup", work=work_of(bench, 1))
+    assert work_of(bench, 1)["state"] == "ready"
+    (told,) = bench.sent("push_order_status")
+    assert [line["external_line_id"] for line in told.record["lines"]] == ["L1"]
 
 
 def test_a_buyer_is_written_of_what_stands_ready_and_not_of_what_is_still_to_come() -> None:

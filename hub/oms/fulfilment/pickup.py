@@ -28,7 +28,7 @@ from hub.oms.intake.groups import SHIP_INSTEAD
 from hub.oms.money.pay import give_back, manages_money, of_order, owed, release_authorisation
 from hub.oms.ports import PickupRule, Rules
 from hub.oms.stock.reserve import release_firm
-from hub.oms.telling.tell import notify, push_cancellation, push_order_status
+from hub.oms.telling.tell import notify, push_cancellation, push_order_status, sold_as
 
 ZERO = Decimal(0)
 TURNED_DOWN = "pickup-turned-down/"
@@ -42,7 +42,7 @@ def became_ready(case: Case, work: FulfilmentOrder, before: WorkState) -> None:
     tell(case, Fact.WORK_READY, work.id, fulfilment_order=work.id, location=work.location)
     data = {"fulfilment_order": work.id, "location": work.location}
     until = instant_text(case.now + rule.hold_for)
-    notify(case, "ready_for_pickup", work.id, _as_sold(case, _held(case, work)), **data, collect_until=until)
+    notify(case, "ready_for_pickup", work.id, sold_as(case, _held(case, work)), **data, collect_until=until)
     push_order_status(case, "ready_for_pickup", work.id, _held(case, work), **data)
     case.task("no_show", work.id, case.now + rule.hold_for)
     if rule.remind_after is not None and rule.remind_after < rule.hold_for:
@@ -157,12 +157,6 @@ def _worth(case: Case, lines: Sequence[tuple[OrderLine, Decimal]]) -> Decimal:
 def _held(case: Case, work: FulfilmentOrder) -> list[tuple[OrderLine, Decimal]]:
     pairs = ((case.order.line(part.line_id), part.at_location) for part in work.lines)
     return [(line, units) for line, units in pairs if line is not None and units > 0]
-
-
-def _as_sold(case: Case, held: Sequence[tuple[OrderLine, Decimal]]) -> list[tuple[OrderLine, Decimal]]:
-    """What stands ready as its buyer knows it: of components, the kits that they belong to."""
-    kits = {line.kit: case.order.line(line.kit) for line, _ in held if line.kit is not None}
-    return [pair for pair in held if pair[0].kit is None] + [(kit, kit.live) for kit in kits.values() if kit]
 
 
 def _units(lines: Sequence[tuple[OrderLine, Decimal]]) -> str:

@@ -86,10 +86,19 @@ def notify(
 
 def push_order_status(case: Case, status: str, key: str, lines: Quantities = (), **data: str) -> None:
     """Tell the channel where the order, or some of it, stands: ready_for_pickup, handed_over, not_collected,
-    promise_moved, delayed. `key` names the fact; `data` may name location, fulfilment_order, promised_at, note."""
+    promise_moved, delayed. `key` names the fact; `data` may name location, fulfilment_order, promised_at, note. No
+    lines: all of the order; so of lines that the channel does not know it is told nothing."""
     record: Record = {**_of_order(case), "status": status, "occurred_at": instant_text(case.now), **data}
-    record["lines"] = _lines(lines)
+    record["lines"] = _lines(sold_as(case, lines))
+    if lines and not record["lines"]:
+        return
     push(case, "push_order_status", f"status/{key}/{status}", "status", record)
+
+
+def sold_as(case: Case, lines: Quantities) -> list[tuple[OrderLine, Decimal]]:
+    """Lines as their buyer knows them: in place of components, the kits that they belong to."""
+    kits = {line.kit: case.order.line(line.kit) for line, _ in lines if line.kit is not None}
+    return [pair for pair in lines if pair[0].kit is None] + [(kit, kit.live) for kit in kits.values() if kit]
 
 
 def push_cancellation(case: Case, lines: Quantities, reason: str, key: str) -> None:
