@@ -126,20 +126,34 @@ def no_order_is_silent(bench: Bench, town: Town) -> None:
 
 def kept_is_invoiced(bench: Bench) -> None:
     """Where nobody has to look at an order of the shop any more, what its provider kept is what was invoiced less what
-    was credited."""
+    was credited. What an exchange costs more or less stands between two orders: those that are linked count together.
+    """
     booked: dict[str, Decimal] = {}
     for effect in bench.effects.values():
         if effect.capability in ("post_invoice", "post_credit_note") and effect.order_id:
             amount = Decimal(str(effect.record["amount"])) * (1 if effect.capability == "post_invoice" else -1)
             booked[effect.order_id] = booked.get(effect.order_id, ZERO) + amount
-    for row in bench.store.rows("orders", {"channel": "shop", "status": ("closed", "cancelled")}):
-        where = {"order_id": row["id"]}
-        if row["document"].get("raised") or bench.store.rows("order_links", where):
-            continue  # what an exchange costs more or less stands between two orders
-        payments = bench.store.rows("payments", where)
+    for group in _linked(bench):
+        if any(row["status"] in OPEN_STATUS or row["document"].get("raised") for row in group):
+            continue
+        payments = bench.store.rows("payments", {"order_id": tuple(row["id"] for row in group)})
         kept = sum((one["captured"] - one["refunded"] for one in payments), ZERO)
-        wanted = booked.get(row["id"], ZERO)
-        assert kept == wanted, f"{row['external_id']}: {kept} kept, {wanted} invoiced and not credited"
+        wanted = sum((booked.get(row["id"], ZERO) for row in group), ZERO)
+        names = ", ".join(row["external_id"] for row in group)
+        assert kept == wanted, f"{names}: {kept} kept, {wanted} invoiced and not credited"
+
+
+def _linked(bench: Bench) -> list[list[dict[str, Any]]]:
+    """The orders of the shop, those together that are linked, directly or by others."""
+    rows = {row["id"]: row for row in bench.store.rows("orders", {"channel": "shop"})}
+    groups = {order_id: [row] for order_id, row in rows.items()}
+    for link in bench.store.rows("order_links", {}):
+        one, other = groups.get(link["order_id"]), groups.get(link["other_order_id"])
+        if one is None or other is None or one is other:
+            continue
+        one += other
+        groups |= {row["id"]: one for row in other}
+    return [group for order_id, group in groups.items() if group[0]["id"] == order_id]
 
 
 def labels_are_accounted_for(bench: Bench, town: Town) -> None:
