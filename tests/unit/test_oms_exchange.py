@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from hub.domain.decision import Decision
+from hub.domain.writeset import Insert, WriteSet
+from hub.oms.people import cancel_order
 from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench
 from tests.unit.test_oms_returns import arrives, ask, refunds, shipped, stages, stock, the_return
@@ -59,6 +61,33 @@ def test_an_exchange_is_an_order_of_its_own_and_its_difference_is_settled_once(
     assert note == "10", "the books have what came back as a credit and what goes out as an invoice"
     again = exchanged(bench, {"sku": "TEE-L", "quantity": "1"})
     assert "left to settle" in again.message
+
+
+@pytest.mark.parametrize(
+    ("price", "paid"),
+    [("10.00", ["10"]), ("7.01", ["2.99", "7.01"]), ("12.50", ["10"])],
+    ids=["as dear", "cheaper", "dearer, and nobody has charged the difference"],
+)
+def test_an_exchange_that_is_not_sent_gives_back_what_its_customer_gave_for_it(price: str, paid: list[str]) -> None:
+    bench = came_back()
+    exchanged(bench, {"sku": "TEE-L", "quantity": "1", "price": price})
+    for one in bench.exceptions[1:]:
+        shown = {"id": one.cause_key, "cause_key": one.cause_key, "state": "open"}
+        bench.store.apply(WriteSet([Insert("exceptions", shown)]))
+    bench.run("allocate")
+    (other,) = bench.store.rows("orders", {"order_type": "exchange"})
+    for number in (1, 2):
+        made = cancel_order(bench.store, bench.rules, bench.now, f"ac_c{number}", other["id"], "ann", "sold out")
+        bench._commit(made)
+        bench.run("settle_money")
+    (ended,) = bench.store.rows("orders", {"order_type": "exchange"})
+    assert ended["status"] == "cancelled"
+    assert refunds(bench) == paid, "ten in all, once: what came back was worth ten"
+    (note,) = [one.record["amount"] for one in bench.sent("post_credit_note")]
+    assert any(
+        clear.cause_key.startswith("collect-at-channel/") for made in bench.decisions for clear in made.clears
+    ) == (price == "12.50")
+    assert note == "10", "what came back is credited already, what was not sent was never invoiced"
 
 
 def said(bench: Bench, verb: Any, *arguments: Any) -> Decision:

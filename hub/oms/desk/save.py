@@ -298,7 +298,8 @@ def _tell_status(case: Case, now: str, before: str | None) -> None:
         facts = case.order.facts
         # False: goods were invoiced, and not as the last of the order.
         rest = now == OrderStatus.CLOSED and facts.get("invoiced_last") is False
-        if rest or (now in (OrderStatus.CLOSED, OrderStatus.CANCELLED) and facts.get("hub_payments")):
+        paid = facts.get("hub_payments") or case.order.made_here
+        if rest or (now in (OrderStatus.CLOSED, OrderStatus.CANCELLED) and paid):
             case.task("settle_money", case.order.id, case.now)
 
 

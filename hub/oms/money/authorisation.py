@@ -25,6 +25,7 @@ from hub.oms.intake.holds import AUTHORISATION, HUB, release
 from hub.oms.money.invoice import invoice_rest
 from hub.oms.money.pay import HUB as HUB_MANAGED
 from hub.oms.money.pay import ask, capture_what_is_due, give_back, of_order, owed, release_authorisation, watch_expiry
+from hub.oms.money.unsent import give_back_unsent
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import notify
 
@@ -223,8 +224,8 @@ def authorise_answered(
 
 
 def handle_settle_money(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetime], Decision]:
-    """The task `settle_money`: subject is an order that has ended. What was paid for goods that never left goes back;
-    what is authorised still is given up, unless something that has left is not paid yet."""
+    """The task `settle_money`: subject is an order that has ended. What was paid for goods that never left goes back,
+    in money or in goods; what is authorised still is given up, unless something that has left is not paid yet."""
 
     def settle(task: DueTask, snapshot: Snapshot, now: dt.datetime) -> Decision:
         case = open_case(snapshot, rules, now, task.id, task.subject)
@@ -234,6 +235,7 @@ def handle_settle_money(rules: Rules) -> Callable[[DueTask, Snapshot, dt.datetim
             return Decision(Verdict.IGNORED, subject=case.order.id, message="the order goes on")
         if status(case.order) is OrderStatus.CLOSED:
             invoice_rest(case)
+        give_back_unsent(case)
         if not case.order.facts.get("hub_payments"):
             return save(case)
         if any(one.state.open for one in case.captures):

@@ -70,24 +70,37 @@ def stated_less(order: Order) -> tuple[Decimal, Decimal]:
 
 def whole_of(order: Order) -> Charge:
     """What all shipments together charge: the source's current total where it states one, divided by its own terms."""
-    totals = order.facts.get("totals") or {}
-    stated = totals.get("current_total", totals.get("total"))
     conceded = Decimal(order.facts.get(CONCEDED, "0"))
     goods = sum((value_of_units(line, line.live) for line in order.lines if not line.is_kit), ZERO) - conceded
     if order.currency is not None:
         goods = round_to_minor(goods, order.currency)
-    shipping = Decimal(totals.get("shipping", "0"))
-    edited = edits_effect(order)
+    before, shipping, tax = _stated(order)
+    if before is None:
+        return Charge(goods, shipping, tax, ZERO)
+    total, tax = _without_cancelled(order, before, shipping, tax)
+    discounts = goods + shipping + tax - (total - conceded)
+    return Charge(goods, shipping, tax, discounts)
+
+
+def cancelled_here(order: Order) -> Decimal:
+    """What the source's total still counts for goods that were cancelled here."""
+    before, shipping, tax = _stated(order)
+    return ZERO if before is None else before - _without_cancelled(order, before, shipping, tax)[0]
+
+
+def _stated(order: Order) -> tuple[Decimal | None, Decimal, Decimal]:
+    """(total with the edits made here, None where the source states none; shipping; tax beside the prices)."""
+    totals = order.facts.get("totals") or {}
+    stated = totals.get("current_total", totals.get("total"))
+    shipping, edited = Decimal(totals.get("shipping", "0")), edits_effect(order)
     tax = ZERO if order.facts.get("taxes_included") else Decimal(totals.get("tax", "0")) + edited.tax
     if stated is None:
-        return Charge(goods, shipping, tax, ZERO)
+        return None, shipping, tax
     before = Decimal(stated) + edited.amount + taken_off(order)
     if order.currency is not None:
         # An edit's price effect may have more digits than the currency; nobody pays a part of a cent.
         before, tax = round_to_minor(before, order.currency), round_to_minor(tax, order.currency)
-    total, tax = _without_cancelled(order, before, shipping, tax)
-    discounts = goods + shipping + tax - (total - conceded)
-    return Charge(goods, shipping, tax, discounts)
+    return before, shipping, tax
 
 
 def _without_cancelled(order: Order, total: Decimal, shipping: Decimal, tax: Decimal) -> tuple[Decimal, Decimal]:
