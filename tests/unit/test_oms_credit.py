@@ -11,7 +11,9 @@ import pytest
 from hub.domain.decision import Decision
 from hub.domain.money import round_to_minor
 from hub.oms.change.cancel_by_hand import cancel_lines
+from hub.oms.desk.load import open_case
 from hub.oms.money.payment_actions import refund_order
+from hub.oms.money.whole import whole_of
 from hub.oms.people import cancel_order
 from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench, Row, channel, location, order_record, rules
@@ -476,3 +478,18 @@ def test_what_the_channel_takes_off_for_cancelled_goods_is_not_taken_for_a_goodw
     assert sum(map(D, invoices)) == 25
     assert notes == ["1"]
     assert balance(bench) == (D(24), D(24))
+
+
+def test_what_was_cancelled_stays_off_the_whole_when_other_units_are_given_back() -> None:
+    bench = sold(release=False)
+    told_without_money(bench, {"external_line_id": "L1", "quantity": "1", "amount": "10", "restock": "cancel"})
+    restated(bench, 5, 2, current_total="25")
+    bench.run("allocate", "confirm")
+    leave(bench, 2)
+    answered(bench)
+    bench.act(refund_order, "op", "broken", None, {"L1": D(1)})
+    answered(bench)
+    assert (posted(bench), balance(bench)) == ((["25"], ["10"]), (D(15), D(15)))
+    case = open_case(bench.store, bench.rules, bench.now, "look", bench.the_order()["id"])
+    assert case is not None
+    assert whole_of(case.order).amount == 25

@@ -62,9 +62,10 @@ def stated_less(order: Order) -> tuple[Decimal, Decimal]:
         if line.is_kit or line.added_here:
             continue
         units = max(line.ledger.ordered - line.wanted, ZERO)
-        came_back = min(line.refunded_beside, line.ledger.sum(LEFT), units)
+        came_back = min(line.refunded_beside, line.ledger.sum(LEFT))
+        given_up = min(max(units - came_back, line.cancelled_by_facts), units)
         every += _parts(line, units, included)[0]
-        cancelled += _parts(line, units - came_back, included)[0]
+        cancelled += _parts(line, given_up, included)[0]
     return min(cancelled, lowered), min(every, lowered)
 
 
