@@ -128,12 +128,15 @@ def packing_slip(place: Place, fulfilment_order: str, package: str | None, as_js
         return
     click.echo(f"Order {found['order_number']}")
     to = found.get("ship_to") or {}
-    town = " ".join(str(to[name]) for name in ("postal_code", "locality", "country") if to.get(name))
+    parts = ("postal_code", "locality", "admin_area_code", "country")
+    town = " ".join(str(to[name]) for name in parts if to.get(name))
+    if found["method"] == "pickup":
+        click.echo(f"  collected at {found['location']}")
     for text in (to.get("name"), to.get("company"), *(to.get("lines") or ()), town):
         if text:
             click.echo(f"  {text}")
     for line in found["lines"]:
-        click.echo(f"{line['quantity']:>6} x {line['sku']}  {line['title']}")
+        click.echo(f"{line['quantity']:>6} x {line['sku']}  {line['title']}".rstrip())
 
 
 def _report(name: str, status: str, text: str, *options: Any) -> None:

@@ -340,3 +340,15 @@ def test_a_transfer_is_sent_on_one_page_and_received_on_the_other(own_floor: Flo
     assert "SKU-001" in visitor.page(f"/work/dc-east/{work['id']}/packing-slip")
     assert "Nothing to pick" in visitor.page("/work/dc-east/pick-list")
     assert visitor.get(f"/work/store-14/{work['id']}/packing-slip").status_code == 404
+
+
+def test_a_slip_is_printed_for_an_address_without_company_and_state(own_floor: Floor) -> None:
+    address = {"lines": ["Marktplatz 1"], "locality": "Bremen", "postal_code": "28195", "country": "DE"}
+    own_floor.act("import.items", file=str(own_floor.service.site.write("items.json", [{"sku": "SKU-001"}])))
+    own_floor.act("inventory.adjust", sku="SKU-001", location="store-14", delta="9", reason="counted")
+    order = own_floor.order("SLIP-1", method="pickup", pickup_location="store-14", ship_to=address)
+    own_floor.hub.engine.run_until_idle(30)
+    (work,) = own_floor.rows("fulfilment_orders", order_id=order)
+    page = own_floor.visitor().page(f"/work/store-14/{work['id']}/packing-slip")
+    assert "Collected at store-14" in page
+    assert "28195 Bremen" in page
