@@ -95,6 +95,20 @@ def test_a_broken_promise_ends_with_1_and_names_the_row(spoiled: tuple[Site, sql
     assert message in site.hub("verify").out
 
 
+def test_books_are_looked_at_a_page_at_a_time_and_none_is_left_out(
+    spoiled: tuple[Site, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, connection = spoiled
+    connection.execute("UPDATE money_moves SET amount = amount - 1000000 WHERE kind = 'invoiced'")
+    connection.execute("UPDATE money_moves SET document = '{}' WHERE kind = 'credited'")
+    found = []
+    for page in (500, 1):
+        monkeypatch.setattr("hub.views.book_promises.PAGE", page)
+        found.append([(row["promise"], row["subject"]) for row in site.hub("verify", "--json").items])
+    assert found[0] == found[1]
+    assert {"credits_posted", "invoices_add_up"} <= {promise for promise, _ in found[0]}
+
+
 def test_it_passes_after_personal_data_was_erased(spoiled: tuple[Site, sqlite3.Connection]) -> None:
     site, connection = spoiled
     connection.execute("UPDATE bodies SET body = NULL, file = NULL, erased_at = created_at")
