@@ -19,6 +19,7 @@ from hub.oms.money.payment_actions import capture_again, refund_order
 from hub.oms.people import cancel_order, hold_order, release_order
 from hub.oms.returns import return_desk
 from hub.oms.stock.move_stock import transfer_stock
+from tests.property.invariants import OPEN_STATUS
 from tests.property.scene import PLACES, SKUS, SOLD, Scene, few, picks, seldom
 
 WISHES = ("refund", "refund", "store_credit")
@@ -32,6 +33,19 @@ class People(Scene):
     def person(self, pick: int, verb: Callable[..., Decision]) -> None:
         self._act(self._order_id(pick), verb, "ann", "because")
         self._done(verb.__name__)
+
+    @precondition(lambda self: self._made_here())
+    @rule(pick=picks, whole=st.booleans())
+    def cancel_made_here(self, pick: int, whole: bool) -> None:
+        """What should go out in exchange or as a replacement is not wanted after all, or part of it."""
+
+        def cancel(*given: Any) -> Decision:
+            return cancel_lines(*given)[0]
+
+        made = self._made_here()
+        lines = () if whole else [("1", Decimal(1))]
+        self._act(made[pick % len(made)], cancel, "jo", "the buyer called", lines)
+        self._done("cancel_made_here")
 
     @precondition(lambda self: self.orders)
     @rule(pick=picks, line=st.sampled_from(sorted(SOLD)), units=few, adds=st.booleans())
@@ -164,6 +178,11 @@ class People(Scene):
         """The buyer agrees to another store for what none has in hands; here there is one."""
         self._act(self._order_id(pick), collect_elsewhere, "store")
         self._done("collect_there")
+
+    def _made_here(self) -> list[str]:
+        """Orders that go out for goods of others, and are not over."""
+        where = {"order_type": ("exchange", "replacement"), "status": OPEN_STATUS}
+        return [row["id"] for row in self.bench.store.rows("orders", where, order_by=("id",))]
 
     def _desk(self, verb: Callable[..., Decision], *said: Any) -> bool:
         """A verb that is about no order; whether it was possible."""
