@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from hub.domain.change import Edit, LineEdit
 from hub.domain.decision import Decision
 from hub.domain.writeset import Insert, WriteSet
+from hub.oms.change.changes import edit_order
 from hub.oms.people import cancel_order
 from hub.oms.returns import return_desk
 from tests.property.memory_store import Bench
-from tests.unit.test_oms_returns import arrives, ask, refunds, shipped, stages, stock, the_return
+from tests.unit.test_oms_returns import SHOP, arrives, ask, refunds, shipped, stages, stock, the_return
 
 D = Decimal
 
@@ -88,6 +91,31 @@ def test_an_exchange_that_is_not_sent_gives_back_what_its_customer_gave_for_it(p
         clear.cause_key.startswith("collect-at-channel/") for made in bench.decisions for clear in made.clears
     ) == (price == "12.50")
     assert note == "10", "what came back is credited already, what was not sent was never invoiced"
+
+
+@pytest.mark.parametrize(("units", "refunded"), [("0", ["10"]), ("3", [])])
+@pytest.mark.parametrize("money", ["hub", "channel"])
+def test_an_exchange_that_is_edited_is_settled_with_the_first_order_and_credits_nothing_of_it(
+    money: str, units: str, refunded: list[str]
+) -> None:
+    card = {"external_id": "card-1", "amount": "20", "captured": "20", "state": "captured", "method": "card"}
+    bench = shipped(("L1", "TEE", 2), channel_rule=replace(SHOP, money=money), payments=[card])
+    bench.stock("TEE-L", "east", 5)
+    ask(bench, ("L1", "1"), wants="exchange")
+    arrives(
+        bench, "r-1", "STORE-7", {"sku": "TEE", "quantity": "1", "grade": "A"}, **{"return": the_return(bench)["id"]}
+    )
+    exchanged(bench, {"sku": "TEE-L", "quantity": "1"})
+    (other,) = bench.store.rows("orders", {"order_type": "exchange"})
+    wish = Edit(lines=[LineEdit("1", D(units))])
+    bench._commit(edit_order(bench.store, bench.rules, bench.now, "ac_e", other["id"], "jo", "they called", wish))
+    for effect in bench.sent("push_refund"):
+        bench.reply(effect, external_id="re-1")
+    bench.run("allocate", "settle_money")
+    assert refunds(bench) == refunded
+    assert [one.record["amount"] for one in bench.sent("post_credit_note")] == ["10"], "for what came back, alone"
+    more = [one.detail for one in bench.exceptions if one.kind in ("collect_at_channel", "capture_short")]
+    assert [words.split(" ")[0] for words in more] == (["20.00"] if units == "3" else [])
 
 
 def said(bench: Bench, verb: Any, *arguments: Any) -> Decision:

@@ -22,7 +22,8 @@ from hub.domain.writeset import Update
 from hub.oms.desk.load import Case
 from hub.oms.desk.save import tell
 from hub.oms.money.collect_there import collect_less
-from hub.oms.money.pay import collect, give_back, manages_money, of_order
+from hub.oms.money.exchanged import settle_exchanged
+from hub.oms.money.pay import collect, give_back, manages_money, of_order, payer_of
 from hub.oms.telling.change_response import Decided, change_response
 from hub.oms.telling.outgoing import update_order
 from hub.oms.telling.tell import push_cancellation
@@ -171,7 +172,9 @@ def _settle_money(
     cancels, and is asked for the rest. `beyond`: what of the amount is for goods that the channel does not know to be
     wanted; as long as nobody has charged them, nothing is given back for them."""
     key, reason = f"change/{change_id}", "an edit of the order"
-    if manages_money(case):
+    if payer_of(case) is not case:
+        settle_exchanged(case, change_id, amount, reason)
+    elif manages_money(case):
         taken = sum((one.captured + one.capturing - one.refunded - one.refunding for one in of_order(case)), ZERO)
         present = (case.order.total or ZERO) + edits_effect(case.order).amount
         if amount < 0 and taken > present:
@@ -182,7 +185,7 @@ def _settle_money(
         amount += collect_less(case, -beyond, key, reason)
     if less and case.channel is not None and "push_cancellation" in case.channel.capabilities:
         push_cancellation(case, less, reason, key)
-    elif amount < 0 and not manages_money(case):
+    elif amount < 0 and not manages_money(case) and payer_of(case) is case:
         refundable = sum((one.refundable for one in of_order(case)), ZERO)
         if refundable > 0:
             give_back(case, min(-amount, refundable), key, reason, less)

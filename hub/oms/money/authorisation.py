@@ -22,10 +22,10 @@ from hub.oms.desk.load import Case, new_hold, open_case
 from hub.oms.desk.save import save, tell
 from hub.oms.desk.times import instant, instant_text
 from hub.oms.intake.holds import AUTHORISATION, HUB, release
+from hub.oms.money.exchanged import give_back_unsent
 from hub.oms.money.invoice import invoice_rest
 from hub.oms.money.pay import HUB as HUB_MANAGED
 from hub.oms.money.pay import ask, capture_what_is_due, give_back, of_order, owed, release_authorisation, watch_expiry
-from hub.oms.money.unsent import give_back_unsent
 from hub.oms.ports import Rules
 from hub.oms.telling.tell import notify
 

@@ -1,5 +1,8 @@
-"""Goods that should have gone out for those that came back, and never left: their customer gave goods for them, and so
-gets back what they were worth. The order that the first goods were of pays it, as it was paid itself."""
+"""An order made for an exchange that comes to less, or more, than it was made for.
+
+Its customer gave goods for what never left, and so gets back what that was worth. The order that the first goods were
+of pays it, as it was paid itself.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from hub.domain.order import MADE_HERE
 from hub.oms.desk.load import Case
 from hub.oms.money.collect_there import collect_less
 from hub.oms.money.credit import EXCHANGE
-from hub.oms.money.pay import give_back, manages_money, payer_of
+from hub.oms.money.pay import collect, give_back, manages_money, payer_of
 from hub.oms.money.whole import cancelled_here
 
 ZERO = Decimal(0)
@@ -31,8 +34,16 @@ def give_back_unsent(case: Case) -> None:
     if amount <= 0 or payer is case:
         return
     order.facts = {**order.facts, GIVEN_BACK: decimal_text(before + amount)}
-    key, words = f"{EXCHANGE}{order.id}/{case.cause}", f"exchange {order.number} was not sent"
-    if not manages_money(payer):
-        amount -= collect_less(payer, amount, key, words)
+    settle_exchanged(case, case.cause, -amount, f"exchange {order.number} was not sent")
+
+
+def settle_exchanged(case: Case, what: str, amount: Decimal, reason: str) -> None:
+    """An order made for an exchange comes to so much more (less: negative) than it was made for: charged or given back
+    on the first order, once a `what`, and no part of what that one was invoiced for."""
+    key, payer = f"{EXCHANGE}{case.order.id}/{what}", payer_of(case)
     if amount > 0:
-        give_back(case, amount, key, words)
+        collect(case, amount, key, reason)
+    elif amount < 0:
+        less = ZERO if manages_money(payer) else collect_less(payer, -amount, key, reason)
+        if less < -amount:
+            give_back(case, -amount - less, key, reason)
