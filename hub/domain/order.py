@@ -138,6 +138,14 @@ class OrderLine:
         wanted = min(self.wish + came_back, self.ledger.ordered - self.cancelled_by_facts)
         return self.ledger.ordered - max(wanted, ZERO)
 
+    def give_back(self, units: Decimal) -> None:
+        """Units that had left are given back before their source has lowered what it wants for them: what it has
+        lowered so far was for others, which stay cancelled."""
+        if units > 0 and self.as_sold and not self.is_kit:
+            given_up = min(self.ledger[Bucket.CANCELLED], self.cancel_target(order_cancelled=False))
+            self.cancelled_by_facts = max(self.cancelled_by_facts, given_up)
+        self.refunded_beside += units
+
     def settle_wanted(self, order_cancelled: bool, asked: Decimal) -> Decimal:
         """Move quantities so that the line holds what is wanted; `asked` is what cancel requests wait or were refused
         for. Returns what must still be asked of others, because it is in their hands."""

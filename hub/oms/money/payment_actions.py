@@ -65,7 +65,7 @@ def refund_order(
         return _not_possible(case, f"{words}: {_ledger(case)}")
     for line, units in quantities:
         # The channel wants less of the line from now on; that is no wish to cancel what has not left.
-        line.refunded_beside += min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO))
+        line.give_back(min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO)))
     give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities, tender=tender)
     return save(case)
 

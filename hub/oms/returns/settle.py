@@ -112,7 +112,7 @@ def settle(
     for share in worth.shares:
         share.part.settled += share.units
         # A channel that lowers what it wants for it takes nothing back that has not left.
-        share.line.refunded_beside += share.units
+        share.line.give_back(share.units)
     count_settled_kits(case, [share.line for share in worth.shares])
     if worth.shipping:
         case.order.facts = {**case.order.facts, "shipping_refunded": True}
