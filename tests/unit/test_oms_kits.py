@@ -236,6 +236,19 @@ def test_a_component_is_not_cancelled_alone_and_a_whole_order_is_answered_as_it_
     assert [answer.words for answer in answers] == ["line 1 (SET): 3 cancelled"]
 
 
+def test_the_number_of_a_kits_line_means_the_kit_and_none_of_its_components() -> None:
+    bench = bench_with()
+    sold(bench, 3)
+    bench.run("allocate")
+    given = (bench.store, bench.rules, bench.now, "ac_1", bench.the_order()["id"], "jo", "one less")
+    _, answers = cancel_lines(*given, [("1", D(1))])
+    assert [answer.words for answer in answers] == ["line 1 (SET): 1 asked of its location"]
+    back = returning("20")
+    asked(back, "1", "1")
+    claimed = {row["sku"]: row["claimed"] for row in back.store.rows("return_lines", {})}
+    assert claimed == {"TEE": D(2), "CAP": D(1)}
+
+
 def test_where_the_policy_asks_nobody_kits_with_a_location_go_on() -> None:
     bench = bench_with(cancel_after_release="refuse")
     sold(bench, 12)

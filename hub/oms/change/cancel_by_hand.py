@@ -111,7 +111,7 @@ def _line(case: Case, name: str) -> OrderLine | None:
     lines = case.order.lines
     for found in (
         [line for line in lines if name in (line.id, line.external_line_id)],
-        [line for line in lines if name == str(line.number)],
+        [line for line in lines if name == str(line.number) and not line.kit],
         [line for line in lines if name == line.sku],
     ):
         if found:

@@ -120,7 +120,7 @@ def capture_again(
 def _line(case: Case, name: str) -> OrderLine | None:
     lines = case.order.lines
     exact = [one for one in lines if name in (one.id, one.external_line_id)]
-    by_number = [one for one in lines if name == str(one.number)]
+    by_number = [one for one in lines if name == str(one.number) and not one.kit]
     by_sku = [one for one in lines if one.sku == name]
     for found in (exact, by_number, by_sku):
         if len(found) == 1:

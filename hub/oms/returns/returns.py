@@ -422,11 +422,12 @@ def wishes_of(case: Case, lines: Sequence[Mapping[str, str]]) -> list[Wish]:
 
 
 def find_line(case: Case, said: Mapping[str, str]) -> OrderLine | None:
-    """By our line id, its number, the channel's line id, or else the SKU: of several the one most can come back of."""
+    """By our line id, its number (of a kit and its components: the kit's), the channel's line id, or else the SKU: of
+    several the one most can come back of."""
     order = case.order
     named = str(said.get("line") or said.get("external_line_id") or "")
     if named:
-        by_number = [line for line in order.lines if str(line.number) == named]
+        by_number = [line for line in order.lines if str(line.number) == named and not line.kit]
         found = order.line(named) or order.external_line(named) or (by_number[0] if by_number else None)
         if found is not None:
             return found
