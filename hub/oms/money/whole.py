@@ -62,8 +62,9 @@ def stated_less(order: Order) -> tuple[Decimal, Decimal]:
         if line.is_kit or line.added_here:
             continue
         units = max(line.ledger.ordered - line.wanted, ZERO)
-        came_back = min(line.refunded_beside, line.ledger.sum(LEFT))
-        given_up = min(max(units - came_back, line.cancelled_by_facts), units)
+        left = line.ledger.sum(LEFT)
+        given_up = max(units - min(line.refunded_beside, left), line.cancelled_by_facts)
+        given_up = min(given_up, units, max(line.ledger.ordered - left, ZERO))
         every += _parts(line, units, included)[0]
         cancelled += _parts(line, given_up, included)[0]
     return min(cancelled, lowered), min(every, lowered)
