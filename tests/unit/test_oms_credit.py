@@ -493,3 +493,27 @@ def test_what_was_cancelled_stays_off_the_whole_when_other_units_are_given_back(
     case = open_case(bench.store, bench.rules, bench.now, "look", bench.the_order()["id"])
     assert case is not None
     assert whole_of(case.order).amount == 25
+
+
+def test_a_kit_whose_money_went_back_before_it_came_is_not_paid_back_twice() -> None:
+    bench = shop()
+    parts = [{"sku": "CUP", "quantity": "2", "share": "3"}, {"sku": "LID", "quantity": "1", "share": "1"}]
+    bench.restate("items", {"external_id": "TEE", "sku": "TEE", "components": parts}, connection="erp")
+    bench.stock("CUP", "east", 20)
+    bench.stock("LID", "east", 20)
+    bench.order(order_record(("L1", "TEE", 3), totals=TOTALS, payments=[card("35")]))
+    bench.run()
+    (work,) = bench.sent("send_fulfilment_request")
+    package = {"package": "n-1", "tracking_number": "n-1", "lines": work.record["lines"]}
+    notice = {"fact_key": "n-1", "external_id": "n-1", "fulfilment_order": work.record["fulfilment_order"]}
+    bench.fact("shipments", {**notice, "packages": [package]}, connection="wms-east")
+    bench.run("allocate", "confirm")
+    answered(bench)
+    bench.act(refund_order, "op", "come back soon", None, {"1": D(1)})
+    answered(bench)
+    assert [one.record["amount"] for one in bench.sent("refund")] == ["10"]
+    came_back(bench, requested(bench, bench.the_order()["id"]))
+    answered(bench)
+    assert [one.record["amount"] for one in bench.sent("refund")] == ["10"], "its money was back already"
+    again = bench.act(refund_order, "op", "all of it", None, {"1": D(3)})
+    assert again.message == "3 of line 1 (TEE) to refund, 2 are left"

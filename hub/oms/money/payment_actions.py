@@ -14,13 +14,14 @@ from hub.domain.quantity import LEFT
 from hub.domain.snapshot import Snapshot
 from hub.oms.desk.load import Case, open_case
 from hub.oms.desk.save import save
+from hub.oms.intake.kits import components
 from hub.oms.money.by_line import refund_value, refunded_units
 from hub.oms.money.pay import capture_what_is_due, give_back, manages_money, of_order, owed
 from hub.oms.money.payment_answers import refund_succeeded
 from hub.oms.people import NOT_FOUND, NOT_POSSIBLE
 from hub.oms.ports import Rules
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 
 def refund_order(
@@ -49,13 +50,16 @@ def refund_order(
     unknown = [name for name, line in named.items() if line is None]
     if unknown:
         return _not_possible(case, f"the order has no line {', '.join(unknown)}")
-    quantities = [(line, lines[name]) for name, line in named.items() if line is not None]
+    meant = [(line, lines[name]) for name, line in named.items() if line is not None]
+    quantities = [part for line, units in meant for part in _parts(case, line, units)]
     back = refunded_units(case)
-    for line, units in quantities:
-        left = line.ledger.ordered - back.get(line.id, ZERO)
+    for line, units in meant:
+        left = min((_left(part, each, back) for part, each in _parts(case, line, ONE)), default=ZERO)
         if not ZERO < units <= left:
             words = f"{decimal_text(units)} of line {line.number} ({line.sku}) to refund, {decimal_text(left)} are left"
             return _not_possible(case, words)
+        for part, more in _parts(case, line, units):
+            back[part.id] = back.get(part.id, ZERO) + more
     value = sum((refund_value(case, line, units) for line, units in quantities), ZERO)
     wanted = round_to_minor(value if amount is None else amount, case.order.currency or "")
     refundable = sum((one.refundable for one in of_order(case)), ZERO)
@@ -63,7 +67,7 @@ def refund_order(
         currency = case.order.currency
         words = f"{money_text(wanted, currency)} to refund, {money_text(refundable, currency)} can be"
         return _not_possible(case, f"{words}: {_ledger(case)}")
-    for line, units in quantities:
+    for line, units in meant:
         # The channel wants less of the line from now on; that is no wish to cancel what has not left.
         line.give_back(min(units, max(line.ledger.sum(LEFT) - line.refunded_beside, ZERO)))
     give_back(case, wanted, f"person/{cause}", case.discreet(reason) or f"refunded by {who}", quantities, tender=tender)
@@ -126,6 +130,19 @@ def _line(case: Case, name: str) -> OrderLine | None:
         if len(found) == 1:
             return found[0]
     return None
+
+
+def _parts(case: Case, line: OrderLine, units: Decimal) -> list[tuple[OrderLine, Decimal]]:
+    """The line itself; of a kit its components, by which returns count too: nothing of it is paid back twice."""
+    if not line.is_kit:
+        return [(line, units)]
+    return [(part, units * part.per_kit) for part in components(case.order, line)]
+
+
+def _left(part: OrderLine, each: Decimal, back: Mapping[str, Decimal]) -> Decimal:
+    """How often `each` of a line can still be paid back: of a kit's component only whole kits."""
+    left = part.ledger.ordered - back.get(part.id, ZERO)
+    return left if each == ONE else left // each
 
 
 def _ledger(case: Case) -> str:
