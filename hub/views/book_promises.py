@@ -51,6 +51,9 @@ TROUBLE = frozenset(
     }
 )
 """Kinds of exceptions by which a person was told that goods or money of an order are not as they should be."""
+AWAITED = ("settle_money", "less_wanted")
+"""Kinds of tasks by which an order waits to hear what became of its money: a channel that lowered an order after it had
+left has an hour to say why, before a person is told."""
 _OPEN = tuple(state.value for state in CallState if state.open)
 _ENDED = (OrderStatus.CLOSED.value, OrderStatus.CANCELLED.value)
 
@@ -182,7 +185,7 @@ def _troubled(connection: Connection, orders: Collection[str]) -> set[str]:
         table = metadata.tables[name]
         found |= set(connection.scalars(select(table.c.order_id).where(table.c.state.in_(_OPEN), _of(orders, name))))
     tasks = metadata.tables["tasks"]
-    waiting = select(tasks.c.subject).where(tasks.c.kind == "settle_money", tasks.c.state.in_(("pending", "claimed")))
+    waiting = select(tasks.c.subject).where(tasks.c.kind.in_(AWAITED), tasks.c.state.in_(("pending", "claimed")))
     found |= set(connection.scalars(waiting.where(_of(orders, "tasks", "subject"))))
     exceptions, subjects = metadata.tables["exceptions"], metadata.tables["exception_subjects"]
     told = select(subjects.c.order_id).join(exceptions, exceptions.c.id == subjects.c.exception_id)

@@ -109,6 +109,23 @@ def test_books_are_looked_at_a_page_at_a_time_and_none_is_left_out(
     assert {"credits_posted", "invoices_add_up"} <= {promise for promise, _ in found[0]}
 
 
+def test_books_of_an_order_that_waits_for_a_reason_are_not_judged_yet(
+    spoiled: tuple[Site, sqlite3.Connection],
+) -> None:
+    site, connection = spoiled
+    connection.execute("UPDATE money_moves SET amount = amount - 1000000 WHERE kind = 'invoiced'")
+    judged = {row["subject"] for row in site.hub("verify", "--json").items if row["promise"] == "invoices_add_up"}
+    assert judged
+    connection.execute("CREATE TEMP TABLE one AS SELECT * FROM tasks LIMIT 1")
+    for order in judged:
+        connection.execute(
+            "UPDATE one SET id = ?, kind = 'less_wanted', subject = ?, dedupe_key = ?, state = 'pending'",
+            (f"tk-{order}", order, f"less-wanted-{order}"),
+        )
+        connection.execute("INSERT INTO tasks SELECT * FROM one")
+    assert not [row for row in site.hub("verify", "--json").items if row["promise"] == "invoices_add_up"]
+
+
 def test_it_passes_after_personal_data_was_erased(spoiled: tuple[Site, sqlite3.Connection]) -> None:
     site, connection = spoiled
     connection.execute("UPDATE bodies SET body = NULL, file = NULL, erased_at = created_at")
