@@ -52,14 +52,14 @@ _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReportSweep:
     """Where looking for reports stands: those begun from `since` on; `taken` were read already."""
 
     since: dt.datetime
     taken: tuple[str, ...] = ()
 
     @classmethod
-    def from_cursor(cls, cursor: Cursor | None, start: dt.datetime) -> Place:
+    def from_cursor(cls, cursor: Cursor | None, start: dt.datetime) -> ReportSweep:
         """Raises DataError for a cursor that is none of ours."""
         if cursor is None:
             return cls(start)
@@ -72,7 +72,7 @@ class Place:
     def cursor(self) -> Cursor:
         return Cursor(json.dumps({"since": self.since.isoformat(), "taken": self.taken}))
 
-    def having(self, report: str) -> Place:
+    def having(self, report: str) -> ReportSweep:
         return replace(self, taken=(*self.taken, report)[-REMEMBERED:])
 
 
@@ -87,18 +87,18 @@ class Settlements:
         """One batch a report, with the cursor behind it. Raises CallFailed; what was read before stays read."""
         now = self._context.clock.now()
         # A minute of grace: the vendor refuses to look back further than it keeps.
-        place = Place.from_cursor(cursor, max(start, now - KEPT_BY_VENDOR + dt.timedelta(minutes=1)))
-        newest = place.since
-        for report in self._reports(place.since):
+        sweep = ReportSweep.from_cursor(cursor, max(start, now - KEPT_BY_VENDOR + dt.timedelta(minutes=1)))
+        newest = sweep.since
+        for report in self._reports(sweep.since):
             name, made = text_at(report, "reportId"), instant(text_at(report, "createdTime"))
             document = text_at(report, "reportDocumentId")
             newest = max(newest, made) if made is not None else newest
-            if name is None or document is None or name in place.taken:
+            if name is None or document is None or name in sweep.taken:
                 continue
             response = self._download(document)
-            place = place.having(name)
-            yield Batch([self._receipt(name, response)], place.cursor())
-        yield Batch([], replace(place, since=max(place.since, newest - lookback)).cursor())
+            sweep = sweep.having(name)
+            yield Batch([self._receipt(name, response)], sweep.cursor())
+        yield Batch([], replace(sweep, since=max(sweep.since, newest - lookback)).cursor())
 
     def _reports(self, since: dt.datetime) -> Iterator[Node]:
         query = {

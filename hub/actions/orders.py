@@ -262,7 +262,9 @@ def _address(said: Mapping[str, Any]) -> dict[str, Any]:
     problem = next(iter(validate(found, "Address")), None)
     if problem is not None:
         where = f"{problem.field}: " if problem.field else ""
-        known = ", ".join(schema("Address")["properties"])  # type: ignore[arg-type]
+        properties = schema("Address")["properties"]
+        assert isinstance(properties, Mapping)
+        known = ", ".join(properties)
         raise Refused(f"the address is not in form: {where}{problem.message}; an address has {known}")
     return found
 

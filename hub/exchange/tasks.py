@@ -135,7 +135,7 @@ def _rows(tasks: Tasks, task: ClaimedTask, decided: Decision | Exception, writer
         writes = decision_rows(decided, writer)
     except StoreUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - what cannot be written down fails its own task and stops no other
         return _failed(tasks, task, error, writer.snapshot)
     writes.extend(_ended(tasks, task))
     return writes

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hub.formats.edifact import EdifactRaw, Separators
 from hub.formats.x12 import Document, Segment
-from hub.formats.x12_envelope import MAX_FINDINGS, Finding, Group, Interchange, Read, TransactionSet, number_in
+from hub.formats.x12_envelope import Group, Interchange, Read, TransactionSet, note, number_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class EdifactRead(Read):
 
     syntax: Separators = field(default_factory=Separators)
 
-    def component(self, element: int, place: int = 1) -> str:
+    def component(self, element: int, part: int = 1) -> str:
         """The part of a composite, counted from 1; empty where there is none."""
         if element >= len(self.values):
             return ""
         parts = self.syntax.components(self.values[element])
-        return parts[place - 1] if place <= len(parts) else ""
+        return parts[part - 1] if part <= len(parts) else ""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Message(TransactionSet):
     @property
     def version(self) -> str:
         """As UNH says it: D:96A:UN:EAN008."""
-        return ":".join(part for place in range(2, 6) if (part := self._header.component(2, place)))
+        return ":".join(text for part in range(2, 6) if (text := self._header.component(2, part)))
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ class EdifactGroup(Group):
 
 @dataclass(slots=True)
 class EdifactInterchange(Interchange):
-    def _part(self, element: int, place: int = 1) -> str:
-        return self.header.component(element, place) if isinstance(self.header, EdifactRead) else ""
+    def _part(self, element: int, part: int = 1) -> str:
+        return self.header.component(element, part) if isinstance(self.header, EdifactRead) else ""
 
     @property
     def standard(self) -> str:
@@ -82,7 +82,7 @@ class EdifactInterchange(Interchange):
 
     @property
     def version(self) -> str:
-        return ":".join(part for place in (1, 2) if (part := self._part(1, place)))
+        return ":".join(text for part in (1, 2) if (text := self._part(1, part)))
 
     @property
     def sent(self) -> tuple[str, str]:
@@ -122,7 +122,7 @@ class _Walk:
         for segment in self._raw.segments[1:]:
             read = self._read(segment)
             if len(read.values) == 1 and not read.tag:
-                self._found(self._here.findings, "empty_segment", "a terminator follows a terminator", read)
+                note(self._here.findings, "empty_segment", "a terminator follows a terminator", read)
                 continue
             self._step(read)
             self._last = read
@@ -151,7 +151,7 @@ class _Walk:
         elif self._message is not None:
             self._message.segments.append(read)
         else:
-            self._found(self._here.findings, "stray_segment", f"{tag or 'text'} belongs to no message", read)
+            note(self._here.findings, "stray_segment", f"{tag or 'text'} belongs to no message", read)
 
     def _open_message(self, read: EdifactRead) -> None:
         self._leave_message(read)
@@ -162,50 +162,50 @@ class _Walk:
         self._message = Message(f"{group.position}.unh.{len(group.sets) + 1}", [read])
         if self._message.control in self._controls:
             message = f"the reference {self._message.control} stands twice in its interchange"
-            self._found(self._message.findings, "set_control_repeated", message, read, element=1)
+            note(self._message.findings, "set_control_repeated", message, read, element=1)
         self._controls.add(self._message.control)
         group.sets.append(self._message)
 
     def _close_message(self, read: EdifactRead) -> None:
         here = self._message
         if here is None:
-            self._found(self._here.findings, "stray_segment", "a UNT closes no message", read)
+            note(self._here.findings, "stray_segment", "a UNT closes no message", read)
             return
         here.segments.append(read)
         self._message = None
         count = len(here.segments)
         if number_in(read.component(1)) != count:
             said = f"UNT says {read.component(1) or 'nothing'}, the message has {count} segments"
-            self._found(here.findings, "set_count", said, read, element=1, in_set=count)
+            note(here.findings, "set_count", said, read, element=1, in_set=count)
         if read.component(2) != here.control:
             said = f"the reference in UNT is {read.component(2) or 'empty'}, in UNH {here.control or 'empty'}"
-            self._found(here.findings, "set_control", said, read, element=2, in_set=count)
+            note(here.findings, "set_control", said, read, element=2, in_set=count)
 
     def _leave_message(self, read: EdifactRead) -> None:
         if self._message is not None:
             said = f"the message {self._message.control} has no UNT before {read.tag}"
-            self._found(self._message.findings, "no_se", said, read)
+            note(self._message.findings, "no_se", said, read)
             self._message = None
 
     def _close_group(self, read: EdifactRead) -> None:
         self._leave_message(read)
         group, self._group = self._group, None
         if group is None or group.header is None:
-            self._found(self._here.findings, "stray_segment", "a UNE closes no group", read)
+            note(self._here.findings, "stray_segment", "a UNE closes no group", read)
             return
         group.trailer = read
         if number_in(read.component(1)) != len(group.sets):
             said = f"UNE says {read.component(1) or 'nothing'}, the group has {len(group.sets)} messages"
-            self._found(group.findings, "group_count", said, read, element=1)
+            note(group.findings, "group_count", said, read, element=1)
         if read.component(2) != group.control:
             said = f"the reference in UNE is {read.component(2) or 'empty'}, in UNG {group.control or 'empty'}"
-            self._found(group.findings, "group_control", said, read, element=2)
+            note(group.findings, "group_control", said, read, element=2)
 
     def _leave_group(self, read: EdifactRead) -> None:
         self._leave_message(read)
         if self._group is not None and self._group.header is not None:
             said = f"the group {self._group.control} has no UNE before {read.tag}"
-            self._found(self._group.findings, "no_ge", said, read)
+            note(self._group.findings, "no_ge", said, read)
         self._group = None
 
     def _check(self, read: EdifactRead) -> None:
@@ -216,10 +216,10 @@ class _Walk:
         what = "groups" if groups else "messages"
         if number_in(read.component(1)) != count:
             said = f"UNZ says {read.component(1) or 'nothing'}, the interchange has {count} {what}"
-            self._found(here.findings, "interchange_count", said, read, element=1)
+            note(here.findings, "interchange_count", said, read, element=1)
         if read.component(2) != here.control:
             said = f"the reference in UNZ is {read.component(2) or 'empty'}, in UNB {here.control or 'empty'}"
-            self._found(here.findings, "interchange_control", said, read, element=2)
+            note(here.findings, "interchange_control", said, read, element=2)
 
     def _end(self) -> None:
         last = self._last
@@ -228,21 +228,7 @@ class _Walk:
             said = (
                 f"the message {self._message.control} ends with the file, without a UNT: it may be only its beginning"
             )
-            self._found(self._message.findings, "cut_off", said, last, rejects=True)
+            note(self._message.findings, "cut_off", said, last, rejects=True)
         if self._here.trailer is None:
             said = f"the interchange {self._here.control} has no UNZ"
-            self._found(self._here.findings, "no_iea", said, last)
-
-    def _found(
-        self,
-        into: list[Finding],
-        code: str,
-        message: str,
-        read: Read,
-        *,
-        element: int = 0,
-        in_set: int = 0,
-        rejects: bool = False,
-    ) -> None:
-        if len(into) < MAX_FINDINGS:
-            into.append(Finding(code, message, read.number, read.offset, read.tag[:20], in_set, element, rejects))
+            note(self._here.findings, "no_iea", said, last)

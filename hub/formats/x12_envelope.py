@@ -177,7 +177,7 @@ class _Walk:
             read = self._read(segment)
             if len(read.values) == 1 and not read.tag:
                 if self._raw.separators.segment not in "\r\n":
-                    self._found(self._here.findings, "empty_segment", "a terminator follows a terminator", read)
+                    note(self._here.findings, "empty_segment", "a terminator follows a terminator", read)
                 continue
             self._step(read)
             self._last = read
@@ -191,7 +191,7 @@ class _Walk:
     def _step(self, read: Read) -> None:
         tag = read.tag
         if self._here.trailer is not None:
-            self._found(self._here.findings, "after_iea", f"{tag or 'text'} stands behind the IEA", read)
+            note(self._here.findings, "after_iea", f"{tag or 'text'} stands behind the IEA", read)
         elif tag == "ST":
             self._open_set(read)
         elif tag == "SE":
@@ -213,20 +213,20 @@ class _Walk:
             self._here.reports.append(read)
         else:
             into = self._group.findings if self._group is not None else self._here.findings
-            self._found(into, "stray_segment", f"{tag or 'text'} belongs to no transaction set", read)
+            note(into, "stray_segment", f"{tag or 'text'} belongs to no transaction set", read)
 
     def _open_set(self, read: Read) -> None:
         self._leave_set(read)
         if self._group is None:
             groups = self._here.groups
             self._group = Group(f"{self._here.position}.gs.{len(groups) + 1}", None)
-            self._found(self._group.findings, "no_group", "a transaction set stands in no functional group", read)
+            note(self._group.findings, "no_group", "a transaction set stands in no functional group", read)
             groups.append(self._group)
         group = self._group
         self._set = TransactionSet(f"{group.position}.st.{len(group.sets) + 1}", [read])
         if self._set.control in self._controls:
             message = f"the control number {self._set.control} stands twice in its group"
-            self._found(self._set.findings, "set_control_repeated", message, read, element=2)
+            note(self._set.findings, "set_control_repeated", message, read, element=2)
         self._controls.add(self._set.control)
         group.sets.append(self._set)
 
@@ -234,23 +234,23 @@ class _Walk:
         here = self._set
         if here is None:
             into = self._group.findings if self._group is not None else self._here.findings
-            self._found(into, "stray_segment", "an SE closes no transaction set", read)
+            note(into, "stray_segment", "an SE closes no transaction set", read)
             return
         here.segments.append(read)
         self._set = None
         count = len(here.segments)
         if number_in(read.get(1)) != count:
             message = f"SE01 says {read.get(1) or 'nothing'}, the set has {count} segments"
-            self._found(here.findings, "set_count", message, read, element=1, in_set=count)
+            note(here.findings, "set_count", message, read, element=1, in_set=count)
         if read.get(2).strip() != here.control:
             message = f"SE02 is {read.get(2) or 'empty'}, ST02 is {here.control or 'empty'}"
-            self._found(here.findings, "set_control", message, read, element=2, in_set=count)
+            note(here.findings, "set_control", message, read, element=2, in_set=count)
 
     def _leave_set(self, read: Read) -> None:
         """Something else begins where the set should have ended: that is its end."""
         if self._set is not None:
             message = f"the set {self._set.control} has no SE before {read.tag}"
-            self._found(self._set.findings, "no_se", message, read)
+            note(self._set.findings, "no_se", message, read)
             self._set = None
 
     def _close_group(self, trailer: Read | None, read: Read) -> None:
@@ -259,19 +259,19 @@ class _Walk:
         self._group = None
         if group is None or group.header is None:
             if trailer is not None:
-                self._found(self._here.findings, "stray_segment", "a GE closes no group", read)
+                note(self._here.findings, "stray_segment", "a GE closes no group", read)
             return
         if trailer is None:
             message = f"the group {group.control} has no GE before {read.tag}"
-            self._found(group.findings, "no_ge", message, read)
+            note(group.findings, "no_ge", message, read)
             return
         group.trailer = trailer
         if number_in(trailer.get(1)) != len(group.sets):
             message = f"GE01 says {trailer.get(1) or 'nothing'}, the group has {len(group.sets)} sets"
-            self._found(group.findings, "group_count", message, read, element=1)
+            note(group.findings, "group_count", message, read, element=1)
         if trailer.get(2).strip() != group.control:
             message = f"GE02 is {trailer.get(2) or 'empty'}, GS06 is {group.control or 'empty'}"
-            self._found(group.findings, "group_control", message, read, element=2)
+            note(group.findings, "group_control", message, read, element=2)
 
     def _check_interchange(self, read: Read) -> None:
         here = self._here
@@ -279,10 +279,10 @@ class _Walk:
         groups = sum(group.header is not None for group in here.groups)
         if number_in(read.get(1)) != groups:
             message = f"IEA01 says {read.get(1) or 'nothing'}, the interchange has {groups} groups"
-            self._found(here.findings, "interchange_count", message, read, element=1)
+            note(here.findings, "interchange_count", message, read, element=1)
         if read.get(2).strip() != here.control:
             message = f"IEA02 is {read.get(2) or 'empty'}, ISA13 is {here.control or 'empty'}"
-            self._found(here.findings, "interchange_control", message, read, element=2)
+            note(here.findings, "interchange_control", message, read, element=2)
 
     def _end(self) -> None:
         """The file, or this interchange of it, is over."""
@@ -290,25 +290,26 @@ class _Walk:
         if self._set is not None:
             self._set.complete = False
             message = f"the set {self._set.control} ends with the file, without an SE: it may be only its beginning"
-            self._found(self._set.findings, "cut_off", message, last, rejects=True)
+            note(self._set.findings, "cut_off", message, last, rejects=True)
         if self._group is not None and self._group.header is not None:
-            self._found(self._group.findings, "no_ge", f"the group {self._group.control} has no GE", last)
+            note(self._group.findings, "no_ge", f"the group {self._group.control} has no GE", last)
         if self._here.trailer is None:
-            self._found(self._here.findings, "no_iea", f"the interchange {self._here.control} has no IEA", last)
+            note(self._here.findings, "no_iea", f"the interchange {self._here.control} has no IEA", last)
 
-    def _found(
-        self,
-        into: list[Finding],
-        code: str,
-        message: str,
-        read: Read,
-        *,
-        element: int = 0,
-        in_set: int = 0,
-        rejects: bool = False,
-    ) -> None:
-        if len(into) < MAX_FINDINGS:
-            into.append(Finding(code, message, read.number, read.offset, read.tag[:20], in_set, element, rejects))
+
+def note(
+    into: list[Finding],
+    code: str,
+    message: str,
+    read: Read,
+    *,
+    element: int = 0,
+    in_set: int = 0,
+    rejects: bool = False,
+) -> None:
+    """Add what is wrong at a segment, as long as there are not too many already."""
+    if len(into) < MAX_FINDINGS:
+        into.append(Finding(code, message, read.number, read.offset, read.tag[:20], in_set, element, rejects))
 
 
 def number_in(text: str) -> int | None:
